@@ -1,0 +1,32 @@
+"""What to say to a host, and what it answered. A command is a tuple of words; only a transport quotes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """Words to run on a host, bytes for its standard input, and seconds until its outcome counts as unknown."""
+
+    argv: tuple[str, ...]
+    stdin: bytes = b""
+    timeout: float = 120.0
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended. Output beyond the transport's cap is dropped and `truncated` says so."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    truncated: bool = False
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; bytes that are not UTF-8 are replaced."""
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def complaint(self) -> str:
+        """Standard error as text; not yet redacted."""
+        return self.stderr.decode("utf-8", "replace").strip()

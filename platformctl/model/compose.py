@@ -1,0 +1,66 @@
+"""A compose file as platformctl understands it: what `up -d <service>` would start, and from what.
+
+Made by `platformctl.manifests.compose` from raw bytes, with variables resolved from the environment that is set and
+from defaults alone; nothing on a host has a say in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from platformctl.model.names import RepoPath, ServiceName
+
+
+@dataclass(frozen=True)
+class ComposeService:
+    """One service. `needs` are the services Compose starts or looks at because of this one.
+
+    `mounted` are repository files the container sees without Compose noticing a change of their contents (bind mounts,
+    configs, secrets); `env_files` are those Compose reads into the environment. `definition` is the resolved mapping.
+    """
+
+    name: ServiceName
+    image: str | None
+    needs: tuple[ServiceName, ...]
+    mounted: tuple[RepoPath, ...]
+    env_files: tuple[RepoPath, ...]
+    has_healthcheck: bool
+    definition: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ComposeModel:
+    """A whole compose file, resolved. `lines` tells the 1-based line of a dotted path such as `services.web.image`.
+
+    `unset` are variables without a value or default, each with the dotted path of the value that names it.
+    """
+
+    path: RepoPath
+    services: Mapping[ServiceName, ComposeService]
+    document: Mapping[str, Any]
+    lines: Mapping[str, int]
+    networks: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    unset: tuple[tuple[str, str], ...] = field(default=())
+
+    def closure(self, service: ServiceName) -> tuple[ServiceName, ...]:
+        """`service` and all it needs, each after what it needs; a cycle ends where it began."""
+        ordered: dict[ServiceName, None] = {}
+        entered: set[ServiceName] = set()
+
+        def visit(name: ServiceName) -> None:
+            if name in entered or name not in self.services:
+                return
+            entered.add(name)
+            for needed in sorted(self.services[name].needs):
+                visit(needed)
+            ordered[name] = None
+
+        visit(service)
+        return tuple(ordered)
+
+    def line_of(self, path: str) -> int | None:
+        """The line of `path`, or of the nearest thing that contains it."""
+        while path and path not in self.lines:
+            path = path.rpartition(".")[0]
+        return self.lines.get(path)

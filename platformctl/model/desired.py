@@ -1,0 +1,235 @@
+"""What people wrote down: modules, hosts, policy, and the release they add up to at one commit.
+
+Durations are whole seconds. Paths of files are `RepoPath`s: the same path below the repository and below the host's
+root.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from platformctl.model.compose import ComposeModel
+from platformctl.model.names import (
+    Digest,
+    GitSha,
+    HostName,
+    ModuleId,
+    ProjectName,
+    RepoPath,
+    ServiceName,
+    VariableName,
+)
+
+
+class ModuleKind(Enum):
+    """A service runs on; a job is a one-shot whose success is exit status 0."""
+
+    SERVICE = "service"
+    JOB = "job"
+
+
+class Delivery(Enum):
+    """How files reach the host: pushed by digest, or only compared with the copy that is there."""
+
+    PUSH = "push"
+    VERIFY = "verify"
+
+
+class Strategy(Enum):
+    """What happens after a failing apply: back to the previous release, or nothing."""
+
+    PREVIOUS = "previous"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What runs the module: the driver's name and where its service stands."""
+
+    orchestrator: str
+    compose_file: RepoPath
+    compose_service: ServiceName
+    project: ProjectName
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Variables for interpolation. `set` is signed in the plan; values of `file` stay on the host."""
+
+    set: Mapping[VariableName, str] = field(default_factory=dict)
+    file: RepoPath | None = None
+    required: tuple[VariableName, ...] = ()
+
+
+@dataclass(frozen=True)
+class Health:
+    """How long to wait for health, and for how long it must hold; seconds."""
+
+    timeout: int = 120
+    stable_for: int = 30
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A request from the operator's side that must be answered as expected; `timeout` in seconds per attempt."""
+
+    url: str
+    expect_status: int = 200
+    expect_body: str | None = None
+    attempts: int = 3
+    timeout: int = 20
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module manifest, checked. `path` is the manifest's own path in the repository."""
+
+    id: ModuleId
+    path: RepoPath
+    description: str
+    owner: str
+    host: HostName
+    kind: ModuleKind
+    runtime: Runtime
+    depends_on: tuple[ModuleId, ...] = ()
+    delivery: Delivery = Delivery.PUSH
+    env: Environment = field(default_factory=Environment)
+    health: Health = field(default_factory=Health)
+    canary: Canary | None = None
+    rollback: Strategy = Strategy.PREVIOUS
+
+
+@dataclass(frozen=True)
+class HostEntry:
+    """One line of the allow-list: where a host is and how it is recognised.
+
+    `host_key` are OpenSSH fingerprints (`SHA256:…`). At least one of `machine_id` and `engine_id` is set.
+    """
+
+    name: HostName
+    transport: str
+    root: str
+    address: str | None = None
+    port: int = 22
+    user: str | None = None
+    host_key: tuple[str, ...] = ()
+    machine_id: str | None = None
+    engine_id: str | None = None
+    allow_root: bool = False
+    provider: str | None = None
+    size: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A rule that does not hold for one module until a day (ISO date, inclusive), and why."""
+
+    module: ModuleId
+    rule: str
+    reason: str
+    expires: str
+
+
+@dataclass(frozen=True)
+class ApprovalRule:
+    """How many distinct people must approve a plan for a host."""
+
+    required: int = 1
+    destructive: int = 1
+    per_host: Mapping[HostName, int] = field(default_factory=dict)
+    hardware_only: bool = False
+
+    def people_for(self, host: HostName, *, destructive: bool) -> int:
+        """The number of distinct principals a plan for `host` needs; the strictest of the rules counts."""
+        needed = max(self.required, self.per_host.get(host, 0))
+        return max(needed, self.destructive) if destructive else needed
+
+
+@dataclass(frozen=True)
+class RollbackRule:
+    """`preapproved` previous: one person may go back to the last healthy signed release, `max_age` seconds old at most."""
+
+    preapproved: Strategy = Strategy.PREVIOUS
+    max_age: int = 30 * 86400
+
+
+@dataclass(frozen=True)
+class Policy:
+    """policy.yaml, checked. `expires_in` is the life of a plan in seconds."""
+
+    approvals: ApprovalRule = field(default_factory=ApprovalRule)
+    expires_in: int = 86400
+    require_merged: bool = True
+    rollback: RollbackRule = field(default_factory=RollbackRule)
+    phase: int = 5
+    images_allow: tuple[str, ...] = ("*",)
+    require_digest: bool = False
+    sacred_paths: tuple[RepoPath, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrustRoots:
+    """Policy, hosts and signers as the trusted ref has them, never as the commit being planned has them.
+
+    `commit` is None when the roots came from a folder given on the command line. `signers` is the text of
+    allowed_signers, for ssh-keygen. The digests are of the files' bytes.
+    """
+
+    commit: GitSha | None
+    policy: Policy
+    hosts: Mapping[HostName, HostEntry]
+    signers: str
+    policy_digest: Digest
+    hosts_digest: Digest
+    signers_digest: Digest
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file of a release: what it holds, and its permission bits (0o644 or 0o755)."""
+
+    path: RepoPath
+    content: bytes
+    digest: Digest
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class Release:
+    """A module at one commit with everything that travels: enough to plan without reading anything else.
+
+    `compose` is the parsed compose file, before interpolation. `files` are every repository file the closure mounts,
+    reads or is defined by, the compose file first. `digest` covers what the host will be made to look like: the module
+    without its prose, and the files.
+    """
+
+    module: Module
+    host: HostEntry
+    source_sha: GitSha
+    source_dirty: bool
+    files: tuple[InputFile, ...]
+    compose: ComposeModel
+    digest: Digest
+
+    @property
+    def closure(self) -> tuple[ServiceName, ...]:
+        """Every service `up -d` of this module's service would start, dependencies first."""
+        return self.compose.closure(self.module.runtime.compose_service)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a reviewer must know: `deny` refuses, `warn` does not, `error` is input that does not fit."""
+
+    module: str
+    rule: str
+    severity: str
+    file: str
+    line: int | None
+    field: str
+    message: str
+    hint: str
+    waiver: str | None = None

@@ -1,0 +1,102 @@
+"""What a host said about itself: facts, containers, files and what it remembers. Reading it changed nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from platformctl.model.names import Digest, RepoPath, ServiceName
+
+
+class Source(Enum):
+    """Where an observation came from; only a live one may be applied."""
+
+    LIVE = "live"
+    OBSERVATION = "observation"
+    STATE = "state"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who answered: enough to tell one machine from another, read before anything else is said to it.
+
+    `clock` is the host's own time in seconds since the epoch.
+    """
+
+    uid: int
+    user: str
+    machine_id: str
+    engine_id: str
+    engine_version: str
+    compose_version: str
+    clock: int
+    home: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a Compose project. `health` is None where no check exists; `exit_code` only counts when not running."""
+
+    id: str
+    name: str
+    service: ServiceName
+    image_id: Digest
+    image_ref: str
+    config_hash: str
+    compose_version: str
+    state: str
+    health: str | None
+    exit_code: int
+    restarts: int
+    started_at: str
+    oneoff: bool = False
+
+    @property
+    def running(self) -> bool:
+        """Running now; neither restarting nor paused."""
+        return self.state == "running"
+
+
+@dataclass(frozen=True)
+class FileSeen:
+    """A delivered file as it lies on the host; `digest` is None where there is none."""
+
+    path: RepoPath
+    digest: Digest | None
+    mode: int | None
+
+
+@dataclass(frozen=True)
+class ImageSeen:
+    """An image reference as the host resolves it; `id` is None where it is not there. `repo_digests` are repo@sha256."""
+
+    ref: str
+    id: Digest | None
+    repo_digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that was seen of one project on one host, in one look.
+
+    `hashes` are what the host's own Compose says of the desired release with the flags apply uses; empty when Compose
+    was not asked. `record` is the text of the host record, None where there is none. `networks` and `volumes` are names.
+    """
+
+    source: Source
+    at: str
+    identity: Identity
+    containers: tuple[Container, ...]
+    files: tuple[FileSeen, ...]
+    images: tuple[ImageSeen, ...]
+    hashes: Mapping[ServiceName, str]
+    networks: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    record: str | None = None
+    journal: tuple[str, ...] = ()
+    missing_variables: tuple[str, ...] = ()
+    kept: frozenset[Digest] = field(default_factory=frozenset)
+
+    def of(self, service: ServiceName) -> tuple[Container, ...]:
+        """The containers of one service, one-off runs left out."""
+        return tuple(c for c in self.containers if c.service == service and not c.oneoff)

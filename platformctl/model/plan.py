@@ -1,0 +1,226 @@
+"""The plan: a small program, complete in its signed bytes; applying is its interpreter.
+
+The field names are the file format of design section 3.2. Times are `YYYY-MM-DDTHH:MM:SSZ`. Nothing here is secret.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath, ServiceName
+from platformctl.model.observed import Source
+
+FORMAT = "platformctl/plan"
+FORMAT_VERSION = "1.0"
+PAYLOAD_TYPE = "application/vnd.platformctl.plan.v1+json"
+INDEX_PAYLOAD_TYPE = "application/vnd.platformctl.index.v1+json"
+TARGET_PREFIX = "compose.service."
+
+
+class Action(Enum):
+    """What would happen to one container."""
+
+    CREATE = "create"
+    RECREATE = "recreate"
+    START = "start"
+    UPDATE = "update"
+    DELETE = "delete"
+    KEEP = "keep"
+
+
+class Cause(Enum):
+    """Why; several may hold at once."""
+
+    MISSING = "missing"
+    DEFINITION = "definition"
+    IMAGE_DIGEST = "image-digest"
+    FILE_CONTENT = "file-content"
+    ENV_FINGERPRINT = "env-fingerprint"
+    DEPENDENCY = "dependency"
+    COMPOSE_VERSION = "compose-version"
+    ENGINE_DRIFT = "engine-drift"
+    UNHEALTHY = "unhealthy"
+    NEW_VOLUME = "new-volume"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One container that would change, with its reason. `before` and `after` are small, comparable and not secret."""
+
+    address: str
+    service: ServiceName
+    action: Action
+    causes: tuple[Cause, ...]
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    destructive: bool
+    reason: str
+
+    @property
+    def target(self) -> str:
+        """What the change is about, in the form a policy can match."""
+        return TARGET_PREFIX + self.service
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run these words in the host's root directory, in an emptied environment; seconds until they are killed."""
+
+    argv: tuple[str, ...]
+    timeout: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Make the file at `path` (below the root) the kept bytes of this digest, by rename."""
+
+    path: RepoPath
+    digest: Digest
+    mode: int
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Remove the file at `path` (below the root), which this plan created."""
+
+    path: RepoPath
+
+
+Operation = Run | Place | Remove
+
+
+@dataclass(frozen=True)
+class Step:
+    """Operations that belong together, and those that take them back; both run in the order given."""
+
+    id: str
+    do: tuple[Operation, ...]
+    undo: tuple[Operation, ...]
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file the host will have, by digest. Paths under `.platformctl/` are the tool's own."""
+
+    path: RepoPath
+    digest: Digest
+    mode: int
+
+
+@dataclass(frozen=True)
+class PlannedImage:
+    """An image by the name the compose file gives it and by what that is: registry digest where known, and image id."""
+
+    ref: str
+    digest: str | None
+    id: Digest
+
+
+@dataclass(frozen=True)
+class PlannedHost:
+    """The host the plan is for, as the allow-list named it when the plan was made."""
+
+    name: HostName
+    transport: str
+    address: str | None
+    port: int
+    user: str | None
+    root: str
+    host_key: tuple[str, ...]
+    machine_id: str | None
+    engine_id: str | None
+    allow_root: bool
+
+
+@dataclass(frozen=True)
+class PlannedObservation:
+    """What the plan was made from. `digest` covers the canonical observation."""
+
+    at: str
+    source: Source
+    digest: Digest
+    compose_version: str
+    engine_version: str
+
+
+@dataclass(frozen=True)
+class PlannedTrust:
+    """The trust roots in force when the plan was made."""
+
+    commit: GitSha | None
+    policy_digest: Digest
+    hosts_digest: Digest
+    signers_digest: Digest
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """Whether there is a way back, to which commit, and if not, why."""
+
+    ready: bool
+    to: GitSha | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class PolicyNote:
+    """A finding the plan carries: a warning, or a denial that a waiver lifted."""
+
+    rule: str
+    severity: str
+    message: str
+    waiver: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One module on one host: what would change, why, and the steps there and back."""
+
+    module: ModuleId
+    host: PlannedHost
+    source_sha: GitSha
+    source_dirty: bool
+    source_repo: str
+    source_ref: str
+    created_at: str
+    expires_at: str
+    tool_version: str
+    drivers: Mapping[str, str]
+    observed: PlannedObservation
+    speculative: bool
+    trust: PlannedTrust
+    desired: Digest
+    kind: str
+    files: tuple[PlannedFile, ...]
+    images: tuple[PlannedImage, ...]
+    closure: tuple[ServiceName, ...]
+    changes: tuple[Change, ...]
+    steps: tuple[Step, ...]
+    rollback: Rollback
+    policy: tuple[PolicyNote, ...]
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether applying would do anything."""
+        return any(change.action is not Action.KEEP for change in self.changes)
+
+    @property
+    def destructive(self) -> bool:
+        """Whether something would be lost or could not be taken back; such a plan needs an approval that allows it."""
+        return self.has_changes and (any(c.destructive for c in self.changes) or not self.rollback.ready)
+
+    @property
+    def touched_services(self) -> tuple[ServiceName, ...]:
+        """The services whose containers may change; any other that changes was not planned."""
+        return tuple(c.service for c in self.changes if c.action is not Action.KEEP)
+
+    @property
+    def changes_by_action(self) -> Mapping[Action, int]:
+        """How many changes there are of each action that does something."""
+        counts: dict[Action, int] = {}
+        for change in self.changes:
+            if change.action is not Action.KEEP:
+                counts[change.action] = counts.get(change.action, 0) + 1
+        return counts

@@ -1,0 +1,122 @@
+"""What is remembered: receipts and the host record on the host, the status file in the repository's `.platform/state`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from platformctl.model.names import Digest, GitSha, HostName, ModuleId
+from platformctl.model.plan import PlannedFile, PlannedImage, Run
+
+RECEIPT_PAYLOAD_TYPE = "application/vnd.platformctl.receipt.v1+json"
+
+
+@dataclass(frozen=True)
+class RunningContainer:
+    """A container as it was proven to run."""
+
+    service: str
+    id: str
+    image_id: Digest
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an apply left behind. `outcome` is the name of its exit code; `up` are the words that bring the release up.
+
+    `pull_request` is what the operator gave as `--approved-pr`. `containers` are those observed at the end.
+    """
+
+    module: ModuleId
+    host: HostName
+    outcome: str
+    plan_digest: Digest
+    source_sha: GitSha
+    desired: Digest
+    applied_at: str
+    applied_by: str
+    pull_request: int | None
+    files: tuple[PlannedFile, ...]
+    images: tuple[PlannedImage, ...]
+    up: tuple[Run, ...]
+    closure: tuple[str, ...]
+    containers: tuple[RunningContainer, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether this release was proven to work when it was applied, so that it is a place to go back to."""
+        return self.outcome in ("APPLIED", "IMPORTED")
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """A desired digest that failed on this host and is refused until somebody lifts it."""
+
+    desired: Digest
+    source_sha: GitSha
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True)
+class TrustSeen:
+    """The trust roots the host last saw; older or unrelated ones are refused."""
+
+    commit: GitSha | None
+    policy_digest: Digest
+    hosts_digest: Digest
+    signers_digest: Digest
+
+
+@dataclass(frozen=True)
+class SignedReceipt:
+    """A receipt and the DSSE envelope (JSON text) it came in; the envelope is what is stored."""
+
+    receipt: Receipt
+    envelope: str
+
+
+@dataclass(frozen=True)
+class HostRecord:
+    """What a host remembers of one module, newest receipt last. `serial` grows by one with every write."""
+
+    module: ModuleId
+    serial: int
+    receipts: tuple[SignedReceipt, ...] = ()
+    consumed: tuple[Digest, ...] = ()
+    quarantine: tuple[Quarantine, ...] = ()
+    trust: TrustSeen | None = None
+
+    @property
+    def current(self) -> Receipt | None:
+        """The last release that was proven to work here, or None before the first."""
+        return next((s.receipt for s in reversed(self.receipts) if s.receipt.healthy), None)
+
+    @property
+    def latest(self) -> Receipt | None:
+        """The last receipt whatever its outcome."""
+        return self.receipts[-1].receipt if self.receipts else None
+
+    def is_quarantined(self, desired: Digest) -> Quarantine | None:
+        """The quarantine that holds for `desired`, if any."""
+        return next((q for q in self.quarantine if q.desired == desired), None)
+
+
+@dataclass(frozen=True)
+class ModuleStatus:
+    """`.platform/state/modules/<id>.status.json`: what this clone knows without asking the host.
+
+    `last_apply_sha` and `files` are of the last release proven to work; `attempt` is the outcome of the last apply.
+    """
+
+    module: ModuleId
+    host: HostName
+    last_apply_sha: GitSha
+    last_apply_pr: int | None
+    plan_digest: Digest
+    applied_at: str
+    desired: Digest
+    files: tuple[PlannedFile, ...]
+    images: tuple[PlannedImage, ...]
+    containers: tuple[RunningContainer, ...]
+    previous: GitSha | None
+    attempt: Mapping[str, str] = field(default_factory=dict)
+    serial: int = 0

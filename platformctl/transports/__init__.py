@@ -1,0 +1,1 @@
+"""The hands: ways to run a command on a host."""
