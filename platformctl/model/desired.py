@@ -148,7 +148,7 @@ class ApprovalRule:
 
 @dataclass(frozen=True)
 class RollbackRule:
-    """`preapproved` previous: one person may go back to the last healthy signed release, `max_age` seconds old at most."""
+    """`preapproved` previous: one person may go back to the last healthy release, `max_age` seconds old at most."""
 
     preapproved: Strategy = Strategy.PREVIOUS
     max_age: int = 30 * 86400

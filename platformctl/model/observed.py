@@ -27,6 +27,7 @@ class Identity:
     machine_id: str
     engine_id: str
     engine_version: str
+    architecture: str
     compose_version: str
     clock: int
     home: str
@@ -35,7 +36,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Container:
-    """One container of a Compose project. `health` is None where no check exists; `exit_code` only counts when not running."""
+    """One container of a Compose project. `health` is None where no check exists; `exit_code` counts once it ended."""
 
     id: str
     name: str
@@ -68,11 +69,12 @@ class FileSeen:
 
 @dataclass(frozen=True)
 class ImageSeen:
-    """An image reference as the host resolves it; `id` is None where it is not there. `repo_digests` are repo@sha256."""
+    """An image reference as the host resolves it. `id` is None where nobody knows it; `present`: the host has it."""
 
     ref: str
     id: Digest | None
     repo_digests: tuple[str, ...] = ()
+    present: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ class Observation:
     """All that was seen of one project on one host, in one look.
 
     `hashes` are what the host's own Compose says of the desired release with the flags apply uses; empty when Compose
-    was not asked. `record` is the text of the host record, None where there is none. `networks` and `volumes` are names.
+    was not asked. `networks` and `volumes` are names. `record` is the text of the host record, None where there is
+    none; `journal` names the plans whose apply was never settled; `missing_variables` are required ones that neither
+    file nor manifest sets; `kept` and `image_ids` are what a way back could use.
     """
 
     source: Source
@@ -96,6 +100,7 @@ class Observation:
     journal: tuple[str, ...] = ()
     missing_variables: tuple[str, ...] = ()
     kept: frozenset[Digest] = field(default_factory=frozenset)
+    image_ids: frozenset[Digest] = field(default_factory=frozenset)
 
     def of(self, service: ServiceName) -> tuple[Container, ...]:
         """The containers of one service, one-off runs left out."""

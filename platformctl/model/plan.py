@@ -15,6 +15,8 @@ FORMAT = "platformctl/plan"
 FORMAT_VERSION = "1.0"
 PAYLOAD_TYPE = "application/vnd.platformctl.plan.v1+json"
 INDEX_PAYLOAD_TYPE = "application/vnd.platformctl.index.v1+json"
+OWN_FOLDER = ".platformctl"
+"""The folder below a host's root that holds what platformctl remembers there; nothing else is kept on a host."""
 TARGET_PREFIX = "compose.service."
 
 

@@ -1,4 +1,4 @@
-"""What is remembered: receipts and the host record on the host, the status file in the repository's `.platform/state`."""
+"""What is remembered: receipts and the host record on the host, the status file in `.platform/state`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,140 @@
+"""What a host is asked about Docker and Compose, and the frame its answers come in.
+
+Each question is one POSIX sh script with its data in "$1"… or on standard input, never joined into the text. An answer
+is a row of sections, `name status size` and then so many bytes: what a container or a file says can not pass for
+another section.
+"""
+
+import re
+from dataclasses import dataclass
+
+from platformctl.errors import Unreachable
+
+_HEADER = re.compile(rb"([a-z-]+) (\d+) (\d+)\n")
+
+_FRAME = """
+set -u; umask 077; LC_ALL=C; export LC_ALL
+work=$(mktemp -d) || exit 74
+trap 'rm -rf "$work"' EXIT
+trap 'exit 74' HUP INT TERM
+tell() { name=$1; shift; status=0; "$@" >"$work/out" 2>"$work/err" || status=$?
+  printf '%s %s %s\\n' "$name" "$status" "$(wc -c <"$work/out")"; cat "$work/out"
+  [ "$status" = 0 ] || { printf '%s-error 0 %s\\n' "$name" "$(wc -c <"$work/err")"; cat "$work/err"; }; }
+"""
+
+IDENTIFY = (
+    _FRAME
+    + """
+me() { printf '%s\\n%s\\n%s\\n%s\\n%s\\n' "$(id -u)" "$(id -un)" "$(cat /etc/machine-id)" "$(date +%s)" "$HOME"; }
+engine() { command -v docker >/dev/null || { echo missing; return; }
+  socket=${DOCKER_HOST:-unix:///var/run/docker.sock}; socket=${socket#unix://}
+  if [ -S "$socket" ] && [ ! -w "$socket" ]; then echo permission; return; fi
+  timeout -k 2 15 docker info --format '{{.ID}} {{.ServerVersion}} {{.Architecture}}' || echo down; }
+compose() { timeout -k 2 15 docker compose version --short && return
+  if command -v docker-compose >/dev/null; then echo v1; else echo missing; fi; }
+tell me me; tell path printenv PATH; tell engine engine; tell compose compose
+"""
+)
+
+_CONTAINER = (
+    '{"id":{{json .Id}},"name":{{json .Name}},"image_id":{{json .Image}},"image_ref":{{json .Config.Image}},'
+    '"service":{{json (index .Config.Labels "com.docker.compose.service")}},'
+    '"hash":{{json (index .Config.Labels "com.docker.compose.config-hash")}},'
+    '"version":{{json (index .Config.Labels "com.docker.compose.version")}},'
+    '"oneoff":{{json (index .Config.Labels "com.docker.compose.oneoff")}},'
+    '"state":{{json .State.Status}},"exit_code":{{.State.ExitCode}},"started_at":{{json .State.StartedAt}},'
+    '"restarts":{{.RestartCount}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}}}'
+)
+
+_CONTAINERS = f"""
+containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project") || return 69
+  [ -z "$ids" ] || docker inspect --type container --format '{_CONTAINER}' $ids; }}
+"""
+
+WATCH = _FRAME + _CONTAINERS + "project=$1; tell containers containers\n"
+
+# Arguments: root, project, module, project folder, env file or /dev/null.
+# Standard input: a tar of compose.yaml, set.env, the lists paths, images and required, and without.yaml: an override
+# that takes env files away, for the case that one is not on the host yet and Compose would refuse to answer at all.
+LOOK = (
+    _FRAME
+    + _CONTAINERS
+    + """
+root=$1; project=$2; module=$3; folder=$4; env_file=$5; base=$root/.platformctl
+cd "$root" || { echo "root 1 0"; exit 0; }
+mkdir "$work/in" && tar -xf - -C "$work/in" || exit 74
+files() { while IFS= read -r path; do
+    if [ -L "$path" ] || [ ! -f "$path" ]; then echo "- - $path"
+    else printf '%s %s %s\\n' "$(sha256sum <"$path" | cut -d' ' -f1)" "$(stat -c %a "$path")" "$path"; fi
+  done <"$work/in/paths"; }
+images() { while IFS= read -r ref; do
+    found=$(docker image inspect --format '{"id":{{json .Id}},"digests":{{json .RepoDigests}}}' "$ref" 2>/dev/null)
+    if [ -n "$found" ]; then printf 'local %s %s\\n' "$ref" "$found"
+    else found=$(timeout -k 2 20 docker manifest inspect -v "$ref" 2>/dev/null | tr -d '\\n\\t')
+      printf 'remote %s %s\\n' "$ref" "${found:-null}"; fi
+  done <"$work/in/images"; }
+image_ids() { docker images -aq --no-trunc; }
+networks() { docker network ls -q --filter "label=com.docker.compose.project=$project" --format '{{.Name}}'; }
+volumes() { docker volume ls -q --filter "label=com.docker.compose.project=$project"; }
+record() { [ ! -e "$base/modules/$module.json" ] || cat "$base/modules/$module.json"; }
+journal() { [ ! -d "$base/journal" ] || find "$base/journal" -maxdepth 1 -type f -exec basename {} ';'; }
+kept() { [ ! -d "$base/blobs" ] || ls "$base/blobs"; }
+variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
+  while IFS= read -r name; do
+    grep -qE "^[[:space:]]*(export[[:space:]]+)?$name[[:space:]]*[=:]" "$env_file" || echo "$name"
+  done <"$work/in/required"; }
+asked() { [ -r "$env_file" ] || return 66
+  env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose "$@" -p "$project" \\
+    --project-directory "$folder" --env-file "$env_file" --env-file "$work/in/set.env" config --hash '*'; }
+hashes() { asked -f "$work/in/compose.yaml"; }
+other_hashes() { [ -s "$work/in/without.yaml" ] || return 1
+  asked -f "$work/in/compose.yaml" -f "$work/in/without.yaml"; }
+tell containers containers; tell files files; tell images images; tell image-ids image_ids
+tell networks networks; tell volumes volumes; tell record record; tell journal journal; tell kept kept
+tell variables variables; tell hashes hashes; [ "$status" = 0 ] || tell other-hashes other_hashes
+"""
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One framed answer: its exit status, its bytes, and what it complained about when the status is not 0."""
+
+    status: int
+    body: bytes
+    complaint: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The body's lines; bytes that are not UTF-8 are replaced."""
+        return tuple(self.body.decode("utf-8", "replace").splitlines())
+
+
+def read_sections(answer: bytes, host: str) -> dict[str, Section]:
+    """Take an answer apart; raises `Unreachable` for anything that is not in the frame."""
+    sections: dict[str, Section] = {}
+    at = 0
+    while at < len(answer):
+        header = _HEADER.match(answer, at)
+        if header is None or header.end() + int(header[3]) > len(answer):
+            raise garbage(host, f"byte {at} of the answer is not where a section begins")
+        name, end = header[1].decode(), header.end() + int(header[3])
+        body = answer[header.end() : end]
+        if name.endswith("-error"):
+            told = sections[name.removesuffix("-error")]
+            sections[name.removesuffix("-error")] = Section(told.status, told.body, body.decode("utf-8", "replace"))
+        else:
+            sections[name] = Section(int(header[2]), body)
+        at = end
+    return sections
+
+
+def garbage(host: str, detail: str) -> Unreachable:
+    """The refusal for an answer that can not be understood; what was said is not repeated."""
+    return Unreachable(
+        "the host answers garbage",
+        detail=f"{host}: {detail}",
+        hint=f"platformctl doctor {host}",
+        reason="connect",
+        host=host,
+    )

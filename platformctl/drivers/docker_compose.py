@@ -1,0 +1,249 @@
+"""Docker Compose: the words it is told, and what its containers look like from outside.
+
+Exit statuses and progress output of Compose are never the verdict; ids, labels and states are (facts of Compose 2.26:
+`up -d` exits 0 for a container that dies at once). Nothing here runs anything.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Mapping
+
+from platformctl.drivers import compose_answers as answers
+from platformctl.drivers import compose_questions as questions
+from platformctl.model.command import Command, Completed
+from platformctl.model.desired import HostEntry, ModuleKind, Release
+from platformctl.model.names import Digest, RepoPath, ServiceName
+from platformctl.model.observed import Container, Identity, Observation
+from platformctl.model.plan import OWN_FOLDER, Action, Cause, Change, Operation, Place, PlannedImage, Remove, Run, Step
+from platformctl.model.state import Receipt
+
+UP_TIMEOUT = 300
+SHORT_TIMEOUT = 60
+
+
+class DockerCompose:
+    """The driver `docker-compose`: Compose v2 on the host itself, by `docker compose`."""
+
+    name = "docker-compose"
+    version = "1"
+
+    def identify(self) -> Command:
+        """Ask user, machine id, clock, engine id and Compose's version."""
+        return Command(("sh", "-c", questions.IDENTIFY, "identify"), timeout=40)
+
+    def read_identity(self, answer: Completed, entry: HostEntry) -> Identity:
+        """Raises `Unreachable` when the engine or Compose v2 does not answer; the reason says which."""
+        return answers.identity(answer.stdout, entry)
+
+    def look(self, release: Release) -> Command:
+        """One question for containers, files, images, records and the hashes of the desired services."""
+        root = release.host.root
+        env_file = release.module.env.file
+        return Command(
+            (
+                *("sh", "-c", questions.LOOK, "look", root, release.module.runtime.project, release.module.id),
+                _project_folder(release),
+                f"{root}/{env_file}" if env_file else "/dev/null",
+            ),
+            stdin=_enclosed(release),
+            timeout=120,
+        )
+
+    def read_look(self, answer: Completed, release: Release, identity: Identity, at: str) -> Observation:
+        """Raises `InvalidInput` when Compose refuses the release, `PolicyViolation` when env.file is missing."""
+        return answers.observation(answer.stdout, release, identity, at)
+
+    def watch(self, release_project: str) -> Command:
+        """Ask how the project's containers are now."""
+        return Command(("sh", "-c", questions.WATCH, "watch", release_project), timeout=30)
+
+    def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
+        """The project's containers; raises `Unreachable` for garbage or a silent engine."""
+        return answers.containers(answer.stdout, entry)
+
+    def logs(self, container: Container) -> Command:
+        """The last lines a container wrote."""
+        return Command(("docker", "logs", "--tail", "20", "--", container.id), timeout=20)
+
+    def fetch(self, image: PlannedImage) -> Command:
+        """Pull by digest, so that no moved tag can slip in; the tag is set by a step of the plan."""
+        return Command(("docker", "pull", "--quiet", "--", image.digest or image.ref), timeout=600)
+
+    def keep(self, release: Release, images: Mapping[str, Digest]) -> tuple[Run, ...]:
+        """Name the previous images `platformctl/<module>:<digest12>`; `docker image prune` then leaves them alone."""
+        return tuple(
+            Run(("docker", "tag", image, f"platformctl/{release.module.id}:{image.hexadecimal[:12]}"), SHORT_TIMEOUT)
+            for image in sorted(set(images.values()))
+        )
+
+    def dependents(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
+        """Compose recreates what needs a recreated service (seen with 2.26.1, `depends_on` in its short form too)."""
+        return tuple(name for name in release.closure if service in release.compose.services[name].needs)
+
+    def bring_up(self, release: Release) -> tuple[Run, ...]:
+        """`docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""
+        return (_up(release, release.module.runtime.compose_service, force=False),)
+
+    def steps(
+        self,
+        release: Release,
+        changes: tuple[Change, ...],
+        images: tuple[PlannedImage, ...],
+        observation: Observation,
+        previous: Receipt | None,
+    ) -> tuple[Step, ...]:
+        """One step: tags, files, up; its undo: what was created goes, files and tags come back, the old up runs."""
+        if all(change.action is Action.KEEP for change in changes):
+            return ()
+        forward: tuple[Operation, ...] = (
+            *_tags(images, observation),
+            *_places(release, observation),
+            *_ups(release, changes),
+        )
+        return (Step("release", forward, _undo(release, changes, observation, previous)),)
+
+
+def _prefix(release: Release) -> tuple[str, ...]:
+    """The words before the verb; the same for hashes and for up, or the hashes would not be those of up."""
+    root, module = release.host.root, release.module
+    return (
+        *("docker", "compose", "-f", f"{root}/{module.runtime.compose_file}", "-p", module.runtime.project),
+        *("--project-directory", _project_folder(release)),
+        *("--env-file", f"{root}/{module.env.file}" if module.env.file else "/dev/null"),
+        *(word for file in release.files if _is_own(file.path) for word in ("--env-file", f"{root}/{file.path}")),
+    )
+
+
+def _up(release: Release, service: ServiceName, *, force: bool) -> Run:
+    forced = ("--force-recreate",) if force else ()
+    words = ("up", "-d", "--no-build", "--pull", "never", *forced, "--", service)
+    return Run((*_prefix(release), *words), UP_TIMEOUT)
+
+
+def _ups(release: Release, changes: tuple[Change, ...]) -> tuple[Run, ...]:
+    """Up of the service; before it, one forced up for each service whose mounted files changed and nothing else.
+
+    Compose sees no change in a mounted file's contents (compose#11900), and forcing the main service does not force
+    what it depends on.
+    """
+    main = release.module.runtime.compose_service
+    forced = [c.service for c in changes if c.action is Action.RECREATE and c.causes == (Cause.FILE_CONTENT,)]
+    return (
+        *(_up(release, service, force=True) for service in forced if service != main),
+        _up(release, main, force=main in forced),
+    )
+
+
+def _tags(images: tuple[PlannedImage, ...], observation: Observation) -> tuple[Run, ...]:
+    """Point references at the planned images where the host's tags point elsewhere."""
+    seen = {image.ref: image.id for image in observation.images if image.present}
+    return tuple(
+        Run(("docker", "tag", image.id, image.ref), SHORT_TIMEOUT)
+        for image in images
+        if seen.get(image.ref) != image.id and "@" not in image.ref
+    )
+
+
+def _places(release: Release, observation: Observation) -> tuple[Place, ...]:
+    seen = {file.path: file for file in observation.files}
+    return tuple(
+        Place(file.path, file.digest, file.mode)
+        for file in release.files
+        if not _is_own(file.path) and (seen[file.path].digest, seen[file.path].mode) != (file.digest, file.mode)
+    )
+
+
+def _undo(
+    release: Release, changes: tuple[Change, ...], observation: Observation, previous: Receipt | None
+) -> tuple[Operation, ...]:
+    created = tuple(c.service for c in changes if c.action is Action.CREATE)
+    gone = (Run((*_prefix(release), "rm", "-s", "-f", "--", *created), UP_TIMEOUT),) if created else ()
+    files = _previous_files(release, observation)
+    if previous is None:
+        return (*gone, *_created_networks(release, observation), *files)
+    tags = tuple(Run(("docker", "tag", i.id, i.ref), SHORT_TIMEOUT) for i in previous.images if "@" not in i.ref)
+    return (*gone, *files, *tags, *_previous_ups(release, changes, previous))
+
+
+def _previous_files(release: Release, observation: Observation) -> tuple[Remove | Place, ...]:
+    replaced = {place.path for place in _places(release, observation)}
+    return tuple(
+        Place(seen.path, seen.digest, seen.mode or 0o644) if seen.digest else Remove(seen.path)
+        for seen in observation.files
+        if seen.path in replaced
+    )
+
+
+def _created_networks(release: Release, observation: Observation) -> tuple[Run, ...]:
+    project = release.module.runtime.project
+    declared = release.compose.networks or ("default",)
+    new = tuple(f"{project}_{name}" for name in declared if f"{project}_{name}" not in observation.networks)
+    script = 'for network; do docker network rm "$network" 2>/dev/null || ! docker network inspect "$network"; done'
+    return (Run(("sh", "-c", script, "rm-networks", *new), SHORT_TIMEOUT),) if new else ()
+
+
+def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Receipt) -> tuple[Run, ...]:
+    """The recorded words of the previous release. A job is put back without being run again."""
+    if release.module.kind is ModuleKind.JOB:
+        return tuple(Run(_without_start(up.argv), up.timeout) for up in previous.up)
+    forced = {c.service for c in changes if Cause.FILE_CONTENT in c.causes}
+    main = release.module.runtime.compose_service
+    return (
+        *(Run(_forced(up.argv, s), up.timeout) for up in previous.up for s in sorted(forced - {main})),
+        *(Run(_forced(up.argv, main), up.timeout) if main in forced else up for up in previous.up),
+    )
+
+
+def _forced(argv: tuple[str, ...], service: str) -> tuple[str, ...]:
+    """An up of one recorded release, for one service, whether or not Compose sees a difference."""
+    at = argv.index("--", argv.index("up"))
+    return (*argv[:at], "--force-recreate", "--", service)
+
+
+def _without_start(argv: tuple[str, ...]) -> tuple[str, ...]:
+    at = argv.index("-d", argv.index("up"))
+    return (*argv[:at], "--no-start", *argv[at + 1 :])
+
+
+def _is_own(path: RepoPath) -> bool:
+    return path.startswith(OWN_FOLDER + "/")
+
+
+def _project_folder(release: Release) -> str:
+    folder = release.module.runtime.compose_file.parent
+    return f"{release.host.root}/{folder}" if folder else release.host.root
+
+
+def _enclosed(release: Release) -> bytes:
+    """The tar that `LOOK` reads: the desired compose file and the lists of what to look at."""
+    compose = next(file for file in release.files if file.path == release.module.runtime.compose_file)
+    own = b"".join(file.content for file in release.files if _is_own(file.path))
+    services = release.compose.services
+    images = sorted({image for name in release.closure if (image := services[name].image)})
+    with_env_files = [name for name, service in services.items() if service.env_files]
+    override = "".join(f"  {json.dumps(name)}: {{env_file: !reset null}}\n" for name in with_env_files)
+    return _tar(
+        {
+            "compose.yaml": compose.content,
+            "without.yaml": f"services:\n{override}".encode() if override else b"",
+            "set.env": own,
+            "paths": _lines(file.path for file in release.files if not _is_own(file.path)),
+            "images": _lines(images),
+            "required": _lines(release.module.env.required),
+        }
+    )
+
+
+def _lines(words: Iterable[str]) -> bytes:
+    return "".join(f"{word}\n" for word in words).encode()
+
+
+def _tar(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,64 @@
+"""Socket 1: what to say and what the answer means. A driver is pure: it returns commands and reads answers.
+
+Every driver passes tests/contracts/test_drivers.py.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from platformctl.model.command import Command, Completed
+from platformctl.model.desired import HostEntry, Release
+from platformctl.model.names import Digest, ServiceName
+from platformctl.model.observed import Container, Identity, Observation
+from platformctl.model.plan import Change, PlannedImage, Run, Step
+from platformctl.model.state import Receipt
+
+
+class Driver(Protocol):
+    """How one orchestrator is asked, planned for and told. `version` is of the driver's own reading and writing."""
+
+    name: str
+    version: str
+
+    def identify(self) -> Command:
+        """The first words said to a host: who are you? They change nothing."""
+
+    def read_identity(self, answer: Completed, entry: HostEntry) -> Identity:
+        """Raises `Unreachable` with a reason when the engine or the orchestrator does not answer."""
+
+    def look(self, release: Release) -> Command:
+        """One question for everything a plan of `release` needs. It changes nothing."""
+
+    def read_look(self, answer: Completed, release: Release, identity: Identity, at: str) -> Observation:
+        """Raises `InvalidInput` when the orchestrator does not accept the release, `Unreachable` for garbage."""
+
+    def watch(self, release_project: str) -> Command:
+        """A short question: how are the project's containers now?"""
+
+    def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
+        """The project's containers."""
+
+    def logs(self, container: Container) -> Command:
+        """The last lines a container wrote."""
+
+    def fetch(self, image: PlannedImage) -> Command:
+        """Get an image by digest; it must change no running container."""
+
+    def keep(self, release: Release, images: Mapping[str, Digest]) -> tuple[Run, ...]:
+        """Give images of the previous release a name, so that a clean-up leaves them alone."""
+
+    def bring_up(self, release: Release) -> tuple[Run, ...]:
+        """The words that bring this release up when its files and images are in place."""
+
+    def steps(
+        self,
+        release: Release,
+        changes: tuple[Change, ...],
+        images: tuple[PlannedImage, ...],
+        observation: Observation,
+        previous: Receipt | None,
+    ) -> tuple[Step, ...]:
+        """The way there and the way back; empty when nothing changes."""
+
+    def dependents(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
+        """Services of the closure the orchestrator recreates when `service` is recreated."""
