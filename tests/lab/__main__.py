@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.lab import client, lab, registry
+from tests.lab import client, images, lab, registry
+from tests.lab.engine import Engine, EngineRefused
 from tests.lab.machine import LabError
 
 DIRECTORY = Path(".cache/lab")
@@ -32,20 +33,27 @@ def status(_: argparse.Namespace) -> None:
             print(f"  {host.name} {host.address} pid {host.pid}")
 
 
+def images_into(arguments: argparse.Namespace) -> None:
+    images.load(Engine(arguments.socket))
+    print("\n".join(images.ids()))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description="Lab hosts on this machine (as root).")
     verbs = parser.add_subparsers(required=True)
-    for verb in (up, down, status):
-        command = verbs.add_parser(verb.__name__)
+    for name, verb in {"up": up, "down": down, "status": status, "images": images_into}.items():
+        command = verbs.add_parser(name)
         command.set_defaults(run=verb)
-        if verb is up:
+        if name == "up":
             command.add_argument("hosts", type=int, help="how many")
-        if verb is not status:
+        if name in {"up", "down"}:
             command.add_argument("--dir", type=Path, default=DIRECTORY, help="client files (default: %(default)s)")
+        if name == "images":
+            command.add_argument("socket", type=Path, help="the socket of the Docker Engine that is given the images")
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
-    except LabError as reason:
+    except (LabError, EngineRefused, OSError) as reason:
         print(f"lab: {reason}", file=sys.stderr)
         return 1
     return 0

@@ -19,7 +19,7 @@ from tests.lab.place import Daemon, Place
 BUILT_IN_NETWORKS = {"bridge", "host", "none"}
 CLEAR_FILES = f"""
 pkill -KILL -u {AGENT} || :
-find {PLATFORM_ROOT} -mindepth 1 -delete
+find {PLATFORM_ROOT} /tmp -mindepth 1 -delete
 find {AGENT_HOME} -mindepth 1 -maxdepth 1 ! -name .ssh -exec rm -rf {{}} +
 """
 WRITE_FILE = 'umask 022; mkdir -p "$(dirname "$1")" && cat >"$1" && chown -h "$2:" "$(dirname "$1")" "$1"'
@@ -146,10 +146,8 @@ class Host:
     def _restore_images(self) -> None:
         """Tags are what tests move, so each is put back where it was."""
         engine = self.engine
-        known = {
-            reference: image["Id"] for image in engine.get("/images/json") for reference in image["RepoTags"] or ()
-        }
-        if known != images.ids():
-            for tag in known:
-                engine.request("DELETE", f"/images/{tag}?force=1")
+        found = {image["Id"]: image["RepoTags"] for image in engine.get("/images/json")}
+        if found != {image_id: [reference] for reference, image_id in images.ids().items()}:
+            for image_id in found:
+                engine.request("DELETE", f"/images/{image_id}?force=1")
             images.load(engine)

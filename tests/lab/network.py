@@ -58,10 +58,12 @@ class Network:
         )
 
     def connect(self, host: str, index: int) -> None:
+        """The same card at every boot, else this machine would go on sending to the one it knew."""
         namespace = self.namespace(host)
+        card = f"02:00:00:00:{self.number:02x}:{index:02x}"
         _ip(f"netns add {namespace}")
         _ip(
-            f"link add {host} type veth peer name eth0 netns {namespace}",
+            f"link add {host} type veth peer name eth0 address {card} netns {namespace}",
             f"link set {host} master switch up",
             inside=self.switch,
         )

@@ -7,7 +7,7 @@ dies, however it dies. A lab without a living owner is removed by the next one t
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -36,8 +36,10 @@ class Claim:
         self.owner.close()
 
     def release(self) -> None:
-        remove(self.number)
-        self.owner.close()
+        """The lab is removed and its number free."""
+        with _exclusive():
+            remove(self.number)
+            self.owner.close()
 
 
 def claim(directory: Path) -> Claim:
@@ -76,7 +78,8 @@ def number_of(directory: Path) -> int | None:
 def labs() -> Iterator[tuple[int, Path]]:
     """Number and directory of every lab of this machine."""
     for file in HOME.glob("*/directory"):
-        yield int(file.parent.name), Path(file.read_text())
+        with suppress(FileNotFoundError):  # it went in this moment
+            yield int(file.parent.name), Path(file.read_text())
 
 
 def remove(number: int) -> None:
