@@ -15,7 +15,19 @@ from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, ModuleKind, Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container, Identity, Observation
-from platformctl.model.plan import OWN_FOLDER, Action, Cause, Change, Operation, Place, PlannedImage, Remove, Run, Step
+from platformctl.model.plan import (
+    OWN_FOLDER,
+    Action,
+    Cause,
+    Change,
+    Operation,
+    Place,
+    PlannedImage,
+    Remove,
+    Run,
+    Step,
+    is_forced,
+)
 from platformctl.model.state import Receipt
 
 UP_TIMEOUT = 300
@@ -81,6 +93,18 @@ class DockerCompose:
         """Compose recreates what needs a recreated service (seen with 2.26.1, `depends_on` in its short form too)."""
         return tuple(name for name in release.closure if service in release.compose.services[name].needs)
 
+    def one_shots(self, release: Release) -> frozenset[ServiceName]:
+        """The service of a job, and whatever another one waits for with `service_completed_successfully`."""
+        main = {release.module.runtime.compose_service} if release.module.kind is ModuleKind.JOB else set()
+        awaited = {
+            ServiceName(needed)
+            for service in release.compose.services.values()
+            if isinstance(conditions := service.definition.get("depends_on"), Mapping)
+            for needed, how in conditions.items()
+            if isinstance(how, Mapping) and how.get("condition") == "service_completed_successfully"
+        }
+        return frozenset(main | awaited)
+
     def bring_up(self, release: Release) -> tuple[Run, ...]:
         """`docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""
         return (_up(release, release.module.runtime.compose_service, force=False),)
@@ -128,7 +152,7 @@ def _ups(release: Release, changes: tuple[Change, ...]) -> tuple[Run, ...]:
     what it depends on.
     """
     main = release.module.runtime.compose_service
-    forced = [c.service for c in changes if c.action is Action.RECREATE and c.causes == (Cause.FILE_CONTENT,)]
+    forced = [change.service for change in changes if is_forced(change.causes)]
     return (
         *(_up(release, service, force=True) for service in forced if service != main),
         _up(release, main, force=main in forced),

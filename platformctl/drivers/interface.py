@@ -62,3 +62,6 @@ class Driver(Protocol):
 
     def dependents(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
         """Services of the closure the orchestrator recreates when `service` is recreated."""
+
+    def one_shots(self, release: Release) -> frozenset[ServiceName]:
+        """Services whose success is to end with status 0."""

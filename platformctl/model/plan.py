@@ -46,6 +46,16 @@ class Cause(Enum):
     NEW_VOLUME = "new-volume"
     NETWORK = "network"
 
+    @property
+    def seen_by_compose(self) -> bool:
+        """Whether Compose recreates for this on its own; it does not look into mounted files (compose#11900)."""
+        return self in (Cause.DEFINITION, Cause.COMPOSE_VERSION, Cause.IMAGE_DIGEST, Cause.DEPENDENCY)
+
+
+def is_forced(causes: tuple[Cause, ...]) -> bool:
+    """Whether only the contents of a file ask for a new container, so that Compose must be told to make one."""
+    return Cause.FILE_CONTENT in causes and not any(cause.seen_by_compose for cause in causes)
+
 
 @dataclass(frozen=True)
 class Change:

@@ -1,0 +1,241 @@
+"""Put a plan together. Time and everything else that varies is an input: same inputs, same plan."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from platformctl.drivers.interface import Driver
+from platformctl.errors import PolicyViolation
+from platformctl.model.desired import Finding, HostEntry, ModuleKind, Release, Strategy, TrustRoots
+from platformctl.model.names import Digest, ServiceName
+from platformctl.model.observed import Observation, Source
+from platformctl.model.plan import (
+    Action,
+    Change,
+    Plan,
+    PlannedFile,
+    PlannedHost,
+    PlannedImage,
+    PlannedObservation,
+    PlannedTrust,
+    PolicyNote,
+    Rollback,
+    Step,
+)
+from platformctl.model.state import HostRecord, ModuleStatus, Receipt
+from platformctl.planning.diff import Wanted, diff, expected
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What is neither wanted nor seen: when and where a plan is made, and under which trust roots."""
+
+    created_at: str
+    expires_at: str
+    repository: str
+    ref: str
+    tool_version: str
+    trust: TrustRoots
+
+
+def build(
+    release: Release,
+    observation: Observation,
+    record: HostRecord,
+    driver: Driver,
+    circumstances: Circumstances,
+    findings: Iterable[Finding],
+    pinned: Mapping[str, Digest] | None = None,
+) -> Plan:
+    """The plan of `release` for the host as it was seen.
+
+    `pinned` are image ids by reference that count whatever the references mean now; a rollback gives them. Raises
+    `PolicyViolation` when an image can not be resolved.
+    """
+    images = resolve_images(release, observation, pinned or {})
+    wanted = Wanted(release, observation, {image.ref: image.id for image in images}, record, driver)
+    changes = diff(wanted)
+    return _plan(
+        release,
+        circumstances,
+        driver,
+        tuple(_note(finding) for finding in findings),
+        observed=_observed(observation),
+        speculative=release.source_dirty,
+        images=images,
+        changes=changes,
+        steps=driver.steps(release, changes, images, observation, record.current),
+        rollback=_rollback(release, observation, record.current, unmanaged=wanted.unmanaged),
+    )
+
+
+def build_offline(
+    release: Release,
+    status: ModuleStatus | None,
+    driver: Driver,
+    circumstances: Circumstances,
+    findings: Iterable[Finding],
+) -> Plan:
+    """A speculative plan from recorded state: it says that and roughly why something would change; it has no steps."""
+    changes = expected(release, status)
+    return _plan(
+        release,
+        circumstances,
+        driver,
+        tuple(_note(finding) for finding in findings),
+        observed=PlannedObservation(
+            status.applied_at if status else "", Source.STATE, _digest([status.desired if status else ""]), "", ""
+        ),
+        speculative=True,
+        images=status.images if status and not changes else (),
+        changes=changes,
+        steps=(),
+        rollback=Rollback(ready=status is not None, to=status.last_apply_sha if status else None, reason="not checked"),
+    )
+
+
+def resolve_images(
+    release: Release, observation: Observation, pinned: Mapping[str, Digest]
+) -> tuple[PlannedImage, ...]:
+    """Every image of the closure by what it is; raises `PolicyViolation` for one nobody can resolve."""
+    seen = {image.ref: image for image in observation.images}
+    refs = sorted({image for name in release.closure if (image := release.compose.services[name].image)})
+    unknown = [ref for ref in refs if seen[ref].id is None and ref not in pinned]
+    if unknown:
+        raise PolicyViolation(
+            "an image can not be resolved",
+            detail=f"neither {release.host.name} nor a registry it may ask knows: {', '.join(unknown)}",
+            hint="check the name, or `docker login` as the agent user on the host",
+            file=release.module.runtime.compose_file,
+            line=release.compose.line_of(f"services.{release.module.runtime.compose_service}.image"),
+            host=release.host.name,
+        )
+    return tuple(
+        PlannedImage(ref, next(iter(seen[ref].repo_digests), None), pinned.get(ref) or Digest(seen[ref].id or ""))
+        for ref in refs
+    )
+
+
+def refuse_foreign(plan: Plan, owners: Mapping[ServiceName, str]) -> None:
+    """Raise `PolicyViolation` when the plan would change a service that another module names."""
+    foreign = [
+        f"{change.service} (of module {owners[change.service]})"
+        for change in plan.changes
+        if change.action is not Action.KEEP and owners.get(change.service, plan.module) != plan.module
+    ]
+    if foreign:
+        names = sorted({owners[c.service] for c in plan.changes if owners.get(c.service, plan.module) != plan.module})
+        raise PolicyViolation(
+            "the plan would change another module's service",
+            detail=f"module {plan.module} would also change {', '.join(foreign)}",
+            hint=f"apply that one first: platformctl plan {names[0]}",
+            host=plan.host.name,
+        )
+
+
+def planned_host(entry: HostEntry) -> PlannedHost:
+    """The allow-list's entry as a plan names it; an entry that changed since makes a plan stale."""
+    return PlannedHost(
+        name=entry.name,
+        transport=entry.transport,
+        address=entry.address,
+        port=entry.port,
+        user=entry.user,
+        root=entry.root,
+        host_key=entry.host_key,
+        machine_id=entry.machine_id,
+        engine_id=entry.engine_id,
+        allow_root=entry.allow_root,
+    )
+
+
+def _plan(
+    release: Release,
+    circumstances: Circumstances,
+    driver: Driver,
+    policy: tuple[PolicyNote, ...],
+    *,
+    observed: PlannedObservation,
+    speculative: bool,
+    images: tuple[PlannedImage, ...],
+    changes: tuple[Change, ...],
+    steps: tuple[Step, ...],
+    rollback: Rollback,
+) -> Plan:
+    trust = circumstances.trust
+    return Plan(
+        module=release.module.id,
+        host=planned_host(release.host),
+        source_sha=release.source_sha,
+        source_dirty=release.source_dirty,
+        source_repo=circumstances.repository,
+        source_ref=circumstances.ref,
+        created_at=circumstances.created_at,
+        expires_at=circumstances.expires_at,
+        tool_version=circumstances.tool_version,
+        drivers={driver.name: driver.version},
+        observed=observed,
+        speculative=speculative,
+        trust=PlannedTrust(trust.commit, trust.policy_digest, trust.hosts_digest, trust.signers_digest),
+        desired=release.digest,
+        kind=release.module.kind.value,
+        files=tuple(PlannedFile(file.path, file.digest, file.mode) for file in release.files),
+        images=images,
+        closure=release.closure,
+        changes=changes,
+        steps=steps,
+        rollback=rollback,
+        policy=policy,
+    )
+
+
+def _note(finding: Finding) -> PolicyNote:
+    return PolicyNote(finding.rule, finding.severity, finding.message, finding.waiver)
+
+
+def _observed(observation: Observation) -> PlannedObservation:
+    return PlannedObservation(
+        at=observation.at,
+        source=observation.source,
+        digest=_digest(_material(observation)),
+        compose_version=observation.identity.compose_version,
+        engine_version=observation.identity.engine_version,
+    )
+
+
+def _material(observation: Observation) -> list[object]:
+    """What of an observation a plan rests on; when containers started or by which id they go does not count."""
+    return [
+        [[c.name, c.service, c.image_id, c.config_hash, c.state] for c in observation.containers],
+        [[f.path, f.digest, f.mode] for f in observation.files],
+        [[i.ref, i.id] for i in observation.images],
+        sorted(observation.networks),
+        sorted(observation.volumes),
+    ]
+
+
+def _digest(value: list[object] | list[str]) -> Digest:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return Digest("sha256:" + hashlib.sha256(text.encode()).hexdigest())
+
+
+def _rollback(release: Release, observation: Observation, previous: Receipt | None, *, unmanaged: bool) -> Rollback:
+    if release.module.rollback is Strategy.NONE:
+        return Rollback(ready=False, to=None, reason="rollback.strategy is none")
+    if unmanaged:
+        return Rollback(ready=False, to=None, reason="containers run here that no receipt names: platformctl import")
+    if previous is None:
+        what = "job's container" if release.module.kind is ModuleKind.JOB else "containers, networks and files it made"
+        return Rollback(ready=True, to=None, reason=f"first deploy: the undo removes the {what}")
+    gone = missing_for_return(observation, previous)
+    reason = f"gone from the host: {', '.join(gone)}" if gone else "the previous files and images are on the host"
+    return Rollback(ready=not gone, to=previous.source_sha, reason=reason)
+
+
+def missing_for_return(observation: Observation, previous: Receipt) -> tuple[str, ...]:
+    """What of the previous release is no longer on the host, by name; empty when the way back is there."""
+    on_host = observation.kept | {file.digest for file in observation.files if file.digest}
+    files = (file.path for file in previous.files if file.digest not in on_host)
+    images = (image.ref for image in previous.images if image.id not in observation.image_ids)
+    return (*files, *images)

@@ -1,0 +1,184 @@
+"""From what is wanted and what was seen to the changes, one for each service of the closure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from platformctl.drivers.interface import Driver
+from platformctl.model.desired import Release
+from platformctl.model.names import Digest, ServiceName
+from platformctl.model.observed import Container, Observation
+from platformctl.model.plan import Action, Cause, Change, is_forced
+from platformctl.model.state import HostRecord, ModuleStatus
+
+_REASONS = {
+    Cause.MISSING: "no container",
+    Cause.DEFINITION: "its definition differs",
+    Cause.COMPOSE_VERSION: "the host's Compose computes another hash for the same definition",
+    Cause.IMAGE_DIGEST: "the image differs",
+    Cause.FILE_CONTENT: "a file it uses differs",
+    Cause.DEPENDENCY: "a service it needs is recreated",
+    Cause.UNHEALTHY: "it does not run",
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """All that a comparison needs: the release, what was seen, the images by reference, and what the host remembers."""
+
+    release: Release
+    observation: Observation
+    images: Mapping[str, Digest]
+    record: HostRecord
+    driver: Driver
+
+    @property
+    def unmanaged(self) -> bool:
+        """Whether containers of the project run that no receipt names: they were not made by an apply."""
+        return self.record.current is None and bool(self.observation.containers)
+
+
+def diff(wanted: Wanted) -> tuple[Change, ...]:
+    """One change for each service of the closure, dependencies first; `keep` where nothing would happen."""
+    causes: dict[ServiceName, tuple[Cause, ...]] = {}
+    for service in wanted.release.closure:
+        causes[service] = _causes(wanted, service)
+    _spread(wanted, causes)
+    return tuple(_change(wanted, service, causes) for service in wanted.release.closure)
+
+
+def expected(release: Release, status: ModuleStatus | None) -> tuple[Change, ...]:
+    """The changes as far as recorded state can tell, without asking a host."""
+    main = release.module.runtime.compose_service
+    if status is not None and status.desired == release.digest:
+        return ()
+    cause = Cause.MISSING if status is None else _recorded_cause(release, status)
+    action = Action.CREATE if status is None else Action.RECREATE
+    return (_described(release, main, action, (cause,), None, {"desired": release.digest}, destructive=False),)
+
+
+def _recorded_cause(release: Release, status: ModuleStatus) -> Cause:
+    compose_file = release.module.runtime.compose_file
+    before = {file.path: file.digest for file in status.files if file.path != compose_file}
+    after = {file.path: file.digest for file in release.files if file.path != compose_file}
+    return Cause.FILE_CONTENT if before != after else Cause.DEFINITION
+
+
+def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
+    containers = wanted.observation.of(service)
+    if not containers:
+        return (Cause.MISSING,)
+    checks = (
+        (_hash_cause(wanted, containers), _hash_differs(wanted, service, containers)),
+        (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
+        (Cause.FILE_CONTENT, _files_differ(wanted, service)),
+        (Cause.UNHEALTHY, _is_down(wanted, service, containers)),
+    )
+    return tuple(cause for cause, holds in checks if holds)
+
+
+def _hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
+    """A service Compose could not hash (an env file that is not there yet) counts as different."""
+    return any(container.config_hash != wanted.observation.hashes.get(service) for container in containers)
+
+
+def _hash_cause(wanted: Wanted, containers: Iterable[Container]) -> Cause:
+    """Compose's version is the cause when it changed and what we want has not."""
+    current = wanted.record.current
+    same = current is not None and current.desired == wanted.release.digest
+    versions = {container.compose_version for container in containers}
+    if same and versions != {wanted.observation.identity.compose_version}:
+        return Cause.COMPOSE_VERSION
+    return Cause.DEFINITION
+
+
+def _image_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
+    image = wanted.release.compose.services[service].image
+    return any(container.image_id != wanted.images.get(image or "") for container in containers)
+
+
+def _files_differ(wanted: Wanted, service: ServiceName) -> bool:
+    used = wanted.release.compose.services[service]
+    seen = {file.path: file.digest for file in wanted.observation.files}
+    mine = (f for f in wanted.release.files if _is_used(f.path, (*used.mounted, *used.env_files)))
+    return any(seen.get(file.path) != file.digest for file in mine)
+
+
+def _is_used(path: str, used: Iterable[str]) -> bool:
+    """A mount may name a file or a folder."""
+    return any(path == name or path.startswith(name + "/") for name in used)
+
+
+def _is_down(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
+    """Ended or never started; a one-shot that ended with 0 is done, not down."""
+    done = service in wanted.driver.one_shots(wanted.release)
+    return any(
+        container.state in ("created", "exited", "dead") and not (done and container.exit_code == 0)
+        for container in containers
+    )
+
+
+def _spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> None:
+    """What a recreated service drags along, and one-shots that run again because `up` runs at all."""
+    for service in wanted.release.closure:
+        if _action(causes[service]) is Action.RECREATE and not is_forced(causes[service]):
+            for dependent in wanted.driver.dependents(wanted.release, service):
+                if causes[dependent] != (Cause.MISSING,) and Cause.DEPENDENCY not in causes[dependent]:
+                    causes[dependent] = (*causes[dependent], Cause.DEPENDENCY)
+    if any(causes.values()):
+        for service in wanted.driver.one_shots(wanted.release) & set(wanted.release.closure):
+            causes[service] = causes[service] or (Cause.UNHEALTHY,)
+
+
+def _action(causes: tuple[Cause, ...]) -> Action:
+    if not causes:
+        return Action.KEEP
+    if causes == (Cause.MISSING,):
+        return Action.CREATE
+    return Action.START if causes == (Cause.UNHEALTHY,) else Action.RECREATE
+
+
+def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> Change:
+    container = next(iter(wanted.observation.of(service)), None)
+    image = wanted.release.compose.services[service].image or ""
+    before = _seen(container) if container else None
+    after = {
+        "config_hash": wanted.observation.hashes.get(service, ""),
+        "image": image,
+        "image_id": wanted.images.get(image, ""),
+        "state": "running",
+    }
+    action = _action(causes[service])
+    lost = wanted.unmanaged and action is not Action.KEEP
+    return _described(wanted.release, service, action, causes[service], before, after, destructive=lost)
+
+
+def _seen(container: Container) -> Mapping[str, str]:
+    return {
+        "config_hash": container.config_hash,
+        "image": container.image_ref,
+        "image_id": container.image_id,
+        "state": container.state,
+    }
+
+
+def _described(
+    release: Release,
+    service: ServiceName,
+    action: Action,
+    causes: tuple[Cause, ...],
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    *,
+    destructive: bool,
+) -> Change:
+    return Change(
+        address=f"{release.module.id}.{service}",
+        service=service,
+        action=action,
+        causes=causes,
+        before=before,
+        after=after,
+        destructive=destructive,
+        reason="; ".join(_REASONS[cause] for cause in causes) + ("; no receipt names it" if destructive else ""),
+    )
