@@ -29,8 +29,11 @@ def down(arguments: argparse.Namespace) -> None:
 def status(_: argparse.Namespace) -> None:
     for number, directory in registry.labs():
         print(f"lab {number} of {directory}")
-        for host in lab.hosts_of(directory):
-            print(f"  {host.name} {host.address} pid {host.pid}")
+        try:
+            for host in lab.hosts_of(directory):
+                print(f"  {host.name} {host.address} pid {host.pid}")
+        except LabError as reason:
+            print(f"  {reason}")
 
 
 def images_into(arguments: argparse.Namespace) -> None:

@@ -11,13 +11,15 @@ from tests.lab.host import Host
 from tests.lab.network import Network
 from tests.lab.place import Place
 
-KEY, KNOWN_HOSTS, SSH_CONFIG, INVENTORY = "id_ed25519", "known_hosts", "ssh_config", "lab.json"
+KEY, KNOWN_HOSTS, SSH_CONFIG, INVENTORY = "lab_key", "lab_known_hosts", "lab_ssh_config", "lab.json"
 PLAIN_FIELDS = ("name", "address", "port", "user", "root", "machine_id", "engine_id", "host_keys")
 FILES = (KEY, f"{KEY}.pub", KNOWN_HOSTS, SSH_CONFIG, INVENTORY)
+"""Names that nothing else has, as they are overwritten and removed without asking."""
 
 
 def write_key(directory: Path) -> str:
-    """The agent's key pair; its public half is returned."""
+    """The agent's key pair; its public half is returned. What an abandoned lab left here goes."""
+    remove(directory)
     return disk.make_key(directory / KEY)
 
 

@@ -86,12 +86,15 @@ def down(directory: Path) -> bool:
 
 
 def hosts_of(directory: Path) -> tuple[Host, ...]:
-    """The hosts of a lab that is up, whoever owns it. Raises LabError when there is none."""
+    """The hosts of a lab that is up, whoever owns it. Raises LabError when there is none, or only half of one."""
     directory = directory.resolve()
     number = registry.number_of(directory)
     if number is None:
         raise LabError(f"there is no lab of {directory}")
-    return client.read_hosts(directory, Network(number))
+    try:
+        return client.read_hosts(directory, Network(number))
+    except FileNotFoundError as missing:
+        raise LabError(f"the lab of {directory} never came up whole; take it down") from missing
 
 
 def _start(claim: registry.Claim, directory: Path, count: int) -> tuple[Host, ...]:

@@ -86,11 +86,16 @@ class Place:
         self.wait_for(daemon)
 
     def wait_for(self, daemon: Daemon) -> None:
+        """Raises LabError with the end of the daemon's log when it is not ready in time."""
         pid = self.pid
         sockets = Path(f"/proc/{pid}/net/tcp")
         engine = Engine(Path(f"/proc/{pid}/root/run/docker.sock"), timeout=2)
         ready = engine.answers if daemon == "dockerd" else lambda: LISTENS_ON_22 in sockets.read_text()
-        wait_until(ready, f"{daemon} of lab host {self.name} is ready")
+        try:
+            wait_until(ready, f"{daemon} of lab host {self.name} is ready")
+        except LabError as late:
+            log = self.folder / f"disk/upper/var/log/{daemon}.log"
+            raise LabError(f"{late}\n{log.read_text()[-2000:]}") from late
 
     def daemon_pids(self, daemon: Daemon) -> set[int]:
         """The daemon's processes; newer sshd runs each session in a program of another name (sshd-session)."""

@@ -37,7 +37,7 @@ def ssh(host: Host, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def ssh_to(host: Host) -> tuple[str, ...]:
-    return ("ssh", "-F", str(host.key_path.with_name("ssh_config")), "-o", "ConnectTimeout=1", host.name)
+    return ("ssh", "-F", str(host.key_path.with_name("lab_ssh_config")), "-o", "ConnectTimeout=1", host.name)
 
 
 def serve_web(host: Host) -> None:
@@ -69,7 +69,7 @@ def test_root_is_refused_with_the_agents_key(host: Host) -> None:
 
 
 def test_fingerprints_are_those_that_ssh_keygen_prints(host: Host) -> None:
-    known_hosts = host.key_path.with_name("known_hosts")
+    known_hosts = host.key_path.with_name("lab_known_hosts")
 
     printed = subprocess.run(
         ("ssh-keygen", "-l", "-F", host.address, "-f", known_hosts), capture_output=True, text=True, check=True
@@ -320,6 +320,15 @@ def test_down_removes_what_a_killed_up_left(tmp_path: Path, seconds: float) -> N
 
     assert number is None or traces(number) == {}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_keeps_the_files_that_are_not_the_labs(tmp_path: Path) -> None:
+    (tmp_path / "id_ed25519").write_text("a person's")
+
+    with Lab.up(1, tmp_path):
+        pass
+
+    assert [path.name for path in tmp_path.iterdir()] == ["id_ed25519"]
 
 
 def test_the_next_lab_removes_what_a_killed_process_left(tmp_path: Path) -> None:
