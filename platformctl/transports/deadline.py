@@ -1,0 +1,27 @@
+"""A moment after which nobody waits any more, on the clock that nobody sets."""
+
+import time
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment on the monotonic clock."""
+
+    moment: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        """Return the moment `seconds` from now."""
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds until then; 0 when it has passed."""
+        return max(0.0, self.moment - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing may be waited for any more."""
+        return self.left == 0.0

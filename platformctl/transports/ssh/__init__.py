@@ -1,0 +1,16 @@
+"""The hands that reach over SSH, by paramiko: this package is its only door.
+
+`greeting` finds the machine that was pinned, `login` proves who we are, `errand` carries out one command, `transport`
+puts them together. The `openssh` transport exists for what paramiko lacks: jump hosts, certificates, wildcards.
+"""
+
+import logging
+
+from platformctl.transports.ssh.greeting import scan_host_keys
+from platformctl.transports.ssh.transport import SshTransport
+
+__all__ = ["SshTransport", "scan_host_keys"]
+
+# paramiko logs tracebacks and what the host said; both are told by our own errors, in our own words.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False

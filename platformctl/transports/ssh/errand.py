@@ -1,0 +1,97 @@
+"""One command on one channel, fed and drained under one deadline that nothing in paramiko can outlast.
+
+paramiko waits without a limit for the answer to an exec, for room to write and for an exit status. So whatever may
+wait runs in a thread of its own, and the caller looks only at what it can leave at any moment.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+import paramiko
+
+from platformctl.model.command import Completed
+from platformctl.transports.deadline import Deadline
+from platformctl.transports.output import Kept
+
+CHUNK = 65536
+GRACE = 1.0
+"""Seconds for a goodbye that a dead connection may swallow."""
+
+
+class News(threading.Event):
+    """Set by paramiko whenever either output of a channel has bytes or ends.
+
+    `Channel.fileno` is for the same purpose and can lose a wake-up: there, reading one output empty clears the sign
+    that the other has just set.
+    """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        super().__init__()
+        channel.in_buffer.set_event(self)
+        channel.in_stderr_buffer.set_event(self)
+
+    def clear(self) -> None:
+        """Nothing, for paramiko: it calls this when it knows of one output only."""
+
+    def came_before(self, deadline: Deadline) -> bool:
+        """Wait for something new; the next call waits for what comes after this one's return."""
+        came = self.wait(deadline.left)
+        super().clear()
+        return came
+
+
+def carry_out(channel: paramiko.Channel, line: str, stdin: bytes, deadline: Deadline) -> Completed | None:
+    """Run `line` and return how it ended; None when its end was not seen.
+
+    The end is an exit status. A command ended by a signal has none (RFC 4254, 6.10), nor has one whose connection
+    was lost. Where a status came but a process it left behind keeps the output open, the output counts as truncated.
+    """
+    in_background(lambda: _feed(channel, line, stdin))
+    stdout, stderr = Kept(), Kept()
+    whole = _drain(channel, stdout, stderr, deadline)
+    channel.status_event.wait(deadline.left)
+    if channel.exit_status < 0:
+        return None
+    truncated = stdout.truncated or stderr.truncated or not whole
+    return Completed(channel.exit_status, stdout.content, stderr.content, truncated)
+
+
+def in_background(work: Callable[[], None]) -> threading.Thread:
+    """Start `work` where it may wait for ever. How it fails is seen in the state of its channel, not here."""
+
+    def quietly() -> None:
+        with contextlib.suppress(Exception):
+            work()
+
+    thread = threading.Thread(target=quietly, daemon=True)
+    thread.start()
+    return thread
+
+
+def let_go(channel: paramiko.Channel) -> None:
+    """Close `channel`; when even the goodbye can not be sent within `GRACE`, give up its whole connection."""
+    goodbye = in_background(channel.close)
+    goodbye.join(GRACE)
+    if goodbye.is_alive():
+        channel.get_transport().close()
+
+
+def _feed(channel: paramiko.Channel, line: str, stdin: bytes) -> None:
+    channel.exec_command(line)
+    channel.sendall(stdin)
+    channel.shutdown_write()
+
+
+def _drain(channel: paramiko.Channel, stdout: Kept, stderr: Kept, deadline: Deadline) -> bool:
+    """Keep the head of both outputs until they end; False when the deadline came first."""
+    news = News(channel)
+    while news.came_before(deadline):
+        over = channel.eof_received or channel.closed  # asked first: bytes that came before it are still to be read
+        while channel.recv_ready() and not deadline.passed:
+            stdout.add(channel.recv(CHUNK))
+        while channel.recv_stderr_ready() and not deadline.passed:
+            stderr.add(channel.recv_stderr(CHUNK))
+        if over:
+            return not deadline.passed
+    return False

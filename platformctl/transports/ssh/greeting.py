@@ -1,0 +1,165 @@
+"""From an entry of the inventory to an encrypted connection with the pinned machine; nobody is logged in yet."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import paramiko
+
+from platformctl.errors import InvalidInput, WrongHost
+from platformctl.model.desired import HostEntry
+from platformctl.transports.ssh.refusals import in_words, unreachable
+
+Kind = tuple[str, ...]
+
+KEY_KINDS: tuple[Kind, ...] = (
+    ("ssh-ed25519",),
+    ("ecdsa-sha2-nistp256",),
+    ("ecdsa-sha2-nistp384",),
+    ("ecdsa-sha2-nistp521",),
+    ("rsa-sha2-512", "rsa-sha2-256"),
+)
+"""The algorithms by which one host key of each kind can prove itself, dearest first."""
+
+CLOSED_ALGORITHMS = {
+    "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
+    "macs": ("hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96"),
+}
+CHEAP_EXCHANGE = "curve25519-sha256@libssh.org"
+"""A tenth of the processor time of the post-quantum exchange, which counts with many hosts."""
+
+PAUSES = (0.2, 0.6)
+"""Seconds before greeting a host again that hung up unheard: sshd does so above its MaxStartups."""
+
+SILENCE = 20_000
+"""Milliseconds after which the kernel gives up a connection whose bytes nobody acknowledges: the lock's lifetime."""
+
+
+def pinned_host(entry: HostEntry, timeout: float) -> paramiko.Transport:
+    """Return a connection whose host proved a key that `entry` pins.
+
+    A host with several keys is greeted again, without the kinds it has shown, until a pinned one is found. Raises
+    `WrongHost` when none is or when the entry names root, `Unreachable` when nobody answers. `timeout` seconds are
+    for connecting and again for the handshake.
+    """
+    _refuse_entry(entry)
+    found = []
+    for transport in _greetings(entry, timeout):
+        if fingerprint(transport) in entry.host_key:
+            return transport
+        found.append(fingerprint(transport))
+        transport.close()
+    raise _stranger(entry, found)
+
+
+def scan_host_keys(entry: HostEntry, timeout: float = 10.0) -> tuple[tuple[str, str], ...]:
+    """Return kind and fingerprint of every key the host proves to have, for a person to compare; nobody logs in.
+
+    It checks none of them. Raises `Unreachable` when nobody answers.
+    """
+    _refuse_address(entry)
+    keys = []
+    for transport in _greetings(entry, timeout):
+        keys.append((transport.get_remote_server_key().get_name(), fingerprint(transport)))
+        transport.close()
+    return tuple(keys)
+
+
+def fingerprint(transport: paramiko.Transport) -> str:
+    """The key the host proved to have, as OpenSSH writes it: `SHA256:` and base64 without padding."""
+    return transport.get_remote_server_key().fingerprint
+
+
+def _refuse_entry(entry: HostEntry) -> None:
+    _refuse_address(entry)
+    if entry.user == "root":
+        raise WrongHost(
+            "uid 0 is refused",
+            detail=f"host {entry.name} names the user root",
+            hint=f"name a user of its own in .platform/hosts.yaml; platformctl host prepare {entry.name} makes one",
+            host=entry.name,
+        )
+    if not entry.host_key:
+        raise WrongHost(
+            "no host key is pinned",
+            detail=f"host {entry.name} has no host_key, so that anybody could answer for it",
+            hint=f"platformctl host trust {entry.name}",
+            host=entry.name,
+        )
+
+
+def _refuse_address(entry: HostEntry) -> None:
+    """No option and no second word may hide in what other programs would read as an address or a user."""
+    for name, text in (("address", entry.address), ("user", entry.user)):
+        if not text or text.startswith("-") or not text.isprintable() or any(sign in text for sign in " @/\\"):
+            raise InvalidInput(
+                f"not a usable {name}",
+                detail=f"host {entry.name}: {name} is missing, begins with - or has a space, @ or slash in it",
+                hint=f"correct the {name} in .platform/hosts.yaml",
+                host=entry.name,
+            )
+
+
+def _greetings(entry: HostEntry, timeout: float) -> Iterator[paramiko.Transport]:
+    """Greet the host once for each kind of key it has. The caller closes what it does not use."""
+    left = KEY_KINDS
+    transport = _greet(entry, left, timeout)
+    if transport is None:
+        raise unreachable(entry, "no algorithm in common")
+    while transport is not None:
+        shown = transport.host_key_type
+        yield transport
+        left = tuple(kind for kind in left if shown not in kind)
+        transport = _greet(entry, left, timeout) if left else None
+
+
+def _greet(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramiko.Transport | None:
+    """Shake hands; None when the host has no key of these kinds. Being hung up on before a word is tried again."""
+    for pause in (*PAUSES, None):
+        transport = _shake_hands(entry, kinds, timeout)
+        if transport.is_active():
+            return transport
+        failure = transport.get_exception()
+        if isinstance(failure, paramiko.ssh_exception.IncompatiblePeer):
+            return None
+        if transport.remote_version or pause is None:
+            raise unreachable(entry, in_words(failure)) from failure
+        time.sleep(pause)
+    raise AssertionError("the last pause is None")
+
+
+def _shake_hands(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramiko.Transport:
+    transport = paramiko.Transport(_dial(entry, timeout), disabled_algorithms=CLOSED_ALGORITHMS)
+    transport.banner_timeout = transport.handshake_timeout = 2 * timeout  # so that ours below comes first
+    options = transport.get_security_options()
+    options.key_types = tuple(algorithm for kind in kinds for algorithm in kind)
+    options.kex = (CHEAP_EXCHANGE, *(name for name in options.kex if name != CHEAP_EXCHANGE))
+    over = threading.Event()
+    transport.start_client(event=over)
+    if not over.wait(timeout):
+        transport.close()
+        raise unreachable(entry, in_words(TimeoutError()))
+    return transport
+
+
+def _dial(entry: HostEntry, timeout: float) -> socket.socket:
+    try:
+        connection = socket.create_connection((entry.address, entry.port), timeout)
+    except (OSError, UnicodeError) as error:
+        raise unreachable(entry, in_words(error)) from error
+    # Without it, an exec on an open connection waits 40 ms for a delayed acknowledgement.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE)
+    return connection
+
+
+def _stranger(entry: HostEntry, found: list[str]) -> WrongHost:
+    return WrongHost(
+        "the machine that answered is not the one that was pinned",
+        detail=f"host {entry.name}: expected {' or '.join(entry.host_key)}, found {' and '.join(found)}; "
+        "no login was tried and nothing was sent",
+        hint=f"if the host was installed anew, look at its key there, then: platformctl host trust {entry.name}",
+        host=entry.name,
+    )

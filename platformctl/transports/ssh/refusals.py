@@ -1,0 +1,39 @@
+"""What is said when a host can not be reached: our words, never the host's."""
+
+import errno
+import os
+import socket
+
+import paramiko
+
+from platformctl.errors import Unreachable
+from platformctl.model.desired import HostEntry
+
+LOST: tuple[type[Exception], ...] = (paramiko.SSHException, EOFError, OSError)
+"""How paramiko says that a connection does not serve, or not any more."""
+
+
+def unreachable(entry: HostEntry, what: str, *, hint: str = "") -> Unreachable:
+    """Return the refusal for a host to which nothing was sent."""
+    return Unreachable(
+        "the host can not be reached",
+        detail=f"{entry.user}@{entry.address}:{entry.port}: {what}",
+        hint=hint or f"platformctl doctor {entry.name}",
+        reason="connect",
+        host=entry.name,
+    )
+
+
+def in_words(failure: Exception | None) -> str:
+    """Say what went wrong. Its own text is left out: it may hold bytes that the host chose."""
+    match failure:
+        case TimeoutError():
+            return "no answer in time"
+        case socket.gaierror():
+            return "the name has no address"
+        case OSError(errno=int(number)) if number in errno.errorcode:
+            return os.strerror(number).lower()
+        case EOFError():
+            return "it hung up"
+        case _:
+            return "it does not speak SSH as expected"

@@ -1,0 +1,39 @@
+"""The table of transports: the entry points of the installed program, and nothing else."""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+
+from platformctl.errors import PolicyViolation, ToolError
+from platformctl.model.desired import HostEntry
+from platformctl.transports.interface import Transport
+
+GROUP = "platformctl.transports"
+
+
+def transport_for(entry: HostEntry, environment: Mapping[str, str]) -> Transport:
+    """Return the transport that `entry` names, not yet connected.
+
+    `environment` gives HOME, PATH, SSH_AUTH_SOCK and PLATFORMCTL_SSH_KEY. Raises `PolicyViolation` when the table has
+    no such transport, `ToolError` when it is there and can not be loaded.
+    """
+    table = {found.name: found for found in entry_points(group=GROUP)}
+    if entry.transport not in table:
+        raise PolicyViolation(
+            "no such transport",
+            detail=f"host {entry.name} wants {entry.transport!r}; there are: {', '.join(sorted(table)) or 'none'}",
+            hint="name one of these in .platform/hosts.yaml, or install the package that brings the transport",
+            host=entry.name,
+        )
+    return _loaded(table[entry.transport])(entry, environment)
+
+
+def _loaded(found: EntryPoint) -> Callable[[HostEntry, Mapping[str, str]], Transport]:
+    try:
+        maker: Callable[[HostEntry, Mapping[str, str]], Transport] = found.load()
+    except (ImportError, AttributeError) as error:
+        raise ToolError(
+            "a transport can not be loaded",
+            detail=f"{found.name} = {found.value}",
+            hint="install platformctl again: its installation is incomplete",
+        ) from error
+    return maker
