@@ -1,0 +1,100 @@
+"""Which approvals count for a plan, and why the others do not.
+
+An approval that does not count is never a reason to refuse by itself: else a stray file in a shared folder could stop
+everybody.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from platformctl.errors import ApprovalMismatch, InvalidInput, Refusal
+from platformctl.model.approval import PAYLOAD_TYPE, Approval
+from platformctl.model.names import Digest
+from platformctl.model.plan import Plan
+from platformctl.trust.approvals import decode_approval
+from platformctl.trust.case import CLOCK_SKEW, Ballot, SignedIndex
+from platformctl.trust.envelope import Envelope
+from platformctl.trust.keys import Keyring, Signer
+from platformctl.trust.moment import Moment
+from platformctl.trust.signatures import sole_signer
+from platformctl.trust.signers import APPROVAL
+
+
+@dataclass(frozen=True)
+class Polling:
+    """What an approval must be of to count."""
+
+    plan: Plan
+    digest: Digest
+    makers: frozenset[str]
+    index: SignedIndex | None
+    now: datetime
+
+    def count(self, approvals: Sequence[Envelope], keyring: Keyring) -> tuple[tuple[Ballot, ...], tuple[Refusal, ...]]:
+        """Return the ballots that count, and a refusal for each approval that does not."""
+        ballots: list[Ballot] = []
+        strays: list[Refusal] = []
+        for envelope in approvals:
+            try:
+                ballots.append(self._ballot(envelope, keyring))
+            except (ApprovalMismatch, InvalidInput) as stray:
+                strays.append(stray)
+        return tuple(ballots), tuple(strays)
+
+    def _ballot(self, envelope: Envelope, keyring: Keyring) -> Ballot:
+        signer = sole_signer(envelope, PAYLOAD_TYPE, APPROVAL, keyring, self.now)
+        approval = decode_approval(envelope.payload)
+        for check in _CHECKS:
+            check(self, signer, approval)
+        return Ballot(signer, approval.allows_destructive, approval.subject != self.digest)
+
+    @property
+    def subjects(self) -> Iterable[Digest]:
+        """The digests an approval may be of."""
+        return (self.digest, self.index.digest) if self.index else (self.digest,)
+
+
+def _is_by_another_person(polling: Polling, signer: Signer, _: Approval) -> None:
+    if signer.is_planner or signer.principal in polling.makers:
+        raise _refused("signer", f"{signer.principal} made the plan or is a planner, and can not approve it")
+
+
+def _is_of_this_plan(polling: Polling, signer: Signer, approval: Approval) -> None:
+    if approval.subject not in polling.subjects:
+        raise _refused("digest", f"{signer.principal} approved another plan: {approval.subject}")
+
+
+def _is_of_this_commit(polling: Polling, signer: Signer, approval: Approval) -> None:
+    if approval.source_sha != polling.plan.source_sha:
+        raise _refused("sha", f"{signer.principal} approved commit {approval.source_sha}")
+
+
+def _is_for_this_host(polling: Polling, signer: Signer, approval: Approval) -> None:
+    if polling.plan.host.name not in approval.hosts:
+        raise _refused("approval_other_host", f"{signer.principal} approved other hosts than {polling.plan.host.name}")
+
+
+def _is_not_from_the_future(polling: Polling, signer: Signer, approval: Approval) -> None:
+    if Moment(approval.approved_at).at > polling.now + CLOCK_SKEW:
+        raise _refused("created_in_future", f"{signer.principal} approved at {approval.approved_at}")
+
+
+def _is_in_date(polling: Polling, signer: Signer, approval: Approval) -> None:
+    if Moment(approval.expires_at).at <= polling.now:
+        raise _refused("approval_expired", f"{signer.principal}'s approval ended at {approval.expires_at}")
+
+
+_CHECKS: tuple[Callable[[Polling, Signer, Approval], None], ...] = (
+    _is_by_another_person,
+    _is_of_this_plan,
+    _is_of_this_commit,
+    _is_for_this_host,
+    _is_not_from_the_future,
+    _is_in_date,
+)
+
+
+def _refused(reason: str, detail: str) -> ApprovalMismatch:
+    hint = "look at the plan and approve it: platformctl approve PLAN"
+    return ApprovalMismatch("an approval does not count for this plan", detail=detail, reason=reason, hint=hint)

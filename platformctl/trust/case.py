@@ -1,0 +1,54 @@
+"""What is on the table when a plan is judged: the plan, who signed it, who approved it, and the time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from platformctl.errors import Refusal
+from platformctl.model.names import Digest, GitSha
+from platformctl.model.plan import Plan
+from platformctl.trust.index import Index
+from platformctl.trust.keys import Signer
+
+CLOCK_SKEW = timedelta(seconds=60)
+"""How far the clocks of two honest machines may be apart before a time counts as being in the future."""
+
+
+@dataclass(frozen=True)
+class SignedIndex:
+    """An index whose signature holds."""
+
+    index: Index
+    digest: Digest
+    signed_by: Signer
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """An approval that counts for the plan; `of_index` when it approves the index that lists the plan."""
+
+    signer: Signer
+    allows_destructive: bool
+    of_index: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    """A plan whose signature holds, and everything a rule may ask.
+
+    `strays` say why each approval that does not count does not. `head` is the commit the operator named, None where
+    nobody was asked to name one.
+    """
+
+    plan: Plan
+    digest: Digest
+    signed_by: Signer
+    ballots: tuple[Ballot, ...]
+    strays: tuple[Refusal, ...]
+    index: SignedIndex | None
+    head: GitSha | None
+    now: datetime
+
+
+Rule = Callable[[Case], tuple[Refusal, ...]]
+"""Every reason why the plan may not run, the most important first; nothing when it may."""

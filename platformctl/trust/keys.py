@@ -1,0 +1,221 @@
+"""The one place that runs ssh-keygen: make a key, sign, and ask who signed.
+
+Keys may lie in a file, in an agent or on a security key; ssh-keygen finds out. Its verdict is its exit status. The
+message to sign goes in as a file, because ssh-keygen without a terminal would read a passphrase from standard input
+and so take our message for one. `environment` is the caller's; nothing here reads the process's own.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from platformctl.errors import ApprovalMismatch, ToolError, Usage
+from platformctl.trust import signers
+from platformctl.trust.envelope import Envelope, Signature, pae
+from platformctl.trust.public_key import NotAKey, PublicKey
+
+SIGNING_SECONDS = 120
+"""A person may have to type a passphrase or touch a security key."""
+VERIFYING_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who made a signature that holds: the principal of allowed_signers, and with which key."""
+
+    principal: str
+    key_id: str
+    hardware: bool
+
+    @property
+    def is_planner(self) -> bool:
+        """Whether this is a machine that plans, and so never a person who approves."""
+        return self.principal.startswith(signers.PLANNER)
+
+
+class Keyring:
+    """The people and planners of one allowed_signers text, and the keys that were revoked since.
+
+    The key inside a signature picks the line, because a key stands in one line only; whether the signature holds for
+    that line's principal is ssh-keygen's to say. `revoked` is what it takes as a revocation file: public keys, one a
+    line, or a KRL.
+    """
+
+    def __init__(
+        self,
+        allowed: str,
+        *,
+        environment: Mapping[str, str],
+        revoked: bytes = b"",
+        file: str = ".platform/allowed_signers",
+    ) -> None:
+        """Raises `InvalidInput` with file and line for a line that means more than it shows."""
+        self._lines = signers.parse(allowed, file)
+        self._allowed = allowed.encode()
+        self._revoked = revoked
+        self._environment = environment
+        self._file = file
+
+    def who_signed(self, message: bytes, signature: Signature, namespace: str, at: datetime) -> Signer:
+        """Return who signed `message` for `namespace`, as of `at`.
+
+        Raises `ApprovalMismatch`: `signature` when it does not hold, `signer` when the key is a stranger's, is not for
+        this namespace, is out of its time, or was revoked.
+        """
+        line = self._line_of(signature)
+        problem = _out_of_place(line, namespace, at)
+        if problem:
+            raise _signer_refused(f"the key of {line.principal} in {self._file} {problem}")
+        if not self._holds(message, signature, line.principal, namespace, at, self._revoked):
+            self._refuse(message, signature, line.principal, namespace, at)
+        return Signer(line.principal, line.key.key_id, line.key.hardware)
+
+    def _line_of(self, signature: Signature) -> signers.SignerLine:
+        try:
+            key = PublicKey.in_signature(signature.armour)
+        except NotAKey as error:
+            raise _signature_refused(str(error)) from None
+        if key not in self._lines:
+            raise _signer_refused(f"the key {key.key_id} is not in {self._file}")
+        return self._lines[key]
+
+    def _refuse(self, message: bytes, signature: Signature, principal: str, namespace: str, at: datetime) -> None:
+        """Tell a revoked key from a signature over other bytes; both are refused."""
+        if self._revoked and self._holds(message, signature, principal, namespace, at, b""):
+            raise _signer_refused(f"the key of {principal} was revoked")
+        raise _signature_refused(f"it is not {principal}'s signature over these bytes for {namespace}")
+
+    def _holds(
+        self, message: bytes, signature: Signature, principal: str, namespace: str, at: datetime, revoked: bytes
+    ) -> bool:
+        with tempfile.TemporaryDirectory(prefix="platformctl-") as folder:
+            names = _written(Path(folder), allowed=self._allowed, signature=signature.armour, revoked=revoked)
+            words = ["-Y", "verify", "-f", names["allowed"], "-I", principal, "-n", namespace, "-s", names["signature"]]
+            words += ["-O", f"verify-time={at.astimezone(UTC):%Y%m%d%H%M%S}"]
+            words += ["-r", names["revoked"]] if revoked else []
+            return _run(words, self._for_verifying, stdin=message, seconds=VERIFYING_SECONDS).returncode == 0
+
+    @property
+    def _for_verifying(self) -> Mapping[str, str]:
+        """The zone is set because ssh-keygen reads times without `Z` in the local one, and so does `signers`."""
+        return {"PATH": self._environment.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC0"}
+
+
+def sign(message: bytes, key: Path, namespace: str, environment: Mapping[str, str]) -> Signature:
+    """Return a signature over `message` by `key`, a private key's file or the `.pub` file of one an agent holds.
+
+    Raises `Usage` when the key can not be used as it is, `ToolError` when ssh-keygen is missing or fails.
+    """
+    _require_usable(key)
+    with tempfile.TemporaryDirectory(prefix="platformctl-") as folder:
+        name = _written(Path(folder), message=message)["message"]
+        words = ["-Y", "sign", "-q", "-f", str(key), "-n", namespace, name]
+        if _run(words, environment, seconds=SIGNING_SECONDS).returncode:
+            raise _not_signed(key, environment)
+        armour = Path(f"{name}.sig").read_bytes()
+    return Signature(PublicKey.in_signature(armour).key_id, armour)
+
+
+def seal(payload: bytes, payload_type: str, key: Path, namespace: str, environment: Mapping[str, str]) -> Envelope:
+    """Return `payload` in an envelope that `key` signed; raises as `sign` does."""
+    signature = sign(pae(payload_type, payload), key, namespace, environment)
+    return Envelope(payload, payload_type, (signature,))
+
+
+def make_key(path: Path, comment: str, environment: Mapping[str, str]) -> None:
+    """Make an ed25519 key without a passphrase at `path`, and `path`.pub; raises `Usage` when something is there."""
+    if path.exists():
+        raise Usage("a key would be overwritten", detail=f"{path} exists", hint="name another file")
+    words = ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
+    made = _run(words, environment, seconds=VERIFYING_SECONDS)
+    if made.returncode:
+        raise ToolError("ssh-keygen could not make a key", detail=_complaint(made))
+
+
+def public_line(key: Path, environment: Mapping[str, str]) -> str:
+    """Return type and key as allowed_signers wants them, of a private key's file or a `.pub` file.
+
+    Raises `Usage` when there is no such key or it must be unlocked to tell.
+    """
+    beside = key if key.suffix == ".pub" else key.with_name(key.name + ".pub")
+    text = beside.read_text("utf-8") if beside.is_file() else _derived(key, environment)
+    words = text.split()[:2]
+    try:
+        PublicKey.parse(*words)
+    except (NotAKey, TypeError):
+        raise Usage("a file is not a public key", detail=f"{beside} does not hold an OpenSSH public key") from None
+    return " ".join(words)
+
+
+def fingerprint(key: Path, environment: Mapping[str, str]) -> str:
+    """Return the key's id, `SHA256:…`; raises as `public_line` does."""
+    return PublicKey.parse(*public_line(key, environment).split()).key_id
+
+
+def _out_of_place(line: signers.SignerLine, namespace: str, at: datetime) -> str:
+    if namespace not in line.namespaces:
+        return f"is not for {namespace}"
+    return "" if line.in_force(at) else f"is not valid at {at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _derived(key: Path, environment: Mapping[str, str]) -> str:
+    _require_usable(key)
+    told = _run(["-y", "-P", "", "-f", str(key)], environment, seconds=VERIFYING_SECONDS)
+    if told.returncode:
+        raise _locked(key)
+    return told.stdout.decode("utf-8", "replace")
+
+
+def _require_usable(key: Path) -> None:
+    if not key.is_file():
+        raise Usage("there is no such key", detail=f"{key} is not a file", hint="name another with --key")
+    if key.suffix != ".pub" and key.stat().st_mode & 0o077:
+        raise Usage("a private key is open to others", detail=f"{key}", hint=f"chmod 600 {key}")
+
+
+def _not_signed(key: Path, environment: Mapping[str, str]) -> Usage | ToolError:
+    """Find out why from what the key is, not from what ssh-keygen says."""
+    if key.suffix == ".pub":
+        return Usage("no agent holds the key", detail=f"{key}", hint=f"ssh-add {key.with_suffix('')}")
+    opened = _run(["-y", "-P", "", "-f", str(key)], environment, seconds=VERIFYING_SECONDS)
+    return ToolError("ssh-keygen could not sign", detail=f"{key}") if not opened.returncode else _locked(key)
+
+
+def _locked(key: Path) -> Usage:
+    return Usage("a key can not be opened", detail=f"{key} has a passphrase or is no key", hint=f"ssh-add {key}")
+
+
+def _signature_refused(detail: str) -> ApprovalMismatch:
+    return ApprovalMismatch("a signature does not hold", detail=detail, reason="signature")
+
+
+def _signer_refused(detail: str) -> ApprovalMismatch:
+    hint = "who may sign what stands in .platform/allowed_signers at the trusted ref"
+    return ApprovalMismatch("a signature is not by somebody who may give it", detail=detail, reason="signer", hint=hint)
+
+
+def _written(folder: Path, **contents: bytes) -> Mapping[str, str]:
+    """Write the contents into the private `folder` and return their paths by name."""
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return {name: str(folder / name) for name in contents}
+
+
+def _run(
+    words: Sequence[str], environment: Mapping[str, str], *, seconds: int, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            ["ssh-keygen", *words], input=stdin, env=environment, capture_output=True, timeout=seconds, check=False
+        )
+    except FileNotFoundError as error:
+        raise ToolError("ssh-keygen is not installed", hint="install OpenSSH's client programs") from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolError("ssh-keygen did not answer", detail=f"within {seconds} seconds") from error
+
+
+def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:
+    return done.stderr.decode("utf-8", "replace").strip()

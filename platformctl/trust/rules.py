@@ -1,0 +1,187 @@
+"""What must hold before a plan may run, as small rules that compose.
+
+A rule answers with every reason against, so that people see all of them at once. Combining no rules is a refusal: an
+empty policy allows nothing. What needs git or the host is not judged here: that the commit is merged, that the trust
+roots are not older than the host remembers (`history`), that the plan was not used before.
+"""
+
+from platformctl.errors import (
+    ApprovalMismatch,
+    DestructiveNeedsApproval,
+    InvalidInput,
+    PolicyViolation,
+    Refusal,
+    StalePlan,
+)
+from platformctl.model.desired import ApprovalRule
+from platformctl.model.names import GitSha
+from platformctl.trust.case import CLOCK_SKEW, Ballot, Case, Rule
+from platformctl.trust.moment import Moment
+
+Reasons = tuple[Refusal, ...]
+
+
+def for_apply(approvals: ApprovalRule, *, tool_version: str) -> Rule:
+    """Return the rule a plan is applied under; reasons come in this order."""
+    return all_of(
+        made_by(tool_version),
+        is_of_approved_commit,
+        is_listed_truly,
+        is_not_speculative,
+        is_not_dirty,
+        is_not_from_the_future,
+        is_in_date,
+        any_of(has_quorum(approvals), has_quorum_of_index(approvals)),
+    )
+
+
+def all_of(*rules: Rule) -> Rule:
+    """Return the rule that holds when all `rules` do."""
+    return lambda case: _NO_RULE if not rules else tuple(reason for rule in rules for reason in rule(case))
+
+
+def any_of(*rules: Rule) -> Rule:
+    """Return the rule that holds when one of `rules` does, else answers for the one that is nearest to holding."""
+    return lambda case: min((rule(case) for rule in rules), key=len, default=_NO_RULE)
+
+
+def approved_sha(text: str) -> GitSha:
+    """Return the commit the operator named as approved; raises `ApprovalMismatch` unless it is a full commit id."""
+    try:
+        return GitSha.parse(text)
+    except InvalidInput as error:
+        raise ApprovalMismatch(
+            "the approved commit is not a full commit id",
+            detail=f"expected {GitSha.meaning}",
+            hint="git rev-parse COMMIT",
+            reason="sha",
+        ) from error
+
+
+def made_by(tool_version: str) -> Rule:
+    """Return the rule that the plan's version of this tool is `tool_version` but for the patch number."""
+
+    def judge(case: Case) -> Reasons:
+        if _minor(case.plan.tool_version) == _minor(tool_version):
+            return ()
+        detail = f"made by {case.plan.tool_version}, this is {tool_version}"
+        return (StalePlan("a plan is of another version of platformctl", detail=detail, reason="tool_version"),)
+
+    return judge
+
+
+def is_of_approved_commit(case: Case) -> Reasons:
+    """The commit that was planned is the one the operator named."""
+    if case.head is None or case.head == case.plan.source_sha:
+        return ()
+    return _mismatch("sha", "the plan is of another commit", f"of {case.plan.source_sha}, approved was {case.head}")
+
+
+def is_listed_truly(case: Case) -> Reasons:
+    """The index, where there is one, lists the plan and says of it what it says of itself."""
+    if case.index is None:
+        return ()
+    entry, plan = case.index.index.entry(case.digest), case.plan
+    told = entry and (entry.module, entry.host, entry.destructive, case.index.index.source_sha)
+    if told == (plan.module, plan.host.name, plan.destructive, plan.source_sha):
+        return ()
+    return _mismatch("digest", "the index does not list this plan as it is", f"index {case.index.digest}")
+
+
+def is_not_speculative(case: Case) -> Reasons:
+    """The plan was made to be applied."""
+    if not case.plan.speculative:
+        return ()
+    return _mismatch("speculative", "a speculative plan can not be applied", "it was made without asking the host")
+
+
+def is_not_dirty(case: Case) -> Reasons:
+    """Everything the plan was made from is in the commit it names."""
+    if not case.plan.source_dirty:
+        return ()
+    return _mismatch("dirty", "a plan of uncommitted files can not be applied", f"beside {case.plan.source_sha}")
+
+
+def is_not_from_the_future(case: Case) -> Reasons:
+    """The plan was made before now, give or take `CLOCK_SKEW`."""
+    if Moment(case.plan.created_at).at <= case.now + CLOCK_SKEW:
+        return ()
+    return _mismatch("created_in_future", "a plan is from the future", f"made at {case.plan.created_at}")
+
+
+def is_in_date(case: Case) -> Reasons:
+    """The plan has not ended."""
+    if case.now < Moment(case.plan.expires_at).at:
+        return ()
+    detail = f"it ended at {case.plan.expires_at}"
+    return (StalePlan("a plan has expired", detail=detail, hint="platformctl plan", reason="plan_expired"),)
+
+
+def has_quorum(rule: ApprovalRule) -> Rule:
+    """Return the rule that enough people approved the plan itself."""
+
+    def judge(case: Case) -> Reasons:
+        needed = rule.people_for(case.plan.host.name, destructive=case.plan.destructive)
+        return _short_of(needed, [ballot for ballot in case.ballots if not ballot.of_index], rule, case)
+
+    return judge
+
+
+def has_quorum_of_index(rule: ApprovalRule) -> Rule:
+    """Return the rule that enough people approved the index, as many as its most demanding plan needs.
+
+    Approvals of the plan itself count too; where there is no index, the plan's own quorum is asked for.
+    """
+
+    def judge(case: Case) -> Reasons:
+        if case.index is None:
+            return has_quorum(rule)(case)
+        return _short_of(case.index.index.people_for(rule), case.ballots, rule, case)
+
+    return judge
+
+
+def _short_of(needed: int, ballots: list[Ballot] | tuple[Ballot, ...], rule: ApprovalRule, case: Case) -> Reasons:
+    """Count people, not approvals: somebody with two keys, or who approved twice, is one person."""
+    if not case.plan.has_changes:
+        return ()
+    if needed < 1:
+        return (PolicyViolation("the policy asks for nobody's approval", hint=_ASK_SOMEBODY),)
+    valid = [ballot for ballot in ballots if ballot.signer.hardware or not rule.hardware_only]
+    people = {ballot.signer.principal for ballot in valid}
+    if len(people) < needed:
+        return (*case.strays, _missing(len(people), needed, rule))
+    allowing = {ballot.signer.principal for ballot in valid if ballot.allows_destructive}
+    if case.plan.destructive and len(allowing) < needed:
+        return (_destructive(len(allowing), needed, case),)
+    return ()
+
+
+def _missing(found: int, needed: int, rule: ApprovalRule) -> Refusal:
+    keys = ", with keys that can not leave their hardware" if rule.hardware_only else ""
+    return ApprovalMismatch(
+        "a plan is not approved",
+        detail=f"approved by {found} of {needed} people{keys}",
+        hint="platformctl approve PLAN",
+        reason="approval_missing",
+    )
+
+
+def _destructive(found: int, needed: int, case: Case) -> Refusal:
+    return DestructiveNeedsApproval(
+        "a destructive plan needs approvals that allow it",
+        detail=f"{case.plan.module} on {case.plan.host.name}: allowed by {found} of {needed} people",
+        hint="platformctl approve PLAN --allow-destructive",
+    )
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def _mismatch(reason: str, summary: str, detail: str) -> Reasons:
+    return (ApprovalMismatch(summary, detail=detail, hint="platformctl plan", reason=reason),)
+
+
+_ASK_SOMEBODY = "set approvals.required in .platform/policy.yaml to 1 or more"
+_NO_RULE: Reasons = (PolicyViolation("no rule says that a plan may run", hint=_ASK_SOMEBODY),)
