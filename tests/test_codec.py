@@ -31,6 +31,7 @@ STATUS = ModuleStatus(
     plan_digest=DIGEST,
     applied_at="2025-01-01T00:00:00Z",
     desired=DIGEST,
+    inputs=DIGEST,
     files=(PlannedFile(RepoPath.parse("compose.yaml"), DIGEST, 0o644),),
     images=(PlannedImage("redis:7", None, DIGEST),),
     containers=(RunningContainer("web", "c1", DIGEST),),
@@ -73,7 +74,7 @@ def test_enums_sets_and_free_form_values_come_back() -> None:
     observation = Observation(
         source=Source.LIVE,
         at="2025-01-01T00:00:00Z",
-        identity=Identity(1, "agent", "m", "e", "20", "2", 1, "/home/agent", "/bin"),
+        identity=Identity(1, "agent", "m", "e", "20", "x86_64", "2", 1, "/home/agent", "/bin"),
         containers=(),
         files=(),
         images=(),

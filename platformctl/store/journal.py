@@ -1,0 +1,126 @@
+"""`.platform/journal/<plan digest>.jsonl` and its twin on the host: what was about to be done, and what came of it.
+
+The intent of a step is durable before the step begins, its outcome after; a journal that is not settled belongs to an
+apply whose end nobody saw. The lines are a chain (`store.chain`), equal on both ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from platformctl.errors import InvalidInput, ToolError
+from platformctl.model.names import Digest
+from platformctl.store import chain, files
+
+_FOLDER = Path("journal")
+_SUFFIX = ".jsonl"
+
+
+class Kind(Enum):
+    """What a journal's record says: a deed is coming, a deed is over, or the whole is decided."""
+
+    INTENT = "intent"
+    OUTCOME = "outcome"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a journal. `step` is the step's id, or "" for the plan as a whole; `detail` holds nothing secret."""
+
+    kind: Kind
+    step: str
+    at: str
+    detail: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The records of one plan's apply, in order. `torn` tells that the last write was cut off and does not count."""
+
+    plan: Digest
+    records: tuple[Record, ...]
+    torn: bool
+
+    @property
+    def settled(self) -> bool:
+        """Whether the apply's end is known and recorded."""
+        return any(record.kind is Kind.SETTLED for record in self.records)
+
+    @property
+    def in_flight(self) -> tuple[str, ...]:
+        """The steps whose intent has no outcome: each may or may not have run."""
+        begun: dict[str, None] = {}
+        for record in self.records:
+            if record.kind is Kind.INTENT:
+                begun[record.step] = None
+            elif record.kind is Kind.OUTCOME:
+                begun.pop(record.step, None)
+        return tuple(begun)
+
+
+class Journals:
+    """The journals of one clone; `folder` is its `.platform`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, plan: Digest) -> Path:
+        """Where the journal of `plan` is or would be."""
+        return self._folder / _FOLDER / (plan.hexadecimal + _SUFFIX)
+
+    def append(self, plan: Digest, record: Record) -> bytes:
+        """Add a record, wait until the disk has it, and return its line, which the host is to have too.
+
+        Raises `ToolError` when it could not be written: then the deed must not be done.
+        """
+        path = self.path(plan)
+        return files.append_after(path, lambda tail: line_after(tail, record, str(path)), within=self._folder)
+
+    def read(self, plan: Digest) -> Journal | None:
+        """Return the journal of `plan`, None where there is none; raises `ToolError` for one that was tampered with."""
+        path = self.path(plan)
+        content = files.read(path, within=self._folder)
+        return None if content is None else parse(plan, content, str(path))
+
+    def unsettled(self) -> tuple[Journal, ...]:
+        """Return the journals of applies whose end is not known, by digest."""
+        folder = self._folder / _FOLDER
+        found = files.read_folder(folder, _SUFFIX, within=self._folder)
+        journals = (parse(_plan(name, folder), content, str(folder / name)) for name, content in found.items())
+        return tuple(journal for journal in journals if not journal.settled)
+
+
+def line_after(tail: bytes, record: Record, what: str) -> bytes:
+    """Return the line of `record` that follows `tail`, the end of a journal or all of it."""
+    fields = {"step": record.step, "detail": dict(record.detail)}
+    return chain.next_line(tail, record.at, record.kind.value, fields, what=what)
+
+
+def parse(plan: Digest, content: bytes, what: str) -> Journal:
+    """Return the journal that the bytes of its file hold, from either end; `what` names it in a refusal."""
+    lines, torn = files.whole_lines(content)
+    problems = chain.verify(lines)
+    damage = [problem for problem in problems if problem.damage is not chain.Damage.TORN]
+    if damage:
+        raise ToolError("a journal can not be read", detail=f"{what}: {damage[0]}", hint="have a person look at it")
+    torn_lines = {problem.line for problem in problems}
+    records = (_record(line, what) for number, line in enumerate(lines, 1) if number not in torn_lines)
+    return Journal(plan, tuple(records), bool(torn))
+
+
+def _record(line: bytes, what: str) -> Record:
+    entry = chain.parse(line, what)
+    step, detail = entry.fields.get("step"), entry.fields.get("detail")
+    known = entry.event in {kind.value for kind in Kind}
+    if not known or not isinstance(step, str) or not isinstance(detail, dict):
+        raise ToolError("a journal can not be read", detail=f"{what}: record {entry.seq} is of a kind not known here")
+    return Record(Kind(entry.event), step, entry.at, detail)
+
+
+def _plan(name: str, folder: Path) -> Digest:
+    try:
+        return Digest.parse("sha256:" + name.removesuffix(_SUFFIX))
+    except InvalidInput as error:
+        raise ToolError("a journal can not be read", detail=f"{folder}: a file is not named for a plan") from error
