@@ -65,51 +65,68 @@ def people_for_trust(rule: ApprovalRule) -> int:
     return max(rule.required, rule.destructive, *rule.per_host.values())
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """The trust roots as git has them at the commit a host saw, and the keyring of their signers."""
+
+    roots: TrustRoots
+    keyring: Keyring
+
+
 def check_trust(
     seen: TrustSeen | None,
     current: TrustRoots,
     *,
-    remembered: TrustRoots | None,
+    remembered: Remembered | None,
     is_ancestor: Callable[[GitSha, GitSha], bool],
     changes: Sequence[Envelope],
-    keyring_of: Callable[[TrustRoots], Keyring],
     now: datetime,
-) -> None:
-    """Return when `current` may follow what the host has `seen`; a host that saw nothing yet takes what it is shown.
+) -> TrustSeen:
+    """Return what the host is to remember, when `current` may follow what it has `seen`; None saw nothing yet.
 
-    `remembered` are the roots as git has them at `seen.commit`, None where this clone does not have that commit.
-    `is_ancestor(old, new)` answers False for unknown commits and True for equal ones. Raises `ApprovalMismatch`:
-    `trust_older` when `current` is not at or after `seen`, `trust_changed` when signers or approval rules differ and
-    not enough of the remembered people vouched for it. Roots from a folder have no commit, so they may follow others
-    only where neither signers nor policy differ.
+    `remembered` is None where this clone does not have `seen.commit`. `is_ancestor(old, new)` answers True for equal
+    commits and False for unknown ones. Raises `ApprovalMismatch`: `trust_older` when `current` is not at or after
+    `seen`; `trust_changed` when signers or approval rules differ and too few of the remembered people vouched for it.
+    Roots from a folder have no commit, so they may come before or after others only when all files are the same.
     """
-    if seen is None or _same_files(seen, current):
-        return
-    if seen.commit is None or current.commit is None or not is_ancestor(seen.commit, current.commit):
+    if seen is None:
+        return _to_remember(current)
+    if seen.commit is None or current.commit is None:
+        return _same_or_older(seen, current)
+    if not is_ancestor(seen.commit, current.commit):
         raise _older(seen, current)
-    if remembered is None or not _same_files(seen, remembered):
-        raise _changed("the roots the host remembers are not in this clone as it remembers them", "git fetch")
-    before, after = Trusted.of(remembered), Trusted.of(current)
-    if before != after:
-        _require_vouched(before, after, remembered.policy.approvals, changes, keyring_of(remembered), now)
+    if not _same_files(seen, current):
+        _require_vouched(seen, remembered, current, changes, now)
+    return _to_remember(current)
+
+
+def _to_remember(roots: TrustRoots) -> TrustSeen:
+    return TrustSeen(roots.commit, roots.policy_digest, roots.hosts_digest, roots.signers_digest)
+
+
+def _same_or_older(seen: TrustSeen, current: TrustRoots) -> TrustSeen:
+    """A commit once seen is kept: forgetting it would let an older one follow."""
+    if not _same_files(seen, current):
+        raise _older(seen, current)
+    return seen if current.commit is None else _to_remember(current)
 
 
 def _same_files(seen: TrustSeen, roots: TrustRoots) -> bool:
-    """The commit is left out: what is the same to the byte is as good as what was seen."""
     known = (seen.policy_digest, seen.hosts_digest, seen.signers_digest)
     return known == (roots.policy_digest, roots.hosts_digest, roots.signers_digest)
 
 
 def _require_vouched(
-    before: Trusted,
-    after: Trusted,
-    rule: ApprovalRule,
-    changes: Iterable[Envelope],
-    keyring: Keyring,
-    now: datetime,
+    seen: TrustSeen, remembered: Remembered | None, current: TrustRoots, changes: Iterable[Envelope], now: datetime
 ) -> None:
-    people = {person for envelope in changes if (person := _who_vouches(envelope, before, after, keyring, now))}
-    needed = people_for_trust(rule)
+    if remembered is None or not _same_files(seen, remembered.roots):
+        raise _changed("this clone does not have the roots that the host remembers", "git fetch")
+    before, after = Trusted.of(remembered.roots), Trusted.of(current)
+    if before == after:
+        return
+    vouching = (_who_vouches(envelope, before, after, remembered.keyring, now) for envelope in changes)
+    people = {person for person in vouching if person is not None}
+    needed = people_for_trust(remembered.roots.policy.approvals)
     if needed < 1 or len(people) < needed:
         raise _changed(f"vouched for by {len(people)} of {max(needed, 1)} people the host remembers", _VOUCH)
 
