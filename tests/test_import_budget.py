@@ -1,0 +1,27 @@
+"""Asking for help or the version costs no heavy import."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"cryptography", "jsonschema", "paramiko", "rich", "securesystemslib", "structlog", "yaml"}
+
+
+def imported_by(*words: str) -> set[str]:
+    """The top-level packages that `python …` imports."""
+    done = subprocess.run((sys.executable, "-X", "importtime", *words), capture_output=True, text=True, check=True)
+    lines = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(option: str) -> None:
+    imported = imported_by("-m", "platformctl", option)
+
+    assert "platformctl" in imported
+    assert not imported & HEAVY
+
+
+def test_a_heavy_import_is_seen() -> None:
+    assert "yaml" in imported_by("-c", "import yaml")
