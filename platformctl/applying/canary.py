@@ -1,0 +1,111 @@
+"""The canary: a request from the operator's side, as a user would send it, until the answer is the expected one.
+
+How it is asked safely is `web`'s matter. Nothing that the server says is quoted in a reason except a status and the
+origin of a redirect; the body is kept as it came, to be redacted by whoever shows it.
+"""
+
+import http.client
+import os
+import socket
+import ssl
+from collections.abc import Callable
+
+from platformctl.applying.clock import Clock
+from platformctl.applying.web import Answer, Left, Refused, Url, get
+from platformctl.model.desired import Canary
+from platformctl.model.events import CanaryAnswered, Event
+from platformctl.model.result import CanaryResult
+
+PAUSE = 1.0
+"""Seconds between two attempts."""
+
+REDIRECTS = 3
+"""How many redirects an attempt follows, all of them within the origin: another one's answer would prove nothing."""
+
+
+def not_run(reason: str) -> CanaryResult:
+    """Return the result of a canary that was not sent, which is neither good nor bad."""
+    return CanaryResult(ran=False, ok=None, reason=reason)
+
+
+def ask(canary: Canary, *, local: bool, tell: Callable[[Event], None], clock: Clock) -> CanaryResult:
+    """Ask until the answer is the expected one or the attempts are used up; loopback may answer only when `local`.
+
+    Raises for nothing that the network or the server does, nor for a URL that may not be asked: these fail the canary,
+    the latter at attempt 0. The result's URL is without its query, which may bear a token.
+    """
+    try:
+        url = Url.parse(canary.url)
+    except Refused as refused:
+        return CanaryResult(ran=True, ok=False, reason=str(refused))
+    attempt = 1
+    while True:
+        result = _attempt(canary, url, attempt, local, clock)
+        tell(CanaryAnswered(attempt, not result.reason, result.reason or f"status {result.status}"))
+        if result.ok or attempt >= canary.attempts:
+            return result
+        clock.wait(PAUSE)
+        attempt += 1
+
+
+def _attempt(canary: Canary, url: Url, number: int, local: bool, clock: Clock) -> CanaryResult:
+    try:
+        answer = _final_answer(canary, url, local, _countdown(canary.timeout, clock))
+    except (Refused, OSError, http.client.HTTPException) as error:
+        return CanaryResult(ran=True, ok=False, url=url.shown, attempt=number, reason=_reason(error, canary))
+    complaint = _complaint(canary, answer)
+    return CanaryResult(True, not complaint, url.shown, answer.status, number, answer.body, complaint)
+
+
+def _countdown(seconds: float, clock: Clock) -> Left:
+    end = clock.monotonic() + seconds
+
+    def left() -> float:
+        rest = end - clock.monotonic()
+        if rest <= 0:
+            raise TimeoutError
+        return rest
+
+    return left
+
+
+def _final_answer(canary: Canary, url: Url, local: bool, left: Left) -> Answer:
+    """Follow redirects, unless one is what is expected."""
+    answer = get(url, local=local, left=left)
+    for _ in range(REDIRECTS):
+        there = answer.leads_to
+        if answer.status == canary.expect_status or there is None or there.origin != url.origin:
+            return answer
+        answer = get(there, local=local, left=left)
+    return answer
+
+
+def _complaint(canary: Canary, answer: Answer) -> str:
+    """Say what is wrong with an answer; "" when it is the expected one."""
+    if answer.status != canary.expect_status:
+        redirect = f", a redirect to {answer.leads_to.origin}" if answer.leads_to else ""
+        return f"status {answer.status} instead of {canary.expect_status}{redirect}"
+    if canary.expect_body is not None and canary.expect_body not in answer.body:
+        return "the body does not have the expected text"
+    return ""
+
+
+def _reason(error: Refused | OSError | http.client.HTTPException, canary: Canary) -> str:
+    """Say what went wrong in words of ours or of this system, as the text of an error may quote the server."""
+    match error:
+        case Refused():
+            return str(error)
+        case TimeoutError():
+            return f"no full answer within {canary.timeout} s"
+        case socket.gaierror():
+            return "the name of the host can not be resolved"
+        case ssl.SSLCertVerificationError():
+            return f"TLS: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS: {error.reason or 'the handshake failed'}"
+        case http.client.RemoteDisconnected():
+            return "the connection was closed without an answer"
+        case OSError():
+            return os.strerror(error.errno).lower() if error.errno else "the connection failed"
+        case _:
+            return "the answer is not HTTP or ends too early"

@@ -1,0 +1,249 @@
+"""One GET to a place that a manifest names, which may be a trap for whoever asks.
+
+http and https only, without credentials and proxies, on a new connection; every address is judged before a byte is sent
+to it, and no server can hold the asker longer than asked or make it read more than a little. Whether the answer is good
+and whether a redirect is followed is left to the caller.
+"""
+
+import http.client
+import io
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from threading import Thread
+from typing import Self, cast
+from urllib.parse import urljoin, urlsplit
+
+from platformctl import __version__
+
+BODY = 4096
+"""Bytes of a body that are kept."""
+
+EVERYTHING = 1 << 20
+"""Bytes that are read of an answer, headers and all; http.client alone would read a chunk of size -1 without end."""
+
+PORTS = {"http": 80, "https": 443}
+
+HOST = re.compile(r"(?:[0-9a-z_-]{1,63}\.){0,126}[0-9a-z_-]{1,63}|[0-9a-f:.]{2,45}")
+"""DNS labels, an IPv4 address in any spelling that the system takes, or an IPv6 address without a zone."""
+
+PRINTABLE = re.compile(r"[!-~]*")
+"""No spaces and no control characters: urlsplit drops line ends and tabs, after which nobody could refuse them."""
+
+REDIRECTS = {301, 302, 303, 307, 308}
+
+HEADERS = {
+    "User-Agent": f"platformctl/{__version__}",
+    "Accept": "*/*",
+    "Cache-Control": "no-cache",
+    "Connection": "close",
+}
+
+FORBIDDEN = {
+    "an unspecified": ("0.0.0.0/8", "::/128"),
+    "a link-local": ("169.254.0.0/16", "fe80::/10"),
+    "a multicast": ("224.0.0.0/4", "ff00::/8"),
+    "a broadcast": ("255.255.255.255/32",),
+    # Those of AWS, Google, Alibaba, Azure and Oracle that are not link-local.
+    "a metadata": ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+}
+
+LOOPBACK = {"a loopback": ("127.0.0.0/8", "::1/128")}
+
+CARRIERS = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
+"""IPv6 addresses that end in the IPv4 address they lead to: mapped (RFC 4291) and NAT64 (RFC 6052)."""
+
+Left = Callable[[], float]
+"""Seconds that are left for everything; raises `TimeoutError` when there are none."""
+
+
+class Refused(Exception):
+    """A URL or an address that is never asked; the text says why and quotes neither credentials nor a query."""
+
+
+@dataclass(frozen=True)
+class Url:
+    """A URL that may be asked. `target` is its path and query, as sent."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return `text` taken apart; raises `Refused` when it is not http or https, or could mean two places."""
+        if not PRINTABLE.fullmatch(text):
+            raise Refused("the URL has characters that are not printable ASCII")
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname or "", parts.port
+        except ValueError as error:
+            raise Refused("the URL is malformed") from error
+        if parts.scheme not in PORTS or not HOST.fullmatch(host) or port == 0:
+            raise Refused("the URL is not one of http or https with a host")
+        if "@" in parts.netloc:
+            raise Refused("the URL has credentials in it")
+        query = f"?{parts.query}" if parts.query else ""
+        return cls(parts.scheme, host, port or PORTS[parts.scheme], (parts.path or "/") + query)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: everything that says who answers."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def authority(self) -> str:
+        """Host and port as a Host header has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def shown(self) -> str:
+        """The URL without its query, which may bear a token."""
+        return self.origin + self.target.partition("?")[0]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the beginning of the body, and where a redirect leads, if to anything that may be asked."""
+
+    status: int
+    body: str
+    leads_to: Url | None
+
+
+def get(url: Url, *, local: bool, left: Left) -> Answer:
+    """Ask `url` once, on a connection of its own; loopback may answer only when `local`.
+
+    Raises `Refused` for an address that is never asked, `OSError` (`TimeoutError` when nothing is `left`) for what the
+    network does and `http.client.HTTPException` for an answer that is not HTTP or ends too early.
+    """
+    with _connected(url, local, left) as sock:
+        connection = http.client.HTTPConnection(url.host)
+        connection.sock = cast("socket.socket", _Hurried(sock, left))  # http.client uses these three methods of it
+        connection.request("GET", url.target, headers={"Host": url.authority, **HEADERS})
+        return _read(url, connection)
+
+
+def _read(url: Url, connection: http.client.HTTPConnection) -> Answer:
+    try:
+        response = connection.getresponse()
+        return Answer(response.status, _beginning(response), _leads_to(url, response))
+    except ValueError as error:  # what http.client makes of a negative chunk size
+        raise http.client.HTTPException("malformed") from error
+
+
+def _beginning(response: http.client.HTTPResponse) -> str:
+    body = response.read(BODY)
+    if len(body) < BODY and response.length:
+        raise http.client.IncompleteRead(body, response.length)
+    return body.decode(errors="replace")
+
+
+def _leads_to(url: Url, response: http.client.HTTPResponse) -> Url | None:
+    location = response.getheader("Location")
+    if response.status not in REDIRECTS or location is None:
+        return None
+    try:
+        return Url.parse(urljoin(url.shown, location))
+    except (Refused, ValueError):
+        return None
+
+
+@contextmanager
+def _connected(url: Url, local: bool, left: Left) -> Iterator[socket.socket]:
+    with _reached(url, local, left) as plain:
+        _judge(plain.getpeername()[0], local)
+        if url.scheme == "http":
+            yield plain
+            return
+        plain.settimeout(left())
+        with ssl.create_default_context().wrap_socket(plain, server_hostname=url.host) as secured:
+            yield secured
+
+
+def _reached(url: Url, local: bool, left: Left) -> socket.socket:
+    """Connect to the first address that lets us. Each gets its share of the time, so that a silent one leaves some."""
+    addresses = _looked_up(url, left)
+    for address in addresses:
+        _judge(address, local)
+    *others, last = addresses
+    for untried, address in zip(range(len(addresses), 1, -1), others, strict=True):
+        with suppress(OSError):
+            return socket.create_connection((address, url.port), left() / untried)
+    return socket.create_connection((last, url.port), left())
+
+
+def _looked_up(url: Url, left: Left) -> list[str]:
+    """Resolve the host in a thread that may be left behind, as getaddrinfo knows no timeout."""
+    found: Future[list[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            answers = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+            found.set_result([str(address[0]) for *_, address in answers])
+        except OSError as error:
+            found.set_exception(error)
+
+    Thread(target=look_up, daemon=True).start()
+    return found.result(left())
+
+
+def _judge(text: str, local: bool) -> None:
+    """Refuse an address that no service has; raises `Refused`."""
+    address = _meant(ip_address(text))
+    for kind, networks in FORBIDDEN.items() if local else (FORBIDDEN | LOOPBACK).items():
+        if any(address in ip_network(network) for network in networks):
+            raise Refused(f"the host has {kind} address, {address}")
+
+
+def _meant(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that an IPv6 address stands for, else the address itself."""
+    if any(address in carrier for carrier in CARRIERS):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+class _Hurried:
+    """A socket as http.client uses it, in which every wait is for what is left: a trickling server gains nothing.
+
+    Closing the socket is left to whoever opened it.
+    """
+
+    def __init__(self, sock: socket.socket, left: Left) -> None:
+        self._sock = sock
+        self._left = left
+
+    def sendall(self, data: bytes) -> None:
+        self._sock.settimeout(self._left())
+        self._sock.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Incoming(self._sock, self._left))
+
+    def close(self) -> None:
+        """Nothing: the answer is still to be read when http.client closes its end."""
+
+
+class _Incoming(io.RawIOBase):
+    """What the server sends, as a stream that ends after `EVERYTHING`."""
+
+    def __init__(self, sock: socket.socket, left: Left) -> None:
+        self._sock = sock
+        self._left = left
+        self._more = EVERYTHING
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview[int]") -> int:  # type: ignore[override]
+        self._sock.settimeout(self._left())
+        count = self._sock.recv_into(buffer, min(len(buffer), self._more)) if self._more else 0
+        self._more -= count
+        return count
