@@ -83,10 +83,11 @@ class LocalTransport:
         self.close()
 
     def _start(self, argv: tuple[str, ...], errors: int) -> subprocess.Popen[bytes]:
+        words = accepted(argv)
         self._refuse_root()
         self.exchanges += 1
         return subprocess.Popen(
-            accepted(argv),
+            words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,6 +1,7 @@
 """Commands on a host over one SSH connection, made at first use and again after it was lost."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,9 @@ from platformctl.transports.words import shell_line
 
 CHANNELS = 8
 """At most so many at once: sshd's MaxSessions is 10 by default, and people log in too."""
+
+PAUSES = (0.05, 0.2, 0.8)
+"""Seconds before asking again for a session that was refused: sshd counts one that ended until it tidied up."""
 
 KEEPALIVE = 15
 """Seconds between signs of life, for the sake of firewalls that forget silent connections."""
@@ -91,20 +95,29 @@ class SshTransport:
         if not self._slots.acquire(timeout=command.timeout):
             raise unreachable(self.entry, f"all {CHANNELS} channels are in use")
         try:
-            channel = self._connected().open_session(timeout=self._timeout)
+            channel = self._session()
         except LOST as error:
             self._slots.release()
             raise unreachable(self.entry, f"no session: {in_words(error)}") from error
         except BaseException:
             self._slots.release()
             raise
+        with self._connecting:
+            self.exchanges += 1
         return channel
+
+    def _session(self) -> paramiko.Channel:
+        for pause in PAUSES:
+            try:
+                return self._connected().open_session(timeout=self._timeout)
+            except paramiko.ChannelException:
+                time.sleep(pause)
+        return self._connected().open_session(timeout=self._timeout)
 
     def _connected(self) -> paramiko.Transport:
         with self._connecting:
             if self._connection is None or not self._connection.is_active():
                 self._connection = self._connect()
-            self.exchanges += 1
             return self._connection
 
     def _connect(self) -> paramiko.Transport:

@@ -1,0 +1,49 @@
+"""The hosts that every transport is tried on."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from platformctl.model.desired import HostEntry
+from platformctl.model.names import HostName
+from platformctl.transports.interface import Transport
+from platformctl.transports.local import LocalTransport
+from platformctl.transports.ssh import SshTransport
+from tests.contracts.sshd import Sshd, throw_away_sshd, unprivileged_user
+
+
+@pytest.fixture(scope="session")
+def user() -> Iterator[str]:
+    with unprivileged_user() as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def sshd(user: str) -> Iterator[Sshd]:
+    with throw_away_sshd(user) as server:
+        yield server
+
+
+@pytest.fixture
+def fresh(user: str) -> Iterator[Sshd]:
+    """A server that has met nobody and may be furnished further."""
+    with throw_away_sshd(user) as server:
+        yield server
+
+
+@pytest.fixture
+def ssh(sshd: Sshd) -> Iterator[SshTransport]:
+    with SshTransport(sshd.entry(), sshd.environment, timeout=5) as transport:
+        yield transport
+
+
+@pytest.fixture
+def local() -> LocalTransport:
+    entry = HostEntry(name=HostName("local"), transport="local", root="/opt/platform", allow_root=True)
+    return LocalTransport(entry, os.environ)
+
+
+@pytest.fixture(params=["local", "ssh"])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    return request.getfixturevalue(request.param)
