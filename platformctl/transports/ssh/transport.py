@@ -16,7 +16,7 @@ from platformctl.transports.ssh.errand import carry_out, in_background, let_go
 from platformctl.transports.ssh.greeting import pinned_host
 from platformctl.transports.ssh.held import SshHeld
 from platformctl.transports.ssh.login import log_in
-from platformctl.transports.ssh.refusals import LOST, in_words, unreachable
+from platformctl.transports.ssh.refusals import LOST, unreachable
 from platformctl.transports.words import shell_line
 
 CHANNELS = 8
@@ -98,7 +98,12 @@ class SshTransport:
             channel = self._session()
         except LOST as error:
             self._slots.release()
-            raise unreachable(self.entry, f"no session: {in_words(error)}") from error
+            what = (
+                "refused"
+                if isinstance(error, paramiko.ChannelException)
+                else f"lost, or no answer in {self._timeout:g} s"
+            )
+            raise unreachable(self.entry, f"it opened no session: {what}") from error
         except BaseException:
             self._slots.release()
             raise
