@@ -1,0 +1,184 @@
+"""Where a host keeps what it remembers, the language its scripts share, and how their answers are read.
+
+Each script is POSIX sh with coreutils and util-linux; its data comes in "$1"… and on standard input, never in its text.
+It answers with lines of a word and its operands, the last of which is the verdict, and exits 0 only when it did what it
+was asked. A disk that is full or read-only is told apart by trying, not by the text of another program's complaint.
+"""
+
+from dataclasses import dataclass
+
+from platformctl.errors import Refusal, StalePlan, ToolError, Unreachable
+from platformctl.model.command import Command, Completed
+from platformctl.model.names import HostName
+
+OWN_FOLDER = ".platformctl"
+NONE = "none"
+"""Stands for the digest of what is not there."""
+
+# say VERDICT: it was done. no VERDICT: it was not. show FOLDER…: make durable what was renamed there; when the disk
+# will not confirm it, it is visible all the same and the verdict ends in `unsure`. why FOLDER BYTES: set `word` to what
+# keeps them from being written. into ROOT: go to its .platformctl. receive SIZE DIGEST: standard input to "$work/in",
+# whole. reach PATH make|look: go to the folder of a path below "$root" without following a link; a folder that is
+# swapped meanwhile shows in `pwd -P`.
+PRELUDE = r"""
+set -u; umask 077; LC_ALL=C; export LC_ALL; work=; unsure=
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+trap 'exit 74' HUP INT TERM
+say() { printf '%s\n' "$*$unsure"; exit 0; }
+no() { printf '%s\n' "$*"; exit 71; }
+show() { sync -- "$@" || unsure=' unsure'; }
+digest() { sha256sum <"$1" | cut -c1-64; }
+why() {
+  probe=$1/.probe.$$
+  if ( : >"$probe" ) 2>/dev/null; then
+    if head -c "$2" /dev/zero 2>/dev/null >"$probe"; then word='failed'; else word='full'; fi
+    rm -f "$probe"
+  elif [ -w "$1" ]; then word='full'
+  elif findmnt -nr -o OPTIONS -T "$1" | grep -qE '(^|,)ro(,|$)'; then word='readonly'
+  else word='denied'; fi
+}
+fail() { why "$1" "$2"; no "$word" "$1"; }
+into() {
+  if [ -L "$1/.platformctl" ] || ! cd -P -- "$1/.platformctl" 2>/dev/null; then no unsafe .platformctl; fi
+  [ "$(stat -c %u .)" = "$(id -u)" ] || no unsafe .platformctl
+  root=$1; base=$(pwd -P)
+}
+receive() {
+  work=$(mktemp -d "$base/tmp/XXXXXXXX" 2>/dev/null) || fail "$base/tmp" 4096
+  cat 2>/dev/null >"$work/in" || fail "$base/tmp" "$1"
+  if [ "$(wc -c <"$work/in")" -ne "$1" ] || [ "$(digest "$work/in")" != "$2" ]; then no truncated; fi
+}
+replace() {
+  if ! sync -- "$1" || ! mv -fT -- "$1" "$2"; then fail "${2%/*}" 4096; fi
+  show "${2%/*}"
+}
+reach() {
+  cd -P -- "$root" || no unsafe "$root"
+  here=$(pwd -P); leaf=$1
+  while [ "$leaf" != "${leaf#*/}" ]; do
+    part=${leaf%%/*}; leaf=${leaf#*/}
+    [ ! -L "./$part" ] || no unsafe "$1"
+    if [ ! -e "./$part" ]; then
+      [ "$2" = make ] || return 1
+      if ! (umask 022; mkdir -- "./$part") 2>/dev/null || ! sync -- .; then fail . 4096; fi
+    fi
+    cd -P -- "./$part" 2>/dev/null || no unsafe "$1"
+    here=${here%/}/$part
+    [ "$(pwd -P)" = "$here" ] || no unsafe "$1"
+  done
+  [ ! -L "./$leaf" ] || no unsafe "$1"
+}
+"""
+
+_PREPARE = (
+    PRELUDE
+    + r"""
+[ -d "$1" ] || no missing "$1"
+[ ! -L "$1/.platformctl" ] || no unsafe .platformctl
+[ -e "$1/.platformctl" ] || mkdir -- "$1/.platformctl" 2>/dev/null || fail "$1" 4096
+into "$1"
+chmod 700 . || fail . 4096
+for folder in modules journal journal/settled blobs tmp; do
+  [ ! -L "$folder" ] || no unsafe ".platformctl/$folder"
+  [ -d "$folder" ] || mkdir -- "$folder" 2>/dev/null || fail . 4096
+done
+[ ! -L key ] || no unsafe .platformctl/key
+find tmp -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
+if [ ! -e key ]; then
+  head -c 32 /dev/urandom 2>/dev/null >"tmp/key.$$" || fail tmp 4096
+  if ! sync -- "tmp/key.$$" || ! { ln -- "tmp/key.$$" key || [ -e key ]; }; then fail . 4096; fi
+  rm -f "tmp/key.$$"
+fi
+show . journal "$root"
+say ready
+"""
+)
+
+
+@dataclass(frozen=True)
+class HostLayout:
+    """What is where below a host's `root`, an absolute path."""
+
+    root: str
+
+    @property
+    def base(self) -> str:
+        """The tool's own folder, 0700."""
+        return f"{self.root}/{OWN_FOLDER}"
+
+    @property
+    def key(self) -> str:
+        """32 random bytes made on the host and never sent: fingerprints of environment values are keyed with it."""
+        return f"{self.base}/key"
+
+    @property
+    def audit(self) -> str:
+        """The host's audit chain."""
+        return f"{self.base}/audit.jsonl"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a script said when it did its work: the verdict, its operands, and the lines before it."""
+
+    word: str
+    operands: tuple[str, ...]
+    lines: tuple[str, ...]
+
+    @property
+    def durable(self) -> bool:
+        """False when the disk would not confirm what is already visible: worth a warning."""
+        return "unsure" not in self.operands
+
+
+def script(text: str, *arguments: str, stdin: bytes = b"", timeout: float = 120.0) -> Command:
+    """Return the command that runs `text` with `arguments` as "$1"…"""
+    return Command(("sh", "-c", text, "platformctl", *arguments), stdin, timeout)
+
+
+def prepare_base(layout: HostLayout) -> Command:
+    """Make the tool's own folder, or leave it as it is; refused when it is a link or another user's."""
+    return script(_PREPARE, layout.root)
+
+
+def read_answer(completed: Completed, host: HostName) -> Answer:
+    """Return what a script did; raises `Unreachable` or `ToolError` when it could not, naming why."""
+    lines = completed.text.removesuffix("\n").split("\n")
+    words = lines[-1].split(" ")
+    if completed.status == 0 and not completed.truncated:
+        return Answer(words[0], tuple(words[1:]), tuple(lines[:-1]))
+    raise _refusal(words[0], " ".join(words[1:]), host)
+
+
+def _refusal(word: str, what: str, host: HostName) -> Refusal:
+    if word in _FAULTS:
+        summary, reason, hint = _FAULTS[word]
+        return Unreachable(summary, detail=f"{host}: {what or word}", hint=hint, reason=reason, host=host)
+    if word in _DAMAGE:
+        hint = f"platformctl doctor {host}"
+        return ToolError(_DAMAGE[word], detail=f"{host}: {what or word}", hint=hint, reason=word, host=host)
+    if word == "consumed":
+        return StalePlan("the plan was used already", detail=f"{host}", hint="plan again", reason="used", host=host)
+    return Unreachable(
+        "the host does not answer as expected",
+        detail=f"{host}: its answer is none of ours",
+        hint=f"platformctl doctor {host}",
+        reason="connect",
+        host=host,
+    )
+
+
+_FAULTS = {
+    "full": ("the host's disk is full", "disk_full", "free some space or some inodes there"),
+    "readonly": ("the host's root can not be written", "root_readonly", "mount it for writing"),
+    "denied": ("the host's root can not be written", "root_readonly", "give it to the agent user"),
+    "truncated": ("what was sent did not arrive whole", "connect", "run it again"),
+    "busy": ("the host is slow to write", "connect", "run it again"),
+}
+_DAMAGE = {
+    "unsafe": "a path on the host is a link, or not the agent's",
+    "missing": "something is not there on the host",
+    "damaged": "something on the host is not what its digest says",
+    "conflict": "somebody else wrote on the host meanwhile",
+    "failed": "the host could not write",
+}

@@ -1,0 +1,138 @@
+"""Files on a host by their digest: bring them, keep what they replace, put them in place, take them away.
+
+No path is followed through a link below the root, and every file is old or new: its bytes are checked and durable
+before the rename that shows them.
+"""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable, Mapping
+
+from platformctl.errors import Unreachable
+from platformctl.model.command import Command, Completed
+from platformctl.model.names import Digest, HostName, RepoPath
+from platformctl.model.plan import PlannedFile
+from platformctl.store.host import PRELUDE, HostLayout, read_answer, script
+
+# root, number of files, size, digest
+_STAGE = (
+    PRELUDE
+    + r"""
+into "$1"; receive "$3" "$4"
+tar -tf "$work/in" 2>/dev/null >"$work/names" || no unsafe archive
+kinds=$(tar -tvf "$work/in" 2>/dev/null | cut -c1 | sort -u)
+if grep -qvxE '[0-9a-f]{64}' "$work/names" || [ "$kinds" != - ]; then no unsafe archive; fi
+[ "$(sort -u "$work/names" | wc -l)" -eq "$2" ] || no unsafe archive
+mkdir "$work/out" || fail "$base/tmp" 4096
+tar -xf "$work/in" -C "$work/out" --no-same-owner --no-same-permissions 2>/dev/null || fail "$base/tmp" "$3"
+cd "$work/out" || no failed "$base/tmp"
+if sha256sum -- * | grep -qvx '\([0-9a-f]\{64\}\)  \1'; then no damaged archive; fi
+if ! sync -- * || ! mv -f -t "$base/blobs" -- *; then fail "$base/blobs" 4096; fi
+show "$base/blobs"
+say staged
+"""
+)
+
+# root, size, digest; standard input: one path a line
+_KEEP = (
+    PRELUDE
+    + r"""
+keep() {
+  if ! reach "$1" look || [ ! -e "./$leaf" ]; then printf 'absent - - %s\n' "$1"; return 0; fi
+  [ -f "./$leaf" ] || no unsafe "$1"
+  rm -f "$work/copy"
+  cp -P -- "./$leaf" "$work/copy" 2>/dev/null || fail "$base/tmp" "$(stat -c %s -- "./$leaf")"
+  [ ! -L "$work/copy" ] || no unsafe "$1"
+  name=$(digest "$work/copy"); mode=$(stat -c %a -- "$work/copy")
+  chmod 600 "$work/copy"
+  [ -e "$base/blobs/$name" ] || replace "$work/copy" "$base/blobs/$name"
+  printf 'kept %s %s %s\n' "$name" "$mode" "$1"
+}
+into "$1"; receive "$2" "$3"
+while IFS= read -r path; do keep "$path"; done <"$work/in"
+say kept
+"""
+)
+
+# root, path, hexadecimal digest, mode
+_PLACE = (
+    PRELUDE
+    + r"""
+into "$1"; blob=$base/blobs/$3
+if [ -L "$blob" ] || [ ! -f "$blob" ]; then no missing "$3"; fi
+reach "$2" make
+[ ! -d "./$leaf" ] || no unsafe "$2"
+part=./.platformctl.$3; rm -f -- "$part"
+if ! (set -C; cat -- "$blob" >"$part") 2>/dev/null; then
+  why . "$(stat -c %s -- "$blob")"; rm -f -- "$part"; no "$word" "$2"
+fi
+if [ "$(digest "$part")" != "$3" ]; then rm -f -- "$part"; no damaged "$3"; fi
+if ! chmod "$4" "$part" || ! sync -- "$part" || ! mv -fT -- "$part" "./$leaf"; then fail . 4096; fi
+show .
+say placed
+"""
+)
+
+# root, path
+_REMOVE = (
+    PRELUDE
+    + r"""
+into "$1"
+if ! reach "$2" look || [ ! -e "./$leaf" ]; then say removed; fi
+rm -- "./$leaf" 2>/dev/null || fail . 4096
+show .
+say removed
+"""
+)
+
+
+def stage(layout: HostLayout, contents: Iterable[bytes]) -> Command:
+    """Bring `contents`, at least one, to the host's blobs, each under its digest; what is there already is kept."""
+    blobs = {hashlib.sha256(content).hexdigest(): content for content in contents}
+    archive = _archive(blobs)
+    size, digest = str(len(archive)), hashlib.sha256(archive).hexdigest()
+    return script(_STAGE, layout.root, str(len(blobs)), size, digest, stdin=archive, timeout=600)
+
+
+def keep(layout: HostLayout, paths: Iterable[RepoPath]) -> Command:
+    """Copy the files at `paths`, where there are any, to the host's blobs before they are replaced."""
+    lines = "".join(f"{path}\n" for path in paths).encode()
+    return script(_KEEP, layout.root, str(len(lines)), hashlib.sha256(lines).hexdigest(), stdin=lines, timeout=600)
+
+
+def read_kept(completed: Completed, host: HostName) -> Mapping[RepoPath, PlannedFile | None]:
+    """Return what was kept of each path, None where no file was; raises like `read_answer`."""
+    answer = read_answer(completed, host)
+    return dict(_kept(line, host) for line in answer.lines)
+
+
+def place(layout: HostLayout, path: RepoPath, digest: Digest, mode: int) -> tuple[str, ...]:
+    """Return the words that make the file at `path` the kept bytes of `digest`; for `host_lock.guarded`."""
+    return script(_PLACE, layout.root, path, digest.hexadecimal, f"{mode:o}").argv
+
+
+def remove(layout: HostLayout, path: RepoPath) -> tuple[str, ...]:
+    """Return the words that remove the file at `path`, also when it is gone already; for `host_lock.guarded`."""
+    return script(_REMOVE, layout.root, path).argv
+
+
+def _archive(blobs: Mapping[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in sorted(blobs.items()):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))
+    return made.getvalue()
+
+
+def _kept(line: str, host: HostName) -> tuple[RepoPath, PlannedFile | None]:
+    word, _, rest = line.partition(" ")
+    name, _, rest = rest.partition(" ")
+    mode, _, path = rest.partition(" ")
+    if word == "absent":
+        return RepoPath.parse(path), None
+    if word != "kept":
+        raise Unreachable("the host does not answer as expected", detail=f"{host}", reason="connect", host=host)
+    return RepoPath.parse(path), PlannedFile(RepoPath.parse(path), Digest.parse("sha256:" + name), int(mode, 8))

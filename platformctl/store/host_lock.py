@@ -1,0 +1,232 @@
+"""One apply at a time on a host, even when a client dies, sleeps or comes back.
+
+A holder process on the host has the kernel's lock and ends when its client no longer feeds it. Each holder gets a
+greater token. A mutating command runs guarded: alone (`step.lock`), only while its token is the newest and somebody
+holds the lock, and bounded in time. A new holder says `held` only after raising the token and waiting for the step that
+may still run: from then on no step of its predecessor runs or can begin.
+"""
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from dataclasses import dataclass, replace
+
+from platformctl.errors import Locked, Refusal, Unreachable
+from platformctl.model.command import Command, Completed
+from platformctl.model.names import HostName
+from platformctl.store.host import PRELUDE, HostLayout, script
+from platformctl.store.lock import Owner, locked, owner_text, parse_owner
+
+LEASE = 20.0
+"""Seconds a holder lives without a byte from its client."""
+KILL_AFTER = 10
+"""Seconds between asking a command to end and killing it."""
+STEP_WAIT = 5
+"""Seconds a new holder waits for its predecessor's step, and a step for the one before it."""
+
+# root, owner as JSON, lease, seconds to wait for a running step. File descriptor 9 is the lock: what the shell starts
+# must not inherit it, or the lock would outlive the shell. The short wait for it lets a guard look at the lock.
+_HOLD = (
+    PRELUDE
+    + r"""
+busy() { printf 'busy %s\n' "$(exec 9>&-; base64 -w0 <"$1" 2>/dev/null)"; exit 75; }
+into "$1"
+[ ! -L lock ] || no unsafe .platformctl/lock
+exec 9>>lock
+flock -w 0.2 9 || busy lock.owner
+[ ! -e lock.manual ] || busy lock.manual
+last=$(exec 9>&-; cat lock.token 2>/dev/null || echo 0)
+case $last in '' | *[!0-9]*) no damaged .platformctl/lock.token ;; esac
+token=$((last + 1))
+if ! printf '%s' "$token" >tmp/lock.token || ! printf '%s' "$2" >tmp/lock.owner; then fail tmp 4096; fi
+replace tmp/lock.owner ./lock.owner 9>&-
+replace tmp/lock.token ./lock.token 9>&-
+exec 8>>step.lock
+flock -w "$4" 8 9>&- || { echo running; exit 75; }
+exec 8>&-
+printf 'held %s\n' "$token"
+while [ "$(exec 9>&-; timeout "$3" head -c 1 | wc -c)" -eq 1 ]; do :; done
+"""
+)
+
+# root, token, nonce, seconds to wait for a running step, seconds until it is ended, seconds until it is killed, words.
+# The inner shell says how the words ended; it dies with them when the time is over, so that its silence means that.
+_GUARD = (
+    PRELUDE
+    + r"""
+into "$1"; token=$2; nonce=$3; wait=$4; limit=$5; patience=$6; shift 6
+mark() { printf '\nplatformctl-step %s %s\n' "$nonce" "$*" >&2; }
+[ ! -L step.lock ] || no unsafe .platformctl/step.lock
+exec 8>>step.lock
+flock -w "$wait" 8 || { mark busy; exit 75; }
+[ "$(cat lock.token 2>/dev/null)" = "$token" ] || { mark fenced; exit 75; }
+exec 9<>lock
+if flock -n 9; then mark fenced; exit 75; fi
+exec 9>&-
+cd -P -- "$root" || no unsafe "$root"
+umask 022
+mark began
+env -i HOME="${HOME-}" PATH="$PATH" timeout -k "$patience" "$limit" sh -c '
+nonce=$1; shift
+"$@" </dev/null
+status=$?
+printf "\nplatformctl-step %s ended %s\n" "$nonce" "$status" >&2
+exit "$status"
+' platformctl "$nonce" "$@"
+status=$?
+case $status in 124 | 137) mark overdue ;; esac
+exit "$status"
+"""
+)
+
+# root, owner as JSON
+_LOCK = (
+    PRELUDE
+    + r"""
+into "$1"
+[ ! -L lock ] || no unsafe .platformctl/lock
+exec 9>>lock
+flock -w 0.2 9 || { printf 'busy %s\n' "$(base64 -w0 <lock.owner 2>/dev/null)"; exit 75; }
+work=$(mktemp -d tmp/XXXXXXXX 2>/dev/null) || fail tmp 4096
+printf '%s' "$2" >"$work/owner" || fail tmp 4096
+sync -- "$work/owner" || fail tmp 4096
+ln -- "$work/owner" lock.manual 2>/dev/null || { printf 'busy %s\n' "$(base64 -w0 <lock.manual)"; exit 75; }
+show .
+say locked
+"""
+)
+
+# root
+_UNLOCK = (
+    PRELUDE
+    + r"""
+into "$1"
+[ -e lock.manual ] || say free
+rm -f -- lock.manual || fail . 4096
+show .
+say unlocked
+"""
+)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """The command ran to its own end, with this status."""
+
+    completed: Completed
+
+
+@dataclass(frozen=True)
+class Fenced:
+    """It did not run: the lock is no longer ours."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """It did not run: another step still does."""
+
+
+@dataclass(frozen=True)
+class TimedOut:
+    """It was ended because its time was over; what it did is not known."""
+
+    completed: Completed
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Its end was not seen; whether and how far it ran is not known."""
+
+    completed: Completed
+
+
+Guarded = Ran | Fenced | Busy | TimedOut | Lost
+
+
+def hold_lock(layout: HostLayout, owner: Owner, *, lease: float = LEASE, step_wait: int = STEP_WAIT) -> Command:
+    """Return the holder, which lives while it is fed a byte within each `lease` seconds; `read_hold` reads its line."""
+    return script(_HOLD, layout.root, owner_text(owner).decode(), str(lease), str(step_wait))
+
+
+def read_hold(line: str, host: HostName) -> int:
+    """Return the token of the lock that is now held; raises `Locked`, or `Unreachable` when that can not be told."""
+    word, _, operand = line.partition(" ")
+    if word == "held" and operand.isascii() and operand.isdigit():
+        return int(operand)
+    raise _not_held(word, operand, host)
+
+
+def guarded(
+    layout: HostLayout,
+    token: int,
+    argv: tuple[str, ...],
+    *,
+    nonce: str,
+    limit: int,
+    step_wait: int = STEP_WAIT,
+    kill_after: int = KILL_AFTER,
+) -> Command:
+    """Return the command that runs `argv` in the root directory, only while `token` holds the lock, `limit` seconds.
+
+    `nonce` is a fresh random word: the marks that `read_guarded` reads carry it, and `argv` can not know it.
+    """
+    numbers = (str(token), nonce, str(step_wait), str(limit), str(kill_after))
+    return script(_GUARD, layout.root, *numbers, *argv, timeout=limit + kill_after + step_wait + 15)
+
+
+def read_guarded(completed: Completed, nonce: str) -> Guarded:
+    """Return how a guarded command ended; its own output is in `completed`, without our marks."""
+    marks = _marks(completed.stderr, nonce)
+    own = replace(completed, stderr=_without_marks(completed.stderr, nonce))
+    if marks[:1] in (["busy"], ["fenced"]):
+        return Busy() if marks[0] == "busy" else Fenced()
+    ended = next((int(mark.removeprefix("ended ")) for mark in marks if mark.startswith("ended ")), None)
+    if ended is not None:
+        return Ran(replace(own, status=ended))
+    if "overdue" in marks:
+        return TimedOut(own)
+    return Ran(own) if marks and completed.truncated and completed.status not in (124, 137) else Lost(own)
+
+
+def lock_by_hand(layout: HostLayout, owner: Owner) -> Command:
+    """Lock the host until `unlock`, whatever happens to this process; busy while somebody applies."""
+    return script(_LOCK, layout.root, owner_text(owner).decode())
+
+
+def unlock(layout: HostLayout) -> Command:
+    """Take away the lock that a person put there; a running apply's is not touched."""
+    return script(_UNLOCK, layout.root)
+
+
+def read_lock(completed: Completed, host: HostName) -> bool:
+    """Return whether `lock_by_hand` or `unlock` changed something; raises `Locked` with the holder's name."""
+    word, _, operand = completed.text.rstrip("\n").rpartition("\n")[2].partition(" ")
+    if completed.status == 0 and word in ("locked", "unlocked", "free"):
+        return word != "free"
+    raise _not_held(word, operand, host)
+
+
+def _not_held(word: str, operand: str, host: HostName) -> Refusal:
+    if word == "busy":
+        return locked(_owner(operand), host)
+    if word == "running":
+        hint = "wait until it is over, then run it again"
+        return Locked("a step of an earlier apply still runs", detail=host, hint=hint, reason="held", host=host)
+    return Unreachable("the lock can not be taken", detail=f"{host}: {word} {operand}", reason="connect", host=host)
+
+
+def _owner(text: str) -> Owner | None:
+    try:
+        return parse_owner(b64decode(text, validate=True))
+    except NotBase64:
+        return None
+
+
+def _marks(stderr: bytes, nonce: str) -> list[str]:
+    lines = stderr.decode("utf-8", "replace").split("\n")
+    start = f"platformctl-step {nonce} "
+    return [line.removeprefix(start) for line in lines if line.startswith(start)]
+
+
+def _without_marks(stderr: bytes, nonce: str) -> bytes:
+    start = f"platformctl-step {nonce} ".encode()
+    return b"\n".join(line for line in stderr.split(b"\n") if not line.startswith(start)).strip(b"\n")
