@@ -63,8 +63,6 @@ def observation(answer: bytes, release: Release, who: Identity, at: str) -> Obse
             hashes=_hashes(sections, release),
             networks=sections["networks"].lines,
             volumes=sections["volumes"].lines,
-            record=sections["record"].body.decode("utf-8", "replace") or None,
-            journal=sections["journal"].lines,
             missing_variables=tuple(n for n in sections["variables"].lines if n not in release.module.env.set),
             kept=frozenset(Digest("sha256:" + name) for name in sections["kept"].lines),
             image_ids=frozenset(Digest(line) for line in sections["image-ids"].lines),

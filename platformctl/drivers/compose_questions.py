@@ -53,14 +53,14 @@ containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compos
 
 WATCH = _FRAME + _CONTAINERS + "project=$1; tell containers containers\n"
 
-# Arguments: root, project, module, project folder, env file or /dev/null.
+# Arguments: root, project, project folder, env file or /dev/null.
 # Standard input: a tar of compose.yaml, set.env, the lists paths, images and required, and without.yaml: an override
 # that takes env files away, for the case that one is not on the host yet and Compose would refuse to answer at all.
 LOOK = (
     _FRAME
     + _CONTAINERS
     + """
-root=$1; project=$2; module=$3; folder=$4; env_file=$5; base=$root/.platformctl
+root=$1; project=$2; folder=$3; env_file=$4; base=$root/.platformctl
 cd "$root" || { echo "root 1 0"; exit 0; }
 mkdir "$work/in" && tar -xf - -C "$work/in" || exit 74
 files() { while IFS= read -r path; do
@@ -76,8 +76,6 @@ images() { while IFS= read -r ref; do
 image_ids() { docker images -aq --no-trunc; }
 networks() { docker network ls -q --filter "label=com.docker.compose.project=$project" --format '{{.Name}}'; }
 volumes() { docker volume ls -q --filter "label=com.docker.compose.project=$project"; }
-record() { [ ! -e "$base/modules/$module.json" ] || cat "$base/modules/$module.json"; }
-journal() { [ ! -d "$base/journal" ] || find "$base/journal" -maxdepth 1 -type f -exec basename {} ';'; }
 kept() { [ ! -d "$base/blobs" ] || ls "$base/blobs"; }
 variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
   while IFS= read -r name; do
@@ -90,7 +88,7 @@ hashes() { asked -f "$work/in/compose.yaml"; }
 other_hashes() { [ -s "$work/in/without.yaml" ] || return 1
   asked -f "$work/in/compose.yaml" -f "$work/in/without.yaml"; }
 tell containers containers; tell files files; tell images images; tell image-ids image_ids
-tell networks networks; tell volumes volumes; tell record record; tell journal journal; tell kept kept
+tell networks networks; tell volumes volumes; tell kept kept
 tell variables variables; tell hashes hashes; [ "$status" = 0 ] || tell other-hashes other_hashes
 """
 )

@@ -54,7 +54,7 @@ class DockerCompose:
         env_file = release.module.env.file
         return Command(
             (
-                *("sh", "-c", questions.LOOK, "look", root, release.module.runtime.project, release.module.id),
+                *("sh", "-c", questions.LOOK, "look", root, release.module.runtime.project),
                 _project_folder(release),
                 f"{root}/{env_file}" if env_file else "/dev/null",
             ),

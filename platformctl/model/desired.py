@@ -201,9 +201,9 @@ class InputFile:
 class Release:
     """A module at one commit with everything that travels: enough to plan without reading anything else.
 
-    `compose` is the parsed compose file, before interpolation. `files` are every repository file the closure mounts,
-    reads or is defined by, the compose file first. `digest` covers what the host will be made to look like: the module
-    without its prose, and the files.
+    `files` are every repository file the closure mounts, reads or is defined by, the compose file first, and one of
+    the tool's own for `env.set`. `digest` covers what the host will be made to look like: a comment in a file does not
+    count. `inputs` covers the bytes it was made from, by git's own object ids: equal inputs need not be read again.
     """
 
     module: Module
@@ -213,6 +213,7 @@ class Release:
     files: tuple[InputFile, ...]
     compose: ComposeModel
     digest: Digest
+    inputs: Digest
 
     @property
     def closure(self) -> tuple[ServiceName, ...]:

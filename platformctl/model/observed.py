@@ -82,9 +82,8 @@ class Observation:
     """All that was seen of one project on one host, in one look.
 
     `hashes` are what the host's own Compose says of the desired release with the flags apply uses; empty when Compose
-    was not asked. `networks` and `volumes` are names. `record` is the text of the host record, None where there is
-    none; `journal` names the plans whose apply was never settled; `missing_variables` are required ones that neither
-    file nor manifest sets; `kept` and `image_ids` are what a way back could use.
+    was not asked. `networks` and `volumes` are names. `missing_variables` are required ones that neither file nor
+    manifest sets; `kept` and `image_ids` are what a way back could use.
     """
 
     source: Source
@@ -96,8 +95,6 @@ class Observation:
     hashes: Mapping[ServiceName, str]
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
-    record: str | None = None
-    journal: tuple[str, ...] = ()
     missing_variables: tuple[str, ...] = ()
     kept: frozenset[Digest] = field(default_factory=frozenset)
     image_ids: frozenset[Digest] = field(default_factory=frozenset)

@@ -104,7 +104,8 @@ class HostRecord:
 class ModuleStatus:
     """`.platform/state/modules/<id>.status.json`: what this clone knows without asking the host.
 
-    `last_apply_sha` and `files` are of the last release proven to work; `attempt` is the outcome of the last apply.
+    `last_apply_sha` and `files` are of the last release proven to work, `inputs` is as in `Release`, and `attempt` is
+    the outcome of the last apply.
     """
 
     module: ModuleId
@@ -114,6 +115,7 @@ class ModuleStatus:
     plan_digest: Digest
     applied_at: str
     desired: Digest
+    inputs: Digest
     files: tuple[PlannedFile, ...]
     images: tuple[PlannedImage, ...]
     containers: tuple[RunningContainer, ...]

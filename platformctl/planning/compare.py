@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from platformctl.model.plan import Plan
+from platformctl.model.plan import Change, Plan
 
 _MATERIAL = ("module", "source_sha", "desired", "files", "images", "closure", "changes", "steps", "rollback")
 _LIMIT = 20
@@ -57,6 +57,8 @@ def _line(path: str, before: Any, after: Any) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "nothing"
+    if isinstance(value, Change):
+        return value.action.value
     if is_dataclass(value):
-        return str((getattr(value, "action", None) and value.action.value) or "there")
+        return "there"
     return str(value.value) if isinstance(value, Enum) else str(value)

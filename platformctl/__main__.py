@@ -1,0 +1,45 @@
+"""The way in. Its one job: whatever happens, the exit status means what docs/exit-codes.md says.
+
+Only 1 needs care: Python itself ends with 1 for an uncaught exception, so nothing may be left uncaught, not even a
+failing import. With `--detailed-exitcode` the meanings are those of terraform, decided from the words alone.
+"""
+
+import sys
+from collections.abc import Sequence
+
+_TOOL_ERROR, _INTERRUPTED = 3, 130
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    words = sys.argv[1:]
+    sys.exit(_detailed(_run(words)) if _wants_detail(words) else _run(words))
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        from platformctl.cli.entry import run
+
+        return run(words)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BaseException as error:  # noqa: BLE001 - the last net: a failing import must not exit 1
+        if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code != 1:
+            return error.code
+        print(f"platformctl could not start: {type(error).__name__}", file=sys.stderr)  # noqa: T201
+        return _TOOL_ERROR
+
+
+def _wants_detail(words: Sequence[str]) -> bool:
+    """Words behind `--` are operands."""
+    options = words[: words.index("--")] if "--" in words else words
+    return "--detailed-exitcode" in options
+
+
+def _detailed(code: int) -> int:
+    """terraform's: 0 no changes, 2 changes, 1 everything else."""
+    return {0: 0, 1: 2}.get(code, 1)
+
+
+if __name__ == "__main__":
+    main()

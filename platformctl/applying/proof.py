@@ -1,0 +1,159 @@
+"""Success is observed: containers, their health for as long as it must hold, their images, and the canary."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from platformctl.applying import canary
+from platformctl.applying.clock import Clock
+from platformctl.applying.hands import Hands
+from platformctl.drivers.interface import Driver
+from platformctl.model.desired import Canary, Health, HostEntry, Strategy
+from platformctl.model.events import Event, Watching
+from platformctl.model.observed import Container
+from platformctl.model.plan import Action, Plan
+from platformctl.model.result import CanaryResult, ContainerHealth, Proof
+
+PAUSE = 0.5
+"""Seconds between two looks at the containers."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What must be seen for a verdict. `images` are image ids by service; `fresh` services must have no restart at all.
+
+    `may_change` are the services whose containers were planned to change; `show_logs` is False when the values of
+    env.file could not be read, as then nothing could be taken out of a log.
+    """
+
+    entry: HostEntry
+    project: str
+    services: frozenset[str]
+    one_shots: frozenset[str]
+    may_change: frozenset[str]
+    images: dict[str, str]
+    health: Health
+    canary: Canary | None
+    strategy: Strategy
+    show_logs: bool = True
+
+    def undone(self, plan: Plan) -> "Wish":
+        """What must be seen after the way back: the services that were there before, and no canary on the new."""
+        created = {change.service for change in plan.changes if change.action is Action.CREATE}
+        before = {c.service: str(c.before["image_id"]) for c in plan.changes if c.before and "image_id" in c.before}
+        return replace(
+            self,
+            services=self.services - created,
+            images=before,
+            canary=self.canary if self.services - created else None,
+        )
+
+
+def prove(
+    wish: Wish,
+    before: Sequence[Container],
+    *,
+    hands: Hands,
+    driver: Driver,
+    tell: Callable[[Event], None],
+    clock: Clock,
+) -> Proof:
+    """Watch until everything held for `stable_for` or something failed, then ask the canary."""
+    tell(Watching("health", wish.health.timeout))
+    look = _looker(wish, hands, driver)
+    verdicts, containers = _settle(wish, look, clock)
+    healthy = all(verdict.healthy for verdict in verdicts)
+    shown = tuple(v if v.healthy else _with_log(v, wish, containers, hands, driver) for v in verdicts)
+    return Proof(
+        containers=containers,
+        health=shown,
+        canary=_canary(wish, tell, clock) if healthy else canary.not_run("not healthy"),
+        unplanned=_unplanned(wish, before, containers),
+        wrong_images=_wrong_images(wish, containers),
+    )
+
+
+def _looker(wish: Wish, hands: Hands, driver: Driver) -> Callable[[], tuple[Container, ...]]:
+    return lambda: driver.read_watch(hands.ask(driver.watch(wish.project)), wish.entry)
+
+
+def _settle(
+    wish: Wish, look: Callable[[], tuple[Container, ...]], clock: Clock
+) -> tuple[tuple[ContainerHealth, ...], tuple[Container, ...]]:
+    """Look again and again: a failure or an ended wait is final, health only after it held for `stable_for`."""
+    deadline = clock.monotonic() + wish.health.timeout
+    first = look()
+    restarts = {c.id: 0 if c.service in wish.may_change else c.restarts for c in first}
+    good_since: float | None = None
+    containers = first
+    while True:
+        now = clock.monotonic()
+        verdicts = tuple(_judge(wish, service, containers, restarts) for service in sorted(wish.services))
+        if any(v.reason and not v.healthy and v.state != "waiting" for v in verdicts):
+            return verdicts, containers
+        good_since = (good_since or now) if all(v.healthy for v in verdicts) else None
+        if good_since is not None and now - good_since >= _hold(wish):
+            return verdicts, containers
+        if now >= deadline and good_since is None:
+            return tuple(v if v.healthy else replace(v, reason=f"{v.reason} in time") for v in verdicts), containers
+        clock.wait(PAUSE)
+        containers = look()
+
+
+def _hold(wish: Wish) -> int:
+    """One-shots have nothing to hold."""
+    return 0 if wish.services <= wish.one_shots else wish.health.stable_for
+
+
+def _judge(wish: Wish, service: str, containers: Sequence[Container], restarts: dict[str, int]) -> ContainerHealth:
+    mine = [c for c in containers if c.service == service and not c.oneoff]
+    if not mine:
+        return ContainerHealth(service, "", "missing", healthy=False, reason="has no container")
+    verdicts = [_judge_one(c, c.service in wish.one_shots, restarts.get(c.id, 0)) for c in mine]
+    return next((verdict for verdict in verdicts if not verdict.healthy), verdicts[0])
+
+
+def _judge_one(container: Container, one_shot: bool, restarts: int) -> ContainerHealth:
+    def verdict(state: str, reason: str) -> ContainerHealth:
+        return ContainerHealth(container.service, container.id, state, healthy=not reason, reason=reason)
+
+    if container.restarts > restarts or container.state == "restarting":
+        return verdict("restarting", "was restarted")
+    if container.state == "exited":
+        done = one_shot and container.exit_code == 0
+        return verdict("exited", "" if done else f"exited with status {container.exit_code}")
+    if container.state != "running":
+        return verdict(container.state, f"is {container.state}")
+    if one_shot:
+        return verdict("waiting", "did not end")
+    if container.health == "unhealthy":
+        return verdict("unhealthy", "is unhealthy")
+    return verdict("waiting", "did not become healthy") if container.health == "starting" else verdict("running", "")
+
+
+def _with_log(
+    verdict: ContainerHealth, wish: Wish, containers: Sequence[Container], hands: Hands, driver: Driver
+) -> ContainerHealth:
+    container = next((c for c in containers if c.id == verdict.container), None)
+    if container is None or not wish.show_logs:
+        return verdict
+    answer = hands.ask(driver.logs(container))
+    return replace(verdict, log=(answer.text + answer.complaint)[-4096:])
+
+
+def _canary(wish: Wish, tell: Callable[[Event], None], clock: Clock) -> CanaryResult:
+    if wish.canary is None:
+        return canary.not_run("none is declared")
+    return canary.ask(wish.canary, local=wish.entry.transport == "local", tell=tell, clock=clock)
+
+
+def _unplanned(wish: Wish, before: Sequence[Container], after: Sequence[Container]) -> tuple[str, ...]:
+    """Services of the project that were not to change and whose containers are not the ones that were there."""
+    was, now = ({c.id: c.service for c in containers} for containers in (before, after))
+    changed = {service for mapping in (was, now) for id_, service in mapping.items() if (id_ in was) != (id_ in now)}
+    return tuple(sorted(changed - wish.may_change))
+
+
+def _wrong_images(wish: Wish, containers: Sequence[Container]) -> tuple[str, ...]:
+    return tuple(
+        sorted({c.service for c in containers if c.service in wish.images and c.image_id != wish.images[c.service]})
+    )

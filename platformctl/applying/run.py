@@ -1,0 +1,122 @@
+"""Interpret a verified plan: forward, look, and back when what is seen is not good (design section 5, steps 11 to 13)."""
+
+from collections.abc import Callable, Sequence
+
+from platformctl.applying.clock import Clock
+from platformctl.applying.hands import Hands
+from platformctl.applying.proof import Wish, prove
+from platformctl.drivers.interface import Driver
+from platformctl.errors import ExitCode, OutcomeUnknown
+from platformctl.model.desired import Strategy
+from platformctl.model.events import Event, OperationEnded, OperationStarted, RollbackStub, Undoing
+from platformctl.model.observed import Container
+from platformctl.model.plan import Operation, Place, Plan, Remove, Run, Step
+from platformctl.model.result import ApplyResult, Proof
+from platformctl.trust.verify import VerifiedPlan
+
+Tell = Callable[[Event], None]
+
+
+class Apply:
+    """One run of one plan. `interrupted` is asked between operations: a signal ends the forward way, never the way back."""
+
+    def __init__(
+        self,
+        verified: VerifiedPlan,
+        wish: Wish,
+        *,
+        hands: Hands,
+        driver: Driver,
+        tell: Tell,
+        clock: Clock,
+        interrupted: Callable[[], bool],
+    ) -> None:
+        self._plan: Plan = verified.plan
+        self._wish = wish
+        self._hands = hands
+        self._driver = driver
+        self._tell = tell
+        self._clock = clock
+        self._interrupted = interrupted
+
+    def __call__(self) -> ApplyResult:
+        """Run the plan to its end and say how that was. Whatever is lost on the way ends as `REMOTE_FAILED`."""
+        try:
+            before = self._containers()
+            failure = self._forward()
+            proof = None if failure else self._prove(before)
+            return self._verdict(before, failure, proof)
+        except OutcomeUnknown as lost:
+            self._hands_note_lost(lost)
+            return ApplyResult(ExitCode.REMOTE_FAILED, f"outcome unknown: {lost.summary}", None)
+
+    def _forward(self) -> str:
+        """Run every step; return why it stopped, or "" at the end."""
+        for step in self._plan.steps:
+            for operation in step.do:
+                if self._interrupted():
+                    return "interrupted"
+                if complaint := self._perform(step, operation, undoing=False):
+                    return complaint
+        return "interrupted" if self._interrupted() else ""
+
+    def _perform(self, step: Step, operation: Operation, *, undoing: bool) -> str:
+        words = in_words(operation)
+        self._tell(OperationStarted(step.id, words, undoing))
+        self._hands.note("undo" if undoing else "do", step=step.id, words=words)
+        done = self._hands.perform(operation)
+        self._hands.note("done", step=step.id, status=str(done.status))
+        self._tell(OperationEnded(step.id, words, done.status == 0, "" if done.status == 0 else done.words))
+        return "" if done.status == 0 else f"step {step.id} ended with status {done.status}"
+
+    def _prove(self, before: Sequence[Container]) -> Proof:
+        return prove(self._wish, before, hands=self._hands, driver=self._driver, tell=self._tell, clock=self._clock)
+
+    def _verdict(self, before: Sequence[Container], failure: str, proof: Proof | None) -> ApplyResult:
+        """Design section 5, step 13: unplanned changes are left for a person, everything else may be undone."""
+        if proof is not None and proof.unplanned:
+            what = f"unplanned: {', '.join(proof.unplanned)}"
+            return ApplyResult(ExitCode.REMOTE_FAILED, what, proof)
+        reason = failure or (proof.complaint if proof else "")
+        if not reason:
+            return ApplyResult(ExitCode.APPLIED, "", proof)
+        if self._wish.strategy is Strategy.NONE:
+            self._tell(RollbackStub(self._plan.module, self._plan.host.name, reason))
+            return ApplyResult(ExitCode.REMOTE_FAILED if failure else ExitCode.UNHEALTHY, reason, proof)
+        return self._undo(before, reason, proof)
+
+    def _undo(self, before: Sequence[Container], reason: str, proof: Proof | None) -> ApplyResult:
+        self._tell(Undoing(reason))
+        for step in reversed(self._plan.steps):
+            for operation in step.undo:
+                if complaint := self._perform(step, operation, undoing=True):
+                    return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof, undone=complaint)
+        back = prove(
+            self._wish.undone(self._plan),
+            before,
+            hands=self._hands,
+            driver=self._driver,
+            tell=self._tell,
+            clock=self._clock,
+        )
+        if back.complaint:
+            return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof, undone=back.complaint)
+        return ApplyResult(ExitCode.ROLLED_BACK, reason, proof or back, undone="the previous release is back")
+
+    def _containers(self) -> tuple[Container, ...]:
+        return self._driver.read_watch(self._hands.ask(self._driver.watch(self._wish.project)), self._wish.entry)
+
+    def _hands_note_lost(self, lost: OutcomeUnknown) -> None:
+        """Only a courtesy: the intent without an outcome already says it."""
+        self._tell(OperationEnded("connection", lost.summary, succeeded=False, detail=lost.detail))
+
+
+def in_words(operation: Operation) -> str:
+    """An operation as a person reads it."""
+    match operation:
+        case Run(argv=argv):
+            return " ".join(argv)
+        case Place(path=path, digest=digest):
+            return f"place {path} ({digest[:19]})"
+        case Remove(path=path):
+            return f"remove {path}"

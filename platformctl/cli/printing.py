@@ -1,0 +1,44 @@
+"""The one place that writes to stdout and stderr, through the one sink."""
+
+import os
+import sys
+
+from platformctl.model.reports import ErrorReport, Report, TextReport
+from platformctl.redaction import Redactor
+from platformctl.render import human
+from platformctl.render import json as as_json
+
+_redactor = Redactor()
+
+
+def learn(redactor: Redactor) -> None:
+    """From now on take these secrets out of everything that is written."""
+    global _redactor
+    _redactor = redactor
+
+
+def write(report: Report, *, json: bool, color: bool) -> None:
+    """Write a report and flush, so that a closed pipe is found out here."""
+    if isinstance(report, TextReport) and report.raw is not None:
+        sys.stdout.buffer.write(report.raw)
+        sys.stdout.buffer.flush()
+        return
+    stream = sys.stderr if isinstance(report, ErrorReport) and not json else sys.stdout
+    stream.write(as_json.render(report, _redactor) if json else _for_people(report, color=color and _shows(stream)))
+    stream.flush()
+
+
+def progress(line: str) -> None:
+    """One line on stderr, cleaned."""
+    sys.stderr.write(_redactor.clean(line) + "\n")
+    sys.stderr.flush()
+
+
+def _for_people(report: Report, *, color: bool) -> str:
+    """Clean first and colour last: the sink makes escape sequences visible, ours too."""
+    text = "".join(_redactor.clean(line) + "\n" for line in human.render(report).splitlines())
+    return human.colored(text) if color else text
+
+
+def _shows(stream: object) -> bool:
+    return bool(getattr(stream, "isatty", bool)()) and "NO_COLOR" not in os.environ

@@ -1,0 +1,76 @@
+"""The table of verbs. A verb's file is imported when the verb is used or asked for help, never for the list of verbs."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from platformctl import __version__
+from platformctl.cli.verb import global_options
+
+VERBS: Mapping[str, tuple[str, str]] = {
+    "init": ("init", "Scaffold a platform repository."),
+    "validate": ("validate", "Check manifests, references and policy; needs no host."),
+    "plan": ("plan", "Say what would change, and sign it."),
+    "show": ("show", "Render a plan."),
+    "verify": ("verify", "Check a plan without applying it."),
+    "approve": ("approve", "Sign an approval of a plan."),
+    "apply": ("apply", "Verify, plan again, run, and prove."),
+    "rollback": ("rollback", "Plan and apply the way back."),
+    "import": ("import_", "Adopt what already runs."),
+    "status": ("status", "Say what runs."),
+    "history": ("history", "Say what was applied."),
+    "recover": ("recover", "Settle an apply whose end nobody saw."),
+    "unquarantine": ("unquarantine", "Let a rolled back release be planned again."),
+    "lock": ("lock", "Keep everybody from applying on a host."),
+    "unlock": ("unlock", "Take back a lock made by hand."),
+    "doctor": ("doctor", "Check hosts."),
+    "host": ("host", "Pin a host, or prepare a new one."),
+    "audit": ("audit", "Show or verify the audit chain."),
+    "redact": ("redact", "Take secrets out of a log: stdin to stdout."),
+    "schema": ("schema", "Print the schemas of the files people write."),
+    "exit-codes": ("exit_codes", "Print the table of exit codes."),
+    "completion": ("completion", "Print the shell's completion script."),
+}
+
+
+class Table(click.Group):
+    """A group whose commands are loaded when used."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.params.extend(global_options())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order they are used."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one verb's file; None for an unknown verb."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"platformctl.cli.{VERBS[cmd_name][0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in VERBS.items()])
+
+
+def platformctl() -> Table:
+    """The whole command line."""
+    return Table(
+        name="platformctl",
+        params=[click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version)],
+        help="Plan, approve, apply and prove Docker Compose services on your own hosts.",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        no_args_is_help=True,
+    )
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"platformctl {__version__}")
+        ctx.exit()

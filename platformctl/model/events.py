@@ -1,0 +1,106 @@
+"""What an apply tells while it happens. The screen, the log and the journal listen; nobody answers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class HostReached:
+    """The pinned machine answered as itself."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class LockTaken:
+    """Nobody else applies on this host now; `token` grows with every holder."""
+
+    host: str
+    token: int
+
+
+@dataclass(frozen=True)
+class IntentWritten:
+    """The plan is consumed: its intent is durable here and on the host."""
+
+    plan_digest: str
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """Bytes or images travel; nothing is touched yet."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class OperationStarted:
+    """One operation of a step begins; `words` are what runs, or the file that is placed."""
+
+    step: str
+    words: str
+    undoing: bool = False
+
+
+@dataclass(frozen=True)
+class OperationEnded:
+    """It ended; `detail` is a failing command's last words, not yet redacted."""
+
+    step: str
+    words: str
+    succeeded: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Watching:
+    """The containers are looked at; `seconds` is how long at most."""
+
+    what: str
+    seconds: int
+
+
+@dataclass(frozen=True)
+class CanaryAnswered:
+    """One attempt of the canary ended."""
+
+    attempt: int
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """Something failed and the way back begins."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class RollbackStub:
+    """Something failed and by the manifest's own word nothing is undone: a person has to."""
+
+    module: str
+    host: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The apply ended; `outcome` is the name of its exit code."""
+
+    outcome: str
+
+
+Event = (
+    HostReached
+    | LockTaken
+    | IntentWritten
+    | Preparing
+    | OperationStarted
+    | OperationEnded
+    | Watching
+    | CanaryAnswered
+    | Undoing
+    | RollbackStub
+    | Settled
+)

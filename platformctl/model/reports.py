@@ -1,0 +1,289 @@
+"""What a command has to say. One report a command; the renderers turn it into text, and its exit code is the process's.
+
+The field names are those of the JSON output. A report holds no secret and decides nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from platformctl.errors import ExitCode
+from platformctl.model.desired import Finding
+from platformctl.model.names import Digest
+from platformctl.model.plan import Plan
+from platformctl.model.result import CanaryResult, ContainerHealth
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What every report says: how the process ends, and that in a word."""
+
+    kind: ClassVar[str] = "Report"
+    exit_code: ExitCode = ExitCode.NO_CHANGES
+    status: str = "ok"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorReport(Report):
+    """A refusal or a failure of the tool. `code` repeats the exit code inside the error object."""
+
+    kind: ClassVar[str] = "Error"
+    status: str = "blocked"
+    code: int
+    name: str
+    reason: str
+    summary: str
+    detail: str
+    hint: str
+    file: str | None = None
+    line: int | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextReport(Report):
+    """Text that is the result itself: a script, a schema, exact bytes. `raw` bytes pass no renderer."""
+
+    kind: ClassVar[str] = "Text"
+    text: str = ""
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitReport(Report):
+    """What `init` wrote and what it found there already."""
+
+    kind: ClassVar[str] = "Init"
+    created: tuple[str, ...]
+    kept: tuple[str, ...]
+    planner: str
+    approver: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidateReport(Report):
+    """Every finding about every module that was looked at."""
+
+    kind: ClassVar[str] = "Validate"
+    modules: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class PlannedModule:
+    """One module's plan: the signed file (if one was written), the payload's digest and the payload itself."""
+
+    module: str
+    digest: Digest
+    path: str | None
+    signed: bool
+    plan: Plan
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class NotPlanned:
+    """A module that got no plan: what an `Error` report would say."""
+
+    module: str
+    error: ErrorReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanReport(Report):
+    """Plans of one or many modules. `unchanged` were settled without asking further; nothing is dropped silently."""
+
+    kind: ClassVar[str] = "Plan"
+    plans: tuple[PlannedModule, ...]
+    unchanged: tuple[str, ...] = ()
+    failed: tuple[NotPlanned, ...] = ()
+    index: str | None = None
+    warnings: tuple[str, ...] = ()
+    long: bool = False
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a plan would not be applied: the exit code, a stable word, a sentence."""
+
+    code: ExitCode
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyReport(Report):
+    """Whether a plan would be accepted, and every reason why not. `show` adds the plan itself."""
+
+    kind: ClassVar[str] = "Verify"
+    verified: bool
+    digest: Digest
+    signed_by: str | None
+    approved_by: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowReport(Report):
+    """A plan as it is, with what is known of its signatures."""
+
+    kind: ClassVar[str] = "Show"
+    plan: PlannedModule
+    verification: VerifyReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApproveReport(Report):
+    """The approval that was signed, and where it lies."""
+
+    kind: ClassVar[str] = "Approve"
+    plan_digest: Digest
+    approver: str
+    allows_destructive: bool
+    expires_at: str
+    path: str
+
+
+@dataclass(frozen=True)
+class AppliedService:
+    """What `applied` lists: the module, its host and the Compose service."""
+
+    module: str
+    host: str
+    compose_service: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyReport(Report):
+    """What an apply did and how it is known. `mutated` is no, yes or unknown; `rollback` says what came of it."""
+
+    kind: ClassVar[str] = "Apply"
+    mutated: str
+    module: str
+    host: str
+    plan_digest: Digest
+    source_sha: str
+    reason: str = ""
+    applied: tuple[AppliedService, ...] = ()
+    containers: tuple[Mapping[str, str], ...] = ()
+    unplanned: tuple[str, ...] = ()
+    health: tuple[ContainerHealth, ...] = ()
+    canary: CanaryResult | None = None
+    rollback: str = ""
+    state_artifact: str | None = None
+    warnings: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModuleRow:
+    """One module as `status` sees it: what was applied, and what runs."""
+
+    module: str
+    host: str
+    source_sha: str
+    applied_at: str
+    outcome: str
+    containers: tuple[Mapping[str, str], ...]
+    in_step: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusReport(Report):
+    """What runs now, module by module."""
+
+    kind: ClassVar[str] = "Status"
+    modules: tuple[ModuleRow, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One receipt: when, what, by whom, and how it ended."""
+
+    applied_at: str
+    source_sha: str
+    outcome: str
+    applied_by: str
+    plan_digest: Digest
+    pull_request: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryReport(Report):
+    """A module's receipts, newest first. `source` says whether the host or this clone was asked."""
+
+    kind: ClassVar[str] = "History"
+    module: str
+    source: str
+    rows: tuple[HistoryRow, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing `doctor` looked at. `level` is ok, warn or fail."""
+
+    host: str
+    name: str
+    level: str
+    found: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorReport(Report):
+    """Every check of every host that was asked."""
+
+    kind: ClassVar[str] = "Doctor"
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustReport(Report):
+    """The keys a host offers, and what was written of them."""
+
+    kind: ClassVar[str] = "HostTrust"
+    host: str
+    keys: tuple[Mapping[str, str], ...]
+    written: tuple[str, ...] = ()
+    machine_id: str = ""
+    engine_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoverReport(Report):
+    """How unsettled applies were settled: applied, not_applied or needs_person, by plan digest."""
+
+    kind: ClassVar[str] = "Recover"
+    settled: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditReport(Report):
+    """Records of the audit chain, or what is wrong with it."""
+
+    kind: ClassVar[str] = "Audit"
+    records: tuple[Mapping[str, Any], ...] = ()
+    problems: tuple[str, ...] = ()
+    heads: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteReport(Report):
+    """A command that did one small thing, said in one line."""
+
+    kind: ClassVar[str] = "Note"
+    message: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExitCodesReport(Report):
+    """The table of exit codes."""
+
+    kind: ClassVar[str] = "ExitCodes"
+    codes: tuple[Mapping[str, Any], ...]

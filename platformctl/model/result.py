@@ -1,0 +1,67 @@
+"""How an apply ended on its host. A step that failed is a value here, never an exception."""
+
+from dataclasses import dataclass
+
+from platformctl.errors import ExitCode
+from platformctl.model.observed import Container
+
+
+@dataclass(frozen=True)
+class ContainerHealth:
+    """One container's verdict; `log` are its last lines when it failed, empty when they might hold a secret."""
+
+    service: str
+    container: str
+    state: str
+    healthy: bool
+    reason: str
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class CanaryResult:
+    """What came of the canary. `ran` is False when there was none to run, and then `ok` is None."""
+
+    ran: bool
+    ok: bool | None
+    url: str = ""
+    status: int | None = None
+    attempt: int = 0
+    body: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was observed after the steps: health, canary, and containers that changed without being planned."""
+
+    containers: tuple[Container, ...]
+    health: tuple[ContainerHealth, ...]
+    canary: CanaryResult
+    unplanned: tuple[str, ...]
+    wrong_images: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Everything runs as planned and answers as expected."""
+        return not self.unplanned and not self.complaint
+
+    @property
+    def complaint(self) -> str:
+        """The first thing that is wrong with what was planned, in words; "" when nothing is."""
+        if self.wrong_images:
+            return f"another image than planned runs: {', '.join(self.wrong_images)}"
+        sick = next((h for h in self.health if not h.healthy), None)
+        if sick is not None:
+            return f"{sick.service}: {sick.reason}"
+        return f"canary: {self.canary.reason}" if self.canary.ok is False else ""
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """The verdict: the exit code, why, and what was seen. `undone` says how far the way back came, if it was taken."""
+
+    exit_code: ExitCode
+    reason: str
+    proof: Proof | None
+    undone: str = ""

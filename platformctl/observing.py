@@ -1,0 +1,67 @@
+"""Ask a host who it is and what runs there. Nothing here changes anything.
+
+The identity is asked first and compared before anything else is said: the wrong machine learns nothing of a release.
+"""
+
+from platformctl.drivers.interface import Driver
+from platformctl.errors import Unreachable, WrongHost
+from platformctl.model.command import Command, Completed
+from platformctl.model.desired import HostEntry, Release
+from platformctl.model.observed import Identity, Observation
+from platformctl.transports.interface import Transport
+
+CLOCK_SKEW = 300
+"""Seconds the host's clock may differ from ours: expiry and approvals are judged by ours, receipts are read by both."""
+
+
+def identify(transport: Transport, driver: Driver, *, now: float) -> Identity:
+    """Who answers. Raises `WrongHost` unless it is the pinned machine and not uid 0; `now` is seconds since the epoch."""
+    entry = transport.entry
+    who = driver.read_identity(_answer(transport, driver.identify()), entry)
+    refuse_stranger(who, entry)
+    if abs(who.clock - now) > CLOCK_SKEW:
+        raise Unreachable(
+            "the host's clock is off",
+            detail=f"{entry.name} is {int(who.clock - now)} seconds from here",
+            hint="set the clock of the one that is wrong",
+            reason="clock_skew",
+            host=entry.name,
+        )
+    return who
+
+
+def refuse_stranger(who: Identity, entry: HostEntry) -> None:
+    """Raise `WrongHost` when user, machine id or engine id is not what was pinned."""
+    if who.uid == 0 and not (entry.transport == "local" and entry.allow_root):
+        raise _wrong(entry, "the user is root", "uid 0 answered", "use the agent user: platformctl host prepare")
+    pins = (("machine_id", entry.machine_id, who.machine_id), ("engine_id", entry.engine_id, who.engine_id))
+    if all(pinned is None for _, pinned, _ in pins):
+        raise _wrong(entry, "nothing about the machine is pinned", "neither machine_id nor engine_id is set", "")
+    for name, pinned, live in pins:
+        if pinned is not None and pinned != live:
+            raise _wrong(entry, f"another {name} than pinned", f"pinned {pinned}, found {live}", "")
+
+
+def observe(transport: Transport, driver: Driver, release: Release, identity: Identity, at: str) -> Observation:
+    """Everything a plan of `release` needs, in one exchange; `at` is the time that will stand in the plan."""
+    return driver.read_look(_answer(transport, driver.look(release)), release, identity, at)
+
+
+def _answer(transport: Transport, question: Command) -> Completed:
+    """The answer to a question; one that failed or was cut short is no answer."""
+    answer = transport.run(question)
+    if answer.status or answer.truncated:
+        what = "is too long" if answer.truncated else f"ended with status {answer.status}"
+        raise Unreachable(
+            "the host does not answer as expected",
+            detail=f"{transport.entry.name}: the answer {what}",
+            hint=f"platformctl doctor {transport.entry.name}",
+            reason="connect",
+            host=transport.entry.name,
+        )
+    return answer
+
+
+def _wrong(entry: HostEntry, summary: str, detail: str, hint: str) -> WrongHost:
+    pinned = hint or f"if the machine was replaced on purpose: platformctl host trust {entry.name}"
+    return WrongHost(summary, detail=f"{entry.name}: {detail}", hint=pinned, host=entry.name)

@@ -1,0 +1,204 @@
+"""The releases a tree adds up to: a module, its host, and every file that travels, read from one commit or folder.
+
+Reads through `Tree` alone, so that a commit and a working tree are judged by the same code.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from platformctl import paths
+from platformctl.errors import InvalidInput
+from platformctl.gitinfo import Repository, read_inputs
+from platformctl.manifests.compose import read_compose
+from platformctl.manifests.load import read_module
+from platformctl.model.compose import ComposeModel
+from platformctl.model.desired import HostEntry, InputFile, Module, Release
+from platformctl.model.names import Digest, GitSha, ModuleId, RepoPath
+from platformctl.model.plan import OWN_FOLDER
+
+MODULES = "modules"
+FILE_LIMIT = 16 << 20
+"""Bytes a delivered file may have; larger things belong into an image or a volume."""
+
+
+class Tree(Protocol):
+    """Files by path, at one commit or in a working tree."""
+
+    def read(self, path: RepoPath) -> InputFile:
+        """Raises `InvalidInput` when there is no such file, `PolicyViolation` for a link or anything but a file."""
+
+    def object_id(self, path: RepoPath) -> str | None:
+        """Git's own id of the file's bytes, None where there is no file."""
+
+    def below(self, folder: str) -> tuple[RepoPath, ...]:
+        """Every file below a folder, sorted; empty when it is no folder."""
+
+
+@dataclass(frozen=True)
+class CommitTree:
+    """The files of one commit, from git's objects."""
+
+    repository: Repository
+    commit: GitSha
+
+    @cached_property
+    def _entries(self) -> Mapping[RepoPath, Any]:
+        return self.repository.tree(self.commit, ())
+
+    def read(self, path: RepoPath) -> InputFile:
+        """As `Tree.read`."""
+        return read_inputs(self.repository, self.commit, (path,), self._entries)[0]
+
+    def object_id(self, path: RepoPath) -> str | None:
+        """As `Tree.object_id`; costs nothing, git has it."""
+        entry = self._entries.get(path)
+        return entry.object_id if entry else None
+
+    def below(self, folder: str) -> tuple[RepoPath, ...]:
+        """As `Tree.below`."""
+        return tuple(sorted(path for path in self._entries if path.startswith(folder + "/")))
+
+
+@dataclass(frozen=True)
+class FolderTree:
+    """The files of a working tree, opened without following a link."""
+
+    root: Path
+
+    def read(self, path: RepoPath) -> InputFile:
+        """As `Tree.read`."""
+        content, mode = paths.read_beneath(self.root, path, limit=FILE_LIMIT)
+        return InputFile(path, content, digest_of(content), mode)
+
+    def object_id(self, path: RepoPath) -> str | None:
+        """As `Tree.object_id`, computed as git does."""
+        if not (self.root / path).is_file():
+            return None
+        content = self.read(path).content
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+    def below(self, folder: str) -> tuple[RepoPath, ...]:
+        """As `Tree.below`; links are listed, and refused when read."""
+        top = self.root / folder
+        found = (path for path in top.rglob("*") if path.is_symlink() or path.is_file()) if top.is_dir() else ()
+        return tuple(sorted(RepoPath.parse(path.relative_to(self.root).as_posix()) for path in found))
+
+
+def digest_of(content: bytes) -> Digest:
+    """The sha256 digest of bytes."""
+    return Digest("sha256:" + hashlib.sha256(content).hexdigest())
+
+
+def module_ids(tree: Tree) -> tuple[ModuleId, ...]:
+    """Every module of the tree: the folders below `modules` that have a manifest."""
+    manifests = (path.parts for path in tree.below(MODULES))
+    return tuple(ModuleId.parse(parts[1]) for parts in manifests if len(parts) == 3 and parts[2] == "module.yaml")
+
+
+def manifest_path(module: ModuleId) -> RepoPath:
+    """Where a module's manifest lies."""
+    return RepoPath(f"{MODULES}/{module}/module.yaml")
+
+
+def read_manifest(tree: Tree, module: ModuleId) -> Module:
+    """The manifest of one module; raises `InvalidInput` naming what is wrong with it."""
+    path = manifest_path(module)
+    return read_module(tree.read(path).content, path)
+
+
+def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, dirty: bool) -> Release:
+    """The release of `module` as `tree` has it. Raises `InvalidInput` and `PolicyViolation` for what can not travel."""
+    compose_path = module.runtime.compose_file
+    compose_file = tree.read(compose_path)
+    compose = read_compose(compose_file.content, compose_path, module.env.set)
+    _require_service(module, compose)
+    others = _others(tree, module, compose)
+    files = (compose_file, *others, *_environment_file(module))
+    return Release(
+        module=module,
+        host=host,
+        source_sha=sha,
+        source_dirty=dirty,
+        files=files,
+        compose=compose,
+        digest=_desired_digest(module, host, compose, (*others, *_environment_file(module))),
+        inputs=inputs_digest(tree, module.id, (file.path for file in files)),
+    )
+
+
+def inputs_digest(tree: Tree, module: ModuleId, files: Iterable[str]) -> Digest:
+    """One digest over the manifest and `files` by git's object ids; the tool's own files do not count."""
+    own = OWN_FOLDER + "/"
+    named = (manifest_path(module), *(RepoPath(path) for path in files if not path.startswith(own)))
+    return digest_of(json.dumps(sorted((path, tree.object_id(path)) for path in named)).encode())
+
+
+def input_paths(module: Module, release: Release) -> frozenset[RepoPath]:
+    """Every repository file the release was made from, the manifest too."""
+    own = OWN_FOLDER + "/"
+    return frozenset({module.path, *(file.path for file in release.files if not file.path.startswith(own))})
+
+
+def _require_service(module: Module, compose: ComposeModel) -> None:
+    if module.runtime.compose_service not in compose.services:
+        raise InvalidInput(
+            "the service is not in the compose file",
+            detail=f"{compose.path} has no service {module.runtime.compose_service}; it has: "
+            + ", ".join(sorted(compose.services)),
+            hint=f"set spec.runtime.compose_service of module {module.id}",
+            file=module.path,
+        )
+
+
+def _others(tree: Tree, module: Module, compose: ComposeModel) -> tuple[InputFile, ...]:
+    """Mounted files and env files of the closure. A mounted path that the tree does not have is the host's own data."""
+    closure = [compose.services[name] for name in compose.closure(module.runtime.compose_service)]
+    mounted = {path for service in closure for name in service.mounted for path in _expanded(tree, name)}
+    wanted = mounted | {path for service in closure for path in service.env_files}
+    return tuple(tree.read(path) for path in sorted(wanted - {compose.path}))
+
+
+def _expanded(tree: Tree, name: RepoPath) -> tuple[RepoPath, ...]:
+    return (name,) if tree.object_id(name) else tree.below(name)
+
+
+def _environment_file(module: Module) -> tuple[InputFile, ...]:
+    """`env.set` as an env file of its own, named by its digest so that an older release keeps its own."""
+    if not module.env.set:
+        return ()
+    content = "".join(f"{name}={quoted(value)}\n" for name, value in sorted(module.env.set.items())).encode()
+    digest = digest_of(content)
+    return (InputFile(RepoPath(f"{OWN_FOLDER}/blobs/{digest.hexadecimal}"), content, digest, 0o600),)
+
+
+def quoted(value: str) -> str:
+    """A value as Compose's env files take it literally: single quotes know no escapes, double quotes know a few."""
+    if "'" not in value and "\n" not in value and "\r" not in value:
+        return f"'{value}'"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r") + '"'
+
+
+def _desired_digest(module: Module, host: HostEntry, compose: ComposeModel, others: Iterable[InputFile]) -> Digest:
+    names = compose.closure(module.runtime.compose_service)
+    return digest_of(
+        json.dumps(
+            {
+                "host": [host.name, host.root],
+                "kind": module.kind.value,
+                "runtime": [module.runtime.orchestrator, module.runtime.compose_service, module.runtime.project],
+                "compose_file": module.runtime.compose_file,
+                "env": [dict(module.env.set), module.env.file, list(module.env.required)],
+                "services": {name: compose.services[name].definition for name in names},
+                "shared": {key: compose.document.get(key) for key in ("networks", "volumes", "configs", "secrets")},
+                "files": [[file.path, file.digest, file.mode] for file in others],
+            },
+            sort_keys=True,
+            default=str,
+        ).encode()
+    )

@@ -1,0 +1,271 @@
+"""A report for a person: one summary line first, changes only, and what to do next. Nothing here decides anything."""
+
+from collections.abc import Callable, Iterable
+
+from platformctl.model.plan import Action, Change, Plan
+from platformctl.model.reports import (
+    ApplyReport,
+    ApproveReport,
+    AuditReport,
+    DoctorReport,
+    ErrorReport,
+    ExitCodesReport,
+    HistoryReport,
+    InitReport,
+    NoteReport,
+    PlannedModule,
+    PlanReport,
+    RecoverReport,
+    Report,
+    ShowReport,
+    StatusReport,
+    TextReport,
+    TrustReport,
+    ValidateReport,
+    VerifyReport,
+)
+
+_SIGNS = {
+    Action.CREATE: "+",
+    Action.RECREATE: "±",
+    Action.START: "▸",
+    Action.UPDATE: "~",
+    Action.DELETE: "-",
+    Action.KEEP: " ",
+}
+_COLORS = {"+": 32, "±": 33, "▸": 33, "~": 33, "-": 31, "✓": 32, "✗": 31, "!": 33}
+
+Lines = Iterable[str]
+
+
+def render(report: Report) -> str:
+    """The report as text, not yet cleaned."""
+    return "".join(line + "\n" for line in _LINES[type(report)](report))
+
+
+def colored(text: str) -> str:
+    """Cleaned text with the signs at the beginnings of lines coloured."""
+    return "".join(_colored(line) + "\n" for line in text.splitlines())
+
+
+def error(report: ErrorReport) -> Lines:
+    """Summary, then where, then detail and what to do."""
+    place = report.file and (f"{report.file}:{report.line}" if report.line else report.file)
+    yield f"✗ {report.summary}"
+    for label, text in (("at", place), ("host", report.host), ("", report.detail), ("next", report.hint)):
+        if text:
+            yield from (f"  {label + ': ' if label else ''}{line}" for line in text.splitlines())
+    yield f"  exit {report.code} {report.name}{f' ({report.reason})' if report.reason else ''}"
+
+
+def init(report: InitReport) -> Lines:
+    """What was written, and the two keys."""
+    yield from (f"+ {path}" for path in report.created)
+    yield from (f"  {path} (kept)" for path in report.kept)
+    yield f"planner {report.planner}, approver {report.approver}"
+    yield from (f"! {warning}" for warning in report.warnings)
+    yield "next: commit these files, then platformctl validate"
+
+
+def validate(report: ValidateReport) -> Lines:
+    """Findings, worst first, then one line."""
+    order = {"error": 0, "deny": 1, "warn": 2}
+    for finding in sorted(report.findings, key=lambda f: (order.get(f.severity, 3), f.file, f.line or 0)):
+        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+        yield f"{'!' if finding.severity == 'warn' else '✗'} {place} {finding.severity} {finding.rule}: {finding.message}"
+        if finding.hint:
+            yield f"  {finding.hint}"
+    count = len(report.modules)
+    bad = sum(f.severity != "warn" for f in report.findings)
+    yield f"{'✗' if bad else '✓'} {count} module{'s' * (count != 1)}: {f'{bad} to mend' if bad else 'valid'}"
+
+
+def plan(report: PlanReport) -> Lines:
+    """A summary line for everything, then each module that changes."""
+    changing = [p for p in report.plans if p.plan.has_changes]
+    still = len(report.unchanged) + len(report.plans) - len(changing)
+    yield f"Plan: {len(changing)} to change, {still} unchanged, {len(report.failed)} failed"
+    for planned in report.plans if report.long else changing:
+        yield ""
+        yield from _plan_lines(planned, long=report.long)
+    for failed in report.failed:
+        yield f"✗ {failed.module}"
+        yield from (f"  {line}" for line in error(failed.error))
+    yield from (f"! {warning}" for warning in report.warnings)
+    if report.index:
+        yield f"index: {report.index}"
+    if changing and changing[0].path:
+        yield f"next: platformctl approve {report.index or changing[0].path}"
+
+
+def show(report: ShowReport) -> Lines:
+    """The plan and what is known of its signatures."""
+    yield from _plan_lines(report.plan, long=True)
+    yield from verify(report.verification)
+
+
+def verify(report: VerifyReport) -> Lines:
+    """Who signed, who approved, and every reason against."""
+    yield f"digest {report.digest}"
+    yield f"signed by {report.signed_by or 'nobody'}; approved by {', '.join(report.approved_by) or 'nobody'}"
+    yield from (f"✗ {reason.code.name} {reason.reason}: {reason.message}" for reason in report.reasons)
+    if report.verified:
+        yield "✓ verified"
+
+
+def approve(report: ApproveReport) -> Lines:
+    """What was approved, and what to run now."""
+    also = ", destructive changes allowed" if report.allows_destructive else ""
+    yield f"✓ {report.approver} approved {report.plan_digest} until {report.expires_at}{also}"
+    yield f"  {report.path}"
+
+
+def apply(report: ApplyReport) -> Lines:
+    """The verdict in one line, then what it rests on."""
+    good = report.status in ("applied", "no_changes")
+    yield f"{'✓' if good else '✗'} {report.status}: {report.module} on {report.host} at {report.source_sha[:12]}"
+    if report.reason:
+        yield f"  {report.reason}"
+    yield from (f"  would run: {words}" for words in report.steps)
+    for verdict in report.health:
+        yield f"  {'✓' if verdict.healthy else '✗'} {verdict.service} {verdict.state} {verdict.reason}".rstrip()
+        yield from (f"    {line}" for line in verdict.log.splitlines())
+    if report.canary and report.canary.ran:
+        yield f"  {'✓' if report.canary.ok else '✗'} canary {report.canary.url} {report.canary.reason}".rstrip()
+    if report.rollback:
+        yield f"  rollback: {report.rollback}"
+    yield from (f"! {warning}" for warning in report.warnings)
+    yield f"  exit {int(report.exit_code)} {report.exit_code.name}; host touched: {report.mutated}"
+
+
+def status(report: StatusReport) -> Lines:
+    """One line a module, one a container."""
+    for row in report.modules:
+        sign = "✓" if row.in_step else "!"
+        release = row.source_sha[:12] or "never applied"
+        yield f"{sign} {row.module} on {row.host}: {release} {row.outcome} {row.applied_at}".rstrip()
+        yield from (f"    {c['service']}  {c['id'][:12]}  {c['state']}  {c['image']}" for c in row.containers)
+        if row.note:
+            yield f"    {row.note}"
+    yield from (f"! {warning}" for warning in report.warnings)
+
+
+def history(report: HistoryReport) -> Lines:
+    """One line a receipt, newest first."""
+    yield f"{report.module}: {len(report.rows)} applies, from {report.source}"
+    for row in report.rows:
+        request = f" #{row.pull_request}" if row.pull_request else ""
+        yield f"  {row.applied_at}  {row.source_sha[:12]}{request}  {row.outcome}  {row.applied_by}"
+
+
+def doctor(report: DoctorReport) -> Lines:
+    """One line a check, with what to do about it."""
+    for check in report.checks:
+        sign = {"ok": "✓", "warn": "!"}.get(check.level, "✗")
+        yield f"{sign} {check.host} {check.name}: {check.found}"
+        if check.hint and check.level != "ok":
+            yield f"    {check.hint}"
+
+
+def trust(report: TrustReport) -> Lines:
+    """The keys a host offers."""
+    yield from (f"  {report.host} {key['type']} {key['fingerprint']}" for key in report.keys)
+    yield from (f"+ {line}" for line in report.written)
+
+
+def recover(report: RecoverReport) -> Lines:
+    """How each unsettled apply was settled."""
+    if not report.settled:
+        yield "✓ nothing is unsettled"
+    yield from (f"{_recovered(row['outcome'])} {row['plan']}: {row['outcome']} {row['why']}" for row in report.settled)
+
+
+def _recovered(outcome: str) -> str:
+    return "!" if outcome == "needs_person" else "✓"
+
+
+def audit(report: AuditReport) -> Lines:
+    """The chain, or what is wrong with it."""
+    yield from (f"  {r['seq']} {r['at']} {r['event']} {r.get('module', '')}" for r in report.records)
+    yield from (f"✗ {problem}" for problem in report.problems)
+    yield from (f"  head {name}: {head}" for name, head in sorted(report.heads.items()))
+    if not report.problems:
+        yield "✓ the audit chain is whole"
+
+
+def note(report: NoteReport) -> Lines:
+    """One line, and details if there are any."""
+    yield report.message
+    yield from (f"  {name}: {value}" for name, value in report.details.items())
+
+
+def exit_codes(report: ExitCodesReport) -> Lines:
+    """The table."""
+    for row in report.codes:
+        yield f"{row['code']:>3}  {row['name']:<28} touched: {row['touched']:<6} {row['meaning']}"
+
+
+def text(report: TextReport) -> Lines:
+    """The text as it is."""
+    return report.text.splitlines()
+
+
+def _plan_lines(planned: PlannedModule, *, long: bool) -> Lines:
+    this = planned.plan
+    yield f"{this.module} on {this.host.name} at {this.source_sha[:12]}{_marks(this)}"
+    for change in this.changes:
+        if long or change.action is not Action.KEEP:
+            yield from _change_lines(change, long=long)
+    changed = [p for step in this.steps for p in step.do if hasattr(p, "path")]
+    yield from (f"  ~ file {place.path}" for place in changed)
+    yield from (f"  ! {n.rule}: {n.message}{f' (waived: {n.waiver})' if n.waiver else ''}" for n in this.policy)
+    if this.has_changes:
+        yield f"  rollback: {'ready' if this.rollback.ready else 'NOT READY'}: {this.rollback.reason}"
+    yield f"  digest {planned.digest}" + (f"  {planned.path}" if planned.path else "")
+
+
+def _marks(this: Plan) -> str:
+    marks = (
+        (this.source_dirty, "dirty"),
+        (this.speculative, "speculative"),
+        (this.destructive, "DESTRUCTIVE"),
+        (this.host.allow_root, "as root"),
+    )
+    found = [mark for holds, mark in marks if holds]
+    return f" [{', '.join(found)}]" if found else ""
+
+
+def _change_lines(change: Change, *, long: bool) -> Lines:
+    causes = ", ".join(cause.value for cause in change.causes)
+    yield f"  {_SIGNS[change.action]} {change.action.value} {change.service}  ({causes}) {change.reason}".rstrip()
+    for name in ("image", "image_id", "config_hash") if long else ("image",):
+        before, after = (change.before or {}).get(name, ""), (change.after or {}).get(name, "")
+        if before != after:
+            yield f"      {name}: {before or '(none)'} → {after}"
+
+
+def _colored(line: str) -> str:
+    stripped = line.lstrip()
+    code = _COLORS.get(stripped[:1])
+    return line if code is None else line.replace(stripped[0], f"\x1b[{code}m{stripped[0]}\x1b[0m", 1)
+
+
+_LINES: dict[type[Report], Callable[..., Lines]] = {
+    ErrorReport: error,
+    InitReport: init,
+    ValidateReport: validate,
+    PlanReport: plan,
+    ShowReport: show,
+    VerifyReport: verify,
+    ApproveReport: approve,
+    ApplyReport: apply,
+    StatusReport: status,
+    HistoryReport: history,
+    DoctorReport: doctor,
+    TrustReport: trust,
+    RecoverReport: recover,
+    AuditReport: audit,
+    NoteReport: note,
+    ExitCodesReport: exit_codes,
+    TextReport: text,
+}

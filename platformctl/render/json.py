@@ -1,0 +1,83 @@
+"""A report as one JSON object: sorted keys, `schema_version`, `kind`, `exit_code`, `status` and its own fields.
+
+New fields may appear; old ones keep their meaning.
+"""
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from platformctl.model.codec import encode
+from platformctl.model.reports import (
+    SCHEMA_VERSION,
+    ErrorReport,
+    NotPlanned,
+    PlannedModule,
+    PlanReport,
+    Report,
+    ShowReport,
+    TextReport,
+)
+from platformctl.redaction import Redactor
+
+_ERROR_FIELDS = ("code", "name", "reason", "summary", "detail", "file", "line", "host", "hint")
+
+
+def render(report: Report, redactor: Redactor) -> str:
+    """The report as one line of JSON, with every string cleaned."""
+    return json.dumps(_clean(data(report), redactor), sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def data(report: Report) -> dict[str, Any]:
+    """The report as JSON data, not yet cleaned."""
+    head = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": report.kind,
+        "exit_code": int(report.exit_code),
+        "status": report.status,
+    }
+    return {**head, **_own(report)}
+
+
+def _own(report: Report) -> dict[str, Any]:
+    match report:
+        case ErrorReport():
+            return {"error": {name: getattr(report, name) for name in _ERROR_FIELDS}}
+        case PlanReport():
+            own = _fields(report, "plans", "failed", "long")
+            plans = [_planned(plan) for plan in report.plans]
+            return {**own, "plans": plans, "failed": [_failed(failed) for failed in report.failed]}
+        case ShowReport():
+            return {**_planned(report.plan), "verification": data(report.verification)}
+        case TextReport():
+            return {"text": report.text}
+        case _:
+            return _fields(report)
+
+
+def _fields(report: Report, *without: str) -> dict[str, Any]:
+    skipped = {"exit_code", "status", *without}
+    return {each.name: encode(getattr(report, each.name)) for each in fields(report) if each.name not in skipped}
+
+
+def _planned(planned: PlannedModule) -> dict[str, Any]:
+    return {
+        "module": planned.module,
+        "digest": planned.digest,
+        "path": planned.path,
+        "signed": planned.signed,
+        "plan": planned.payload,
+    }
+
+
+def _failed(failed: NotPlanned) -> dict[str, Any]:
+    return {"module": failed.module, **data(failed.error)}
+
+
+def _clean(value: Any, redactor: Redactor) -> Any:
+    """Clean every string on its own: cleaning the finished text could break its quoting."""
+    if isinstance(value, str):
+        return redactor.clean(value)
+    if isinstance(value, dict):
+        return {redactor.clean(str(key)): _clean(item, redactor) for key, item in value.items()}
+    return [_clean(item, redactor) for item in value] if isinstance(value, list | tuple) else value

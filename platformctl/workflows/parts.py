@@ -1,0 +1,178 @@
+"""What every story is given, and the first sentences of most: the trust roots, the modules, the host by name."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+from platformctl.applying.clock import Clock
+from platformctl.drivers.interface import Driver
+from platformctl.errors import InvalidInput, PolicyViolation, ToolError
+from platformctl.gitinfo import Repository
+from platformctl.manifests.load import read_hosts, read_policy
+from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.model.events import Event
+from platformctl.model.names import GitSha, HostName, ModuleId, RepoPath
+from platformctl.model.secret import Secret
+from platformctl.releases import CommitTree, FolderTree, Tree, digest_of, module_ids, read_manifest
+from platformctl.store.audit import AuditLog
+from platformctl.store.journal import Journals
+from platformctl.store.states import StateStore
+from platformctl.transports.interface import Transport
+from platformctl.trust.keys import Keyring
+
+PLATFORM = ".platform"
+
+
+@dataclass(frozen=True)
+class TrustSource:
+    """Where trust roots come from: a ref, a folder, or (neither given) what design section 3.1 says."""
+
+    ref: str | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The bundle that the command line builds. It has the way to each room and no behaviour of its own."""
+
+    root: Path
+    repository: Repository
+    environment: Mapping[str, str]
+    clock: Clock
+    reach: Callable[[HostEntry], Transport]
+    driver_for: Callable[[str], Driver]
+    tell: Callable[[Event], None]
+    learn: Callable[[Iterable[Secret]], None]
+    interrupted: Callable[[], bool]
+    operator: str
+    tool_version: str
+    trust_source: TrustSource = TrustSource()
+
+    @property
+    def platform(self) -> Path:
+        """The folder `.platform` of this clone."""
+        return self.root / PLATFORM
+
+    @property
+    def states(self) -> StateStore:
+        """What this clone knows of modules."""
+        return StateStore(self.platform)
+
+    @property
+    def journals(self) -> Journals:
+        """This clone's journals."""
+        return Journals(self.platform)
+
+    @property
+    def audit(self) -> AuditLog:
+        """This clone's audit chain."""
+        return AuditLog(self.platform)
+
+    def driver_of(self, module: Module) -> Driver:
+        """The driver that runs a module."""
+        return self.driver_for(module.runtime.orchestrator)
+
+
+def moment(at: datetime) -> str:
+    """A time as every file has it: `YYYY-MM-DDTHH:MM:SSZ`."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def trust_roots(parts: Parts) -> TrustRoots:
+    """Policy, hosts and signers from the trusted ref or folder, never from the commit that is planned."""
+    source = parts.trust_source
+    if source.folder is not None:
+        return _roots(FolderTree(source.folder.resolve()), None, f"folder {source.folder}", prefix="")
+    commit = parts.repository.trusted_ref(source.ref)
+    return roots_at(parts, commit, source.ref or "trusted ref")
+
+
+def roots_at(parts: Parts, commit: GitSha, origin: str) -> TrustRoots:
+    """The trust roots as one commit has them."""
+    return _roots(CommitTree(parts.repository, commit), commit, origin, prefix=PLATFORM + "/")
+
+
+def keyring(parts: Parts, roots: TrustRoots) -> Keyring:
+    """The signers of the trust roots."""
+    return Keyring(roots.signers, environment=parts.environment)
+
+
+def require_head(parts: Parts) -> GitSha:
+    """The commit that is checked out."""
+    return parts.repository.head()
+
+
+def manifests(tree: Tree) -> Mapping[ModuleId, Module]:
+    """Every module of a tree, by id; raises for the first that can not be read."""
+    return {module: read_manifest(tree, module) for module in module_ids(tree)}
+
+
+def require_module(tree: Tree, name: str) -> ModuleId:
+    """A module of the tree by name; raises `InvalidInput` with the near names."""
+    known = module_ids(tree)
+    if name in known:
+        return ModuleId.parse(name)
+    near = get_close_matches(name, known, n=1)
+    raise InvalidInput(
+        "there is no such module",
+        detail=f"modules has: {', '.join(known) or 'nothing'}",
+        hint=f"did you mean {near[0]}?" if near else "platformctl validate",
+    )
+
+
+def require_host(roots: TrustRoots, name: HostName, *, file: str | None = None) -> HostEntry:
+    """A host of the allow-list by name; raises `PolicyViolation` for any other."""
+    if name in roots.hosts:
+        return roots.hosts[name]
+    near = get_close_matches(name, roots.hosts, n=1)
+    raise PolicyViolation(
+        "the host is not on the allow-list",
+        detail=f"{name} is not in .platform/hosts.yaml of {roots.origin}",
+        hint=f"did you mean {near[0]}?" if near else "add it to .platform/hosts.yaml and have that merged",
+        reason="host-allow-list",
+        file=file,
+        host=name,
+    )
+
+
+def owners_of(module: Module, all_modules: Iterable[Module]) -> Mapping[str, str]:
+    """Which module names which service, on the host and in the project of `module`."""
+    mine = (module.host, module.runtime.project)
+    return {m.runtime.compose_service: m.id for m in all_modules if (m.host, m.runtime.project) == mine}
+
+
+def _roots(tree: Tree, commit: GitSha | None, origin: str, *, prefix: str) -> TrustRoots:
+    hosts, policy, signers = (
+        _root_file(tree, prefix + n, origin) for n in ("hosts.yaml", "policy.yaml", "allowed_signers")
+    )
+    return TrustRoots(
+        commit=commit,
+        policy=read_policy(policy, f"{PLATFORM}/policy.yaml"),
+        hosts=read_hosts(hosts, f"{PLATFORM}/hosts.yaml"),
+        signers=_text(signers),
+        policy_digest=digest_of(policy),
+        hosts_digest=digest_of(hosts),
+        signers_digest=digest_of(signers),
+        origin=origin,
+    )
+
+
+def _root_file(tree: Tree, name: str, origin: str) -> bytes:
+    path = RepoPath.parse(name)
+    if tree.object_id(path) is None:
+        raise ToolError(
+            "a trust root is missing",
+            detail=f"{origin} has no {path}",
+            hint="platformctl init, then commit .platform",
+            file=path,
+        )
+    return tree.read(path).content
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("allowed_signers is not UTF-8", file=f"{PLATFORM}/allowed_signers") from error
