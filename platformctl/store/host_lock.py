@@ -49,7 +49,8 @@ while [ "$(exec 9>&-; timeout "$3" head -c 1 | wc -c)" -eq 1 ]; do :; done
 )
 
 # root, token, nonce, seconds to wait for a running step, seconds until it is ended, seconds until it is killed, words.
-# The inner shell says how the words ended; it dies with them when the time is over, so that its silence means that.
+# The inner shell says how the words ended. It outlives the SIGTERM that `timeout` sends to it and them, since `timeout`
+# kills nobody once its own child is gone; SIGKILL ends it too, and the outer shell says so.
 _GUARD = (
     PRELUDE
     + r"""
@@ -67,13 +68,15 @@ umask 022
 mark began
 env -i HOME="${HOME-}" PATH="$PATH" timeout -k "$patience" "$limit" sh -c '
 nonce=$1; shift
+mark() { printf "\nplatformctl-step %s %s\n" "$nonce" "$*" >&2; }
+trap "mark overdue" TERM
 "$@" </dev/null
 status=$?
-printf "\nplatformctl-step %s ended %s\n" "$nonce" "$status" >&2
+mark ended "$status"
 exit "$status"
 ' platformctl "$nonce" "$@"
 status=$?
-case $status in 124 | 137) mark overdue ;; esac
+[ "$status" != 137 ] || mark killed
 exit "$status"
 """
 )
@@ -180,10 +183,10 @@ def read_guarded(completed: Completed, nonce: str) -> Guarded:
     if marks[:1] in (["busy"], ["fenced"]):
         return Busy() if marks[0] == "busy" else Fenced()
     ended = next((int(mark.removeprefix("ended ")) for mark in marks if mark.startswith("ended ")), None)
+    if "overdue" in marks or ("killed" in marks and ended is None):
+        return TimedOut(own)
     if ended is not None:
         return Ran(replace(own, status=ended))
-    if "overdue" in marks:
-        return TimedOut(own)
     return Ran(own) if marks and completed.truncated and completed.status not in (124, 137) else Lost(own)
 
 
