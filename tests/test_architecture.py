@@ -59,13 +59,10 @@ ROOMS = {
 
 DOORS = {
     "click": ("cli", "the command line can be replaced without touching what it calls"),
-    "cryptography": ("trust", "keys are looked at where they are judged"),
     "filelock": ("store", "locks on this machine's files"),
     "jsonschema": ("manifests", "slow to import, and its messages repeat the offending value"),
     "paramiko": ("transports.ssh", "slow to import; its exceptions are converted at this door"),
     "platformdirs": ("cli", "where a person's own files lie is asked once, outside"),
-    "rich": ("render.human", "terminals only"),
-    "securesystemslib": ("trust", "signatures are judged in one place"),
     "structlog": ("log", "one set-up, one sink"),
     "yaml": ("manifests", "bytes are bounded and judged before a parser sees them"),
     "yamlcore": ("manifests", "as yaml"),

@@ -89,7 +89,9 @@ def test_every_requirement_has_its_row() -> None:
     assert [name for name, _, _ in requirement_rows()] == ROWS
 
 
-@pytest.mark.parametrize(("name", "where", "test"), list(requirement_rows()))
+@pytest.mark.parametrize(
+    ("name", "where", "test"), list(requirement_rows()), ids=[row[0] for row in requirement_rows()]
+)
 def test_a_row_names_files_and_tests_that_exist_or_says_later(name: str, where: str, test: str) -> None:
     assert where.startswith("later") or CODE.findall(where), f"{name} says nowhere where it is"
     for path in CODE.findall(where):
