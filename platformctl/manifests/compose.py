@@ -1,0 +1,185 @@
+"""A compose file's bytes become a `ComposeModel`: anchors merged, variables resolved, short forms made long.
+
+Variables come from what the manifest sets and from defaults alone. What is dangerous is not refused here but judged
+by `platformctl.policy`, so that all findings come at once; refused is only what can not be understood. `include`,
+`extends` and `provider` are not followed, not even inside the same file: policy denies them before Compose sees it.
+"""
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from platformctl.errors import InvalidInput
+from platformctl.manifests.compose_forms import LONG_FORMS, unfit
+from platformctl.manifests.compose_variables import Place, Resolver
+from platformctl.manifests.yaml_text import COMPOSE_LIMITS, Document, parse
+from platformctl.model.compose import ComposeModel, ComposeService
+from platformctl.model.names import RepoPath, ServiceName
+
+_SECTIONS = ("networks", "volumes", "configs", "secrets")
+_NAMESPACE_KEYS = ("network_mode", "ipc", "pid")
+
+
+def read_compose(text: bytes, path: RepoPath, variables: Mapping[str, str]) -> ComposeModel:
+    """Return what the compose file at `path` says with `variables`; its services' definitions are in long forms.
+
+    Raises `InvalidInput` with file and line for what does not parse, has an unexpected structure or names a service,
+    network, volume, config or secret that is not there. Does not check that files it names exist.
+    """
+    reading = _Reading(path, _parsed(text, path))
+    resolver = Resolver(variables, reading.refusal)
+    document = reading.structure(resolver.resolved(reading.document.value))
+    definitions = reading.definitions(document)
+    return ComposeModel(
+        path=path,
+        services={name: _service(name, definition, document, path) for name, definition in definitions.items()},
+        document=document,
+        lines=reading.document.lines,
+        networks=tuple(document.get("networks") or ()),
+        volumes=tuple(document.get("volumes") or ()),
+        unset=tuple(resolver.unset),
+    )
+
+
+def deciding_variables(text: bytes, path: RepoPath) -> tuple[str, ...]:
+    """Return the variables that decide anything but `environment:` values, sorted.
+
+    A default is what was judged only as long as nothing on the host sets its variable: the host's env file must name
+    none of these. Raises `InvalidInput` for what does not parse.
+    """
+    reading = _Reading(path, _parsed(text, path))
+    resolver = Resolver({}, reading.refusal)
+    resolver.resolved(reading.document.value)
+    return tuple(sorted(resolver.deciding))
+
+
+def _parsed(text: bytes, path: RepoPath) -> Document:
+    return parse(text, path, limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
+
+
+class _Reading:
+    """One file being read, which knows how to say where something is wrong."""
+
+    def __init__(self, path: RepoPath, document: Document) -> None:
+        self._path = path
+        self.document = document
+
+    def structure(self, document: Any) -> dict[str, Any]:
+        """`document` once its sections are known to be mappings."""
+        if not isinstance(document, dict):
+            raise self.refusal((), unfit("a mapping with the key services"))
+        if not isinstance(document.get("services"), dict) or not document["services"]:
+            raise self.refusal(("services",), unfit("services, a mapping with at least one service"))
+        for key in _SECTIONS:
+            section = document.get(key) or {}
+            if not isinstance(section, dict) or not all(isinstance(item, dict | None) for item in section.values()):
+                raise self.refusal((key,), unfit("a mapping of names to mappings"))
+        return document
+
+    def definitions(self, document: Mapping[str, Any]) -> dict[ServiceName, dict[str, Any]]:
+        """Every service by its checked name, in long forms, all that it names being there."""
+        definitions = {self._name(name): self._long(name, value) for name, value in document["services"].items()}
+        for name, definition in definitions.items():
+            for section, wanted in _references(definition):
+                self._require(name, section, set(wanted) - set(document.get(section) or ()))
+        return definitions
+
+    def _name(self, name: str) -> ServiceName:
+        try:
+            return ServiceName.parse(name)
+        except InvalidInput as error:
+            raise self.refusal(("services", name), error) from error
+
+    def _long(self, name: str, definition: Any) -> dict[str, Any]:
+        if not isinstance(definition, dict):
+            raise self.refusal(("services", name), unfit("a mapping for each service"))
+        there = {key: value for key, value in definition.items() if value is not None}
+        return {key: self._long_form(("services", name, key), value) for key, value in there.items()}
+
+    def _long_form(self, place: Place, value: Any) -> Any:
+        form = LONG_FORMS.get(place[-1])
+        if form is None:
+            return value
+        try:
+            return form(value)
+        except InvalidInput as error:
+            raise self.refusal(place, error) from error
+
+    def _require(self, name: str, section: str, missing: set[str]) -> None:
+        if missing:
+            listed = ", ".join(repr(item) for item in sorted(missing))
+            raise self.refusal(("services", name), unfit(f"{listed} to be there in {section}"))
+
+    def refusal(self, place: Place, error: InvalidInput) -> InvalidInput:
+        """`error` with the file and line of `place`."""
+        dotted = ".".join(place)
+        detail = f"{dotted or 'the file'}: {error.detail}"
+        return InvalidInput(
+            error.summary, detail=detail, hint=error.hint, file=self._path, line=self.document.line_of(dotted)
+        )
+
+
+def _service(
+    name: ServiceName, definition: Mapping[str, Any], document: Mapping[str, Any], path: RepoPath
+) -> ComposeService:
+    image = definition.get("image")
+    return ComposeService(
+        name=name,
+        image=image if isinstance(image, str) and image else None,
+        needs=tuple(dict.fromkeys(ServiceName(needed) for needed in _needs(definition))),
+        mounted=_in_repository(path, _mounted(definition, document)),
+        env_files=_in_repository(path, (item["path"] for item in definition.get("env_file", ()))),
+        has_healthcheck=_has_healthcheck(definition.get("healthcheck")),
+        definition=definition,
+    )
+
+
+def _needs(definition: Mapping[str, Any]) -> Iterator[str]:
+    yield from definition.get("depends_on", ())
+    for item in (*definition.get("links", ()), *definition.get("volumes_from", ())):
+        if not item.startswith("container:"):
+            yield item.partition(":")[0]
+    for key in _NAMESPACE_KEYS:
+        kind, _, name = str(definition.get(key, "")).partition(":")
+        if kind == "service":
+            yield name
+
+
+def _references(definition: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[str]]]:
+    """What a service names elsewhere in the file, by the section it must stand in."""
+    yield "services", _needs(definition)
+    yield "networks", (name for name in definition.get("networks", ()) if name != "default")
+    volumes = (item for item in definition.get("volumes", ()) if item["type"] == "volume")
+    yield "volumes", (item["source"] for item in volumes if item.get("source"))
+    for key in ("configs", "secrets"):
+        yield key, (item["source"] for item in definition.get(key, ()))
+
+
+def _mounted(definition: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
+    """Sources of files the container sees without Compose noticing a change of their contents (compose#11900)."""
+    yield from (item["source"] for item in definition.get("volumes", ()) if item["type"] == "bind")
+    for key in ("configs", "secrets"):
+        for item in definition.get(key, ()):
+            source = (document[key][item["source"]] or {}).get("file")
+            if isinstance(source, str):
+                yield source
+
+
+def _in_repository(compose_file: RepoPath, sources: Iterable[str]) -> tuple[RepoPath, ...]:
+    """Those of `sources` that lie in the repository, by their path there; relative ones begin beside the file."""
+    found: dict[RepoPath, None] = {}
+    for source in sources:
+        if source.startswith(("/", "~")):
+            continue
+        try:
+            found[RepoPath.parse(posixpath.normpath(posixpath.join(compose_file.parent, source)))] = None
+        except InvalidInput:  # the repository itself or something outside: policy judges it by the definition
+            continue
+    return tuple(found)
+
+
+def _has_healthcheck(check: Any) -> bool:
+    if not isinstance(check, dict) or check.get("disable") not in (None, False, "false"):
+        return False
+    test = check.get("test")
+    return bool(test) and (test[:1] != ["NONE"] if isinstance(test, list) else test != "NONE")

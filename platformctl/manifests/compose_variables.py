@@ -1,0 +1,60 @@
+"""A whole compose document without its variables, and who has a say in each: the repository or the host.
+
+What a service's `environment:` holds may come from the host, because it decides nothing but what the program inside
+reads. Everything else must be decided by the repository, or a host could turn a named volume into docker.sock.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from platformctl.errors import InvalidInput
+from platformctl.manifests.interpolation import mentioned, resolve
+
+Place = tuple[str, ...]
+
+
+@dataclass
+class Resolver:
+    """Walks one document. `refuse` turns what is wrong at a place into the refusal that names file and line.
+
+    Afterwards `unset` has each variable without a value that the host may not decide, with the dotted path of the
+    value that names it, and `deciding` has every variable that decides anything but `environment:` values.
+    """
+
+    variables: Mapping[str, str]
+    refuse: Callable[[Place, InvalidInput], InvalidInput]
+    unset: list[tuple[str, str]] = field(default_factory=list)
+    deciding: set[str] = field(default_factory=set)
+
+    def resolved(self, value: Any, place: Place = ()) -> Any:
+        """Return `value` with every string in it resolved; keys stay as they are, as in Compose."""
+        if isinstance(value, dict):
+            return {key: self.resolved(item, (*place, str(key))) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.resolved(item, (*place, str(index))) for index, item in enumerate(value)]
+        return self._text(value, place) if isinstance(value, str) else value
+
+    def _text(self, value: str, place: Place) -> str:
+        try:
+            text, missing = resolve(value, self.variables)
+        except InvalidInput as error:
+            raise self.refuse(place, error) from error
+        if not is_the_hosts(place):
+            self.unset.extend((name, ".".join(place)) for name in missing)
+            self.deciding.update(mentioned(value))
+        return text
+
+
+def is_the_hosts(place: Place) -> bool:
+    """Whether the host may decide the value at `place`, or Compose does not act on it.
+
+    An `x-` field counts where an anchor brings it, and there alone.
+    """
+    match place:
+        case ("services", _, "environment", *_):
+            return True
+        case (top, *_):
+            return top.startswith("x-")
+        case _:
+            return False
