@@ -59,6 +59,9 @@ def requirement_rows() -> Iterator[tuple[str, str, str]]:
             yield cells[0], cells[2], cells[3]
 
 
+REQUIREMENT_ROWS = list(requirement_rows())
+
+
 def tracked() -> list[Path]:
     listed = subprocess.run(("git", "ls-files", "-z"), cwd=ROOT, capture_output=True, text=True, check=True)
     return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
@@ -86,7 +89,7 @@ def test_the_readme_shows_the_main_commands() -> None:
 
 
 def test_every_requirement_has_its_row() -> None:
-    assert [name for name, _, _ in requirement_rows()] == ROWS
+    assert [name for name, _, _ in REQUIREMENT_ROWS] == ROWS
 
 
 @pytest.mark.parametrize(
