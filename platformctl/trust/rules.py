@@ -31,7 +31,7 @@ def for_apply(approvals: ApprovalRule, *, tool_version: str) -> Rule:
         is_not_dirty,
         is_not_from_the_future,
         is_in_date,
-        any_of(has_quorum(approvals), has_quorum_of_index(approvals)),
+        any_of(has_quorum_of_index(approvals), has_quorum(approvals)),
     )
 
 
@@ -41,7 +41,7 @@ def all_of(*rules: Rule) -> Rule:
 
 
 def any_of(*rules: Rule) -> Rule:
-    """Return the rule that holds when one of `rules` does, else answers for the one that is nearest to holding."""
+    """Return the rule that holds when one of `rules` does, else answers for the one with the fewest reasons against."""
     return lambda case: min((rule(case) for rule in rules), key=len, default=_NO_RULE)
 
 

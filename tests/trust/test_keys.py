@@ -162,11 +162,6 @@ def test_a_key_with_a_passphrase_and_nobody_to_type_it_is_refused(locked: Path) 
     assert refusal.value.hint == f"ssh-add {locked}"
 
 
-def test_a_message_is_never_taken_for_a_passphrase(locked: Path) -> None:
-    with pytest.raises(Usage, match="can not be opened"):
-        keys.sign(b"passphrase\n", locked, APPROVAL, NOBODY_AT_THE_TERMINAL)
-
-
 def test_without_ssh_keygen_nothing_is_decided(workshop: Workshop, signature: Signature, tmp_path: Path) -> None:
     keyring = keys.Keyring(workshop.signers, environment={"PATH": str(tmp_path)})
     with pytest.raises(ToolError, match="not installed"):
