@@ -73,7 +73,7 @@ class FolderTree:
     def read(self, path: RepoPath) -> InputFile:
         """As `Tree.read`."""
         content, mode = paths.read_beneath(self.root, path, limit=FILE_LIMIT)
-        return InputFile(path, content, digest_of(content), mode)
+        return InputFile(path, content, Digest.of(content), mode)
 
     def object_id(self, path: RepoPath) -> str | None:
         """As `Tree.object_id`, computed as git does."""
@@ -87,11 +87,6 @@ class FolderTree:
         top = self.root / folder
         found = (path for path in top.rglob("*") if path.is_symlink() or path.is_file()) if top.is_dir() else ()
         return tuple(sorted(RepoPath.parse(path.relative_to(self.root).as_posix()) for path in found))
-
-
-def digest_of(content: bytes) -> Digest:
-    """The sha256 digest of bytes."""
-    return Digest("sha256:" + hashlib.sha256(content).hexdigest())
 
 
 def module_ids(tree: Tree) -> tuple[ModuleId, ...]:
@@ -135,7 +130,7 @@ def inputs_digest(tree: Tree, module: ModuleId, files: Iterable[str]) -> Digest:
     """One digest over the manifest and `files` by git's object ids; the tool's own files do not count."""
     own = OWN_FOLDER + "/"
     named = (manifest_path(module), *(RepoPath(path) for path in files if not path.startswith(own)))
-    return digest_of(json.dumps(sorted((path, tree.object_id(path)) for path in named)).encode())
+    return Digest.of(json.dumps(sorted((path, tree.object_id(path)) for path in named)).encode())
 
 
 def input_paths(module: Module, release: Release) -> frozenset[RepoPath]:
@@ -172,7 +167,7 @@ def _environment_file(module: Module) -> tuple[InputFile, ...]:
     if not module.env.set:
         return ()
     content = "".join(f"{name}={quoted(value)}\n" for name, value in sorted(module.env.set.items())).encode()
-    digest = digest_of(content)
+    digest = Digest.of(content)
     return (InputFile(RepoPath(f"{OWN_FOLDER}/blobs/{digest.hexadecimal}"), content, digest, 0o600),)
 
 
@@ -186,7 +181,7 @@ def quoted(value: str) -> str:
 
 def _desired_digest(module: Module, host: HostEntry, compose: ComposeModel, others: Iterable[InputFile]) -> Digest:
     names = compose.closure(module.runtime.compose_service)
-    return digest_of(
+    return Digest.of(
         json.dumps(
             {
                 "host": [host.name, host.root],

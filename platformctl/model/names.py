@@ -4,6 +4,7 @@ Each is a `str`, so it serialises as itself. `parse` raises `InvalidInput` with 
 another field. The patterns end in `\\Z`, because `$` accepts a trailing newline.
 """
 
+import hashlib
 import re
 from typing import ClassVar, Self
 
@@ -74,6 +75,11 @@ class Digest(Checked):
     __slots__ = ()
     pattern = re.compile(r"sha256:[0-9a-f]{64}\Z")
     meaning = "a digest (sha256: and 64 hexadecimal digits)"
+
+    @classmethod
+    def of(cls, content: bytes) -> "Digest":
+        """The digest of `content`."""
+        return cls("sha256:" + hashlib.sha256(content).hexdigest())
 
     @property
     def hexadecimal(self) -> str:

@@ -1,0 +1,218 @@
+"""What git knows: commits, which files differ from HEAD, and the bytes of a file at a commit. Runs `git`, reads only.
+
+Hooks, file-system monitors, replacement objects and pagers are off: a repository that is only read must not run
+anything. `environment` is the caller's; nothing here reads the process's own.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, ToolError
+from platformctl.model.desired import InputFile
+from platformctl.model.names import Digest, GitSha, RepoPath
+
+TIMEOUT = 60
+"""Seconds any question to git may take."""
+_QUIET = ("--no-replace-objects", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+_PASSED_ON = ("HOME", "PATH", "XDG_CONFIG_HOME")
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@{}^~+-]{0,254}\Z")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_KINDS = {"120000": "symlink", "160000": "submodule"}
+_LFS = b"version https://git-lfs.github.com/spec/"
+
+
+@dataclass(frozen=True)
+class TreeEntry:
+    """One path of a commit. `kind` is blob, symlink or submodule; `mode` 0o644 or 0o755; `size` in bytes."""
+
+    kind: str
+    mode: int
+    object_id: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository with at least a working tree; `root` is its top folder."""
+
+    root: Path
+    environment: Mapping[str, str]
+
+    @classmethod
+    def discover(cls, start: Path, environment: Mapping[str, str]) -> "Repository":
+        """The repository that `start` lies in; raises `InvalidInput` when there is none."""
+        told = cls(start, environment)._ask("rev-parse", "--show-toplevel")
+        if told.returncode:
+            raise InvalidInput("this is not a git repository", detail=str(start), hint="git init, then platformctl init")
+        return cls(Path(told.stdout.decode().rstrip("\n")), environment)
+
+    def head(self) -> GitSha:
+        """The commit that is checked out; raises `InvalidInput` before the first one."""
+        return self.resolve("HEAD")
+
+    def resolve(self, ref: str) -> GitSha:
+        """The commit a ref names; raises `InvalidInput` when it names none."""
+        if not _REF.match(ref):
+            raise InvalidInput("not a git ref", detail="a ref begins with a letter or digit and has no spaces")
+        told = self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        if told.returncode:
+            raise InvalidInput("there is no such commit", detail=ref, hint="git fetch, or commit first")
+        return GitSha.parse(told.stdout.decode().strip())
+
+    def branch(self) -> str:
+        """The branch that is checked out, "" when none is."""
+        told = self._ask("symbolic-ref", "--quiet", "HEAD")
+        return told.stdout.decode("utf-8", "replace").strip() if told.returncode == 0 else ""
+
+    def origin_url(self) -> str:
+        """Where `origin` is, without credentials; "" where there is none."""
+        told = self._ask("config", "--get", "remote.origin.url")
+        return _CREDENTIALS.sub("", told.stdout.decode("utf-8", "replace").strip())
+
+    def signing_key(self) -> str:
+        """The person's key for signing commits, when that is an SSH key; "" otherwise."""
+        form = self._ask("config", "--get", "gpg.format").stdout.decode().strip()
+        key = self._ask("config", "--type=path", "--get", "user.signingkey").stdout.decode("utf-8", "replace").strip()
+        return key if form == "ssh" and not key.startswith(("ssh-", "key::")) else ""
+
+    def person(self) -> str:
+        """The address git has for the person, "" when it has none."""
+        return self._ask("config", "--get", "user.email").stdout.decode("utf-8", "replace").strip()
+
+    def trusted_ref(self, explicit: str | None) -> GitSha:
+        """The commit trust roots are read from: `explicit`, else origin's HEAD; HEAD only where there is no remote.
+
+        Raises `ApprovalMismatch` (`trust_ref_missing`) rather than to fall back.
+        """
+        if explicit is not None:
+            return self._trusted(explicit)
+        if not self._ask("remote").stdout.strip():
+            return self.head()
+        return self._trusted("refs/remotes/origin/HEAD")
+
+    def is_ancestor(self, old: GitSha, new: GitSha) -> bool:
+        """Whether `old` is `new` or lies before it; False for commits this clone does not have."""
+        return self._ask("merge-base", "--is-ancestor", old, new).returncode == 0
+
+    def tree(self, commit: GitSha, prefixes: Sequence[str] = ()) -> Mapping[RepoPath, TreeEntry]:
+        """Every path of a commit, or those below `prefixes`. Paths that no manifest could name are left out."""
+        listed = self._told("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *prefixes)
+        rows = (row.partition("\t") for row in listed.decode("utf-8", "surrogateescape").split("\0") if row)
+        return {RepoPath(path): _entry(facts) for facts, _, path in rows if RepoPath.pattern.match(path)}
+
+    def blobs(self, ids: Iterable[str]) -> Mapping[str, bytes]:
+        """The bytes of objects by id, in one question."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return {}
+        answer = self._told("cat-file", "--batch", stdin="".join(f"{i}\n" for i in wanted).encode())
+        return _batch(answer)
+
+    def changed_paths(self) -> frozenset[str]:
+        """Paths whose bytes in the working tree differ from HEAD's, new files too, ignored ones not."""
+        told = self._told("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+        rows = told.decode("utf-8", "surrogateescape").split("\0")
+        return frozenset(row[3:] for row in rows if row)
+
+    def _trusted(self, ref: str) -> GitSha:
+        try:
+            return self.resolve(ref)
+        except InvalidInput as error:
+            raise ApprovalMismatch(
+                "the ref with the trust roots is missing",
+                detail=f"{ref} names no commit here",
+                hint="git remote set-head origin -a, or --trust-ref REF",
+                reason="trust_ref_missing",
+            ) from error
+
+    def _told(self, *words: str, stdin: bytes = b"") -> bytes:
+        told = self._ask(*words, stdin=stdin)
+        if told.returncode:
+            raise ToolError(
+                "git could not answer",
+                detail=f"git {words[0]} ended with status {told.returncode}",
+                hint="git fsck, and git status",
+            )
+        return told.stdout
+
+    def _ask(self, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        kept = {name: self.environment[name] for name in _PASSED_ON if name in self.environment}
+        safe = {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+        try:
+            return subprocess.run(
+                ["git", *_QUIET, *words],
+                cwd=self.root,
+                env=safe,
+                input=stdin,
+                capture_output=True,
+                timeout=TIMEOUT,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise ToolError("git is not installed, or the folder is gone", hint="install git") from error
+        except subprocess.TimeoutExpired as error:
+            raise ToolError("git did not answer", detail=f"git {words[0]}: within {TIMEOUT} seconds") from error
+
+
+def read_inputs(
+    repository: Repository, commit: GitSha, paths: Iterable[RepoPath], entries: Mapping[RepoPath, TreeEntry]
+) -> tuple[InputFile, ...]:
+    """The files at `paths` as one commit has them, in that order.
+
+    Raises `InvalidInput` for a path the commit does not have, `PolicyViolation` for links, submodules and LFS pointers:
+    what they lead to is not in the commit.
+    """
+    wanted = tuple(paths)
+    found = {path: _required(entries, path, commit) for path in wanted}
+    contents = repository.blobs(entry.object_id for entry in found.values())
+    return tuple(_input(path, found[path], contents[found[path].object_id]) for path in wanted)
+
+
+def _required(entries: Mapping[RepoPath, TreeEntry], path: RepoPath, commit: GitSha) -> TreeEntry:
+    if path not in entries:
+        raise InvalidInput("a file is not there", detail=f"{path} is not in commit {commit[:12]}", file=path)
+    if entries[path].kind != "blob":
+        raise PolicyViolation(
+            "a path is not a regular file",
+            detail=f"{path} is a {entries[path].kind}",
+            hint="put the file itself into the repository",
+            reason="symlink" if entries[path].kind == "symlink" else "not-regular",
+            file=path,
+        )
+    return entries[path]
+
+
+def _input(path: RepoPath, entry: TreeEntry, content: bytes) -> InputFile:
+    if content.startswith(_LFS):
+        raise PolicyViolation(
+            "a file is kept elsewhere", detail=f"{path} is a Git LFS pointer", reason="not-regular", file=path
+        )
+    return InputFile(path, content, Digest.of(content), entry.mode)
+
+
+def _entry(facts: str) -> TreeEntry:
+    mode, _, object_id, size = facts.split()
+    return TreeEntry(
+        kind=_KINDS.get(mode, "blob"),
+        mode=0o755 if mode == "100755" else 0o644,
+        object_id=object_id,
+        size=int(size) if size.isdecimal() else 0,
+    )
+
+
+def _batch(answer: bytes) -> dict[str, bytes]:
+    """`<id> <type> <size>\\n<bytes>\\n` for each object, `<id> missing\\n` for one that is not there."""
+    found: dict[str, bytes] = {}
+    at = 0
+    while at < len(answer):
+        end = answer.index(b"\n", at)
+        words = answer[at:end].split()
+        if len(words) != 3:
+            raise ToolError("git misses an object", detail=words[0].decode(), hint="git fsck")
+        size = int(words[2])
+        found[words[0].decode()] = answer[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1
+    return found
