@@ -267,12 +267,18 @@ def _dataclass_decoder(cls: Any, ignore_unknown: bool) -> Decoder:
             raise _Misfit("expected an object")
         if not ignore_unknown and not data.keys() <= known:
             raise _Misfit(f"has fields that are not among {', '.join(sorted(known))}")
-        return cls(**{name: _field(data, name, decoder) for name, decoder in decoders})
+        return cls(**_decoded_fields(data, decoders))
 
     return decode_dataclass
 
 
-def _field(data: dict[str, Any], name: str, decoder: Decoder) -> Any:
-    if name not in data:
-        raise _Misfit("is missing").inside(f".{name}")
-    return _at(name, decoder, data[name])
+def _decoded_fields(data: dict[str, Any], decoders: list[tuple[str, Decoder]]) -> dict[str, Any]:
+    decoded = {}
+    for name, decoder in decoders:
+        if name not in data:
+            raise _Misfit("is missing").inside(f".{name}")
+        try:
+            decoded[name] = decoder(data[name])
+        except _Misfit as misfit:
+            raise misfit.inside(f".{name}") from None
+    return decoded

@@ -51,7 +51,8 @@ def _parse(text: bytes) -> Any:
     if len(text) > MAX_BYTES:
         raise _Ambiguous(f"longer than {MAX_BYTES} bytes")
     value = _DECODER.decode(text.decode("utf-8"))
-    _refuse_deep(value)
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH:
+        _refuse_deep(value)
     if b"\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
     return value

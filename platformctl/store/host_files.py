@@ -42,7 +42,7 @@ keep() {
   if ! reach "$1" look || [ ! -e "./$leaf" ]; then printf 'absent - - %s\n' "$1"; return 0; fi
   [ -f "./$leaf" ] || no unsafe "$1"
   rm -f "$work/copy"
-  cp -P -- "./$leaf" "$work/copy" 2>/dev/null || fail "$base/tmp" "$(stat -c %s -- "./$leaf")"
+  cp -P --preserve=mode -- "./$leaf" "$work/copy" 2>/dev/null || fail "$base/tmp" "$(stat -c %s -- "./$leaf")"
   [ ! -L "$work/copy" ] || no unsafe "$1"
   name=$(digest "$work/copy"); mode=$(stat -c %a -- "$work/copy")
   chmod 600 "$work/copy"

@@ -14,7 +14,7 @@ from platformctl.errors import Locked, Refusal, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.names import HostName
 from platformctl.store.host import PRELUDE, HostLayout, script
-from platformctl.store.lock import Owner, locked, owner_text, parse_owner
+from platformctl.store.owner import Owner, locked, owner_text, parse_owner
 
 LEASE = 20.0
 """Seconds a holder lives without a byte from its client."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from platformctl.model.command import Command, Completed
 from platformctl.store.host import Answer, HostLayout, prepare_base, read_answer
-from platformctl.store.lock import Owner
+from platformctl.store.owner import Owner
 from tests.store.samples import AT, HOST
 
 OWNER = Owner("ann@laptop", AT, "apply web")

@@ -12,7 +12,7 @@ from platformctl.model.command import Command, Completed
 from platformctl.store import host_lock
 from platformctl.store.host import HostLayout
 from platformctl.store.host_lock import Busy, Fenced, Guarded, Lost, Ran, TimedOut
-from platformctl.store.lock import Owner
+from platformctl.store.owner import Owner
 from tests.store.hosts import OWNER, first_line, prepared, run, started
 from tests.store.samples import AT, HOST
 

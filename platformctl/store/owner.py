@@ -1,0 +1,45 @@
+"""Who holds a lock, as it stands beside the lock and in the refusal of everybody else."""
+
+from dataclasses import dataclass
+
+from platformctl.errors import Locked, ToolError
+from platformctl.model import strict_json
+from platformctl.model.codec import decode, encode
+from platformctl.model.names import HostName
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a lock, since when (UTC, `Z`) and why, for the person who finds it held."""
+
+    who: str
+    since: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"held by {self.who} since {self.since}: {self.why}"
+
+
+def owner_text(owner: Owner) -> bytes:
+    """Return `owner` as it stands beside a lock."""
+    return strict_json.dump(encode(owner))
+
+
+def parse_owner(text: bytes) -> Owner | None:
+    """Return who holds a lock, None when what stands beside it can not be read: the lock is held all the same."""
+    try:
+        data = strict_json.load(text, "the owner of a lock", refusal=ToolError)
+        return decode(Owner, data, "the owner of a lock", ignore_unknown=True, refusal=ToolError)
+    except ToolError:
+        return None
+
+
+def locked(owner: Owner | None, host: HostName) -> Locked:
+    """Return the refusal that names the holder."""
+    return Locked(
+        "the host is locked",
+        detail=f"{host}: {owner or 'held by somebody who left no name'}",
+        hint="wait for the other apply to end, or give --lock-wait",
+        reason="held",
+        host=host,
+    )

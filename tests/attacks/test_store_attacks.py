@@ -1,0 +1,204 @@
+"""Somebody who may write below a host's root, or send it bytes, wants the store to write where it must not."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from platformctl.errors import ToolError
+from platformctl.model.command import Command
+from platformctl.model.names import Digest, ModuleId, RepoPath
+from platformctl.store import host_files, host_records
+from platformctl.store.host import HostLayout, prepare_base
+from tests.store.hosts import ask, contents, prepared, run
+from tests.store.samples import HOST
+
+CONTENT = b"payload"
+DIGEST = Digest("sha256:" + hashlib.sha256(CONTENT).hexdigest())
+WEB = ModuleId.parse("web")
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder the store must never touch."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "x").write_bytes(b"theirs")
+    return folder
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> HostLayout:
+    """A prepared host with one staged file."""
+    root = tmp_path / "root"
+    root.mkdir()
+    layout = prepared(root)
+    ask(host_files.stage(layout, (CONTENT,)))
+    return layout
+
+
+def test_writing_through_a_linked_folder(layout: HostLayout, outside: Path) -> None:
+    for link in ("linked", "a/linked"):
+        Path(layout.root, link).parent.mkdir(exist_ok=True)
+        Path(layout.root, link).symlink_to(outside)
+        path = RepoPath.parse(f"{link}/x")
+        for command in (
+            Command(host_files.place(layout, path, DIGEST, 0o644)),
+            Command(host_files.place(layout, RepoPath.parse(f"{link}/new/x"), DIGEST, 0o644)),
+            Command(host_files.remove(layout, path)),
+            host_files.keep(layout, [path]),
+        ):
+            with pytest.raises(ToolError) as caught:
+                ask(command)
+            assert caught.value.reason == "unsafe"
+    assert contents(outside) == {"x": b"theirs"}
+
+
+def test_writing_through_a_link_in_the_place_of_the_file(layout: HostLayout, outside: Path) -> None:
+    Path(layout.root, "link").symlink_to(outside / "x")
+    path = RepoPath.parse("link")
+    for command in (
+        Command(host_files.place(layout, path, DIGEST, 0o644)),
+        Command(host_files.remove(layout, path)),
+        host_files.keep(layout, [path]),
+    ):
+        with pytest.raises(ToolError):
+            ask(command)
+    assert contents(outside) == {"x": b"theirs"}
+
+
+SWAP = """
+import os, sys
+here, real, link = sys.argv[1:]
+print("swapping", flush=True)
+while True:
+    os.rename(here, real); os.rename(link, here); os.rename(here, link); os.rename(real, here)
+"""
+
+
+def test_swapping_a_folder_for_a_link_while_a_file_is_placed(layout: HostLayout, outside: Path) -> None:
+    folder = Path(layout.root, "data")
+    folder.mkdir()
+    link = Path(layout.root, "link")
+    link.symlink_to(outside)
+    placing = Command(host_files.place(layout, RepoPath.parse("data/x"), DIGEST, 0o644))
+    words = [sys.executable, "-c", SWAP, str(folder), str(folder.with_name("real")), str(link)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as swapper:
+        try:
+            assert swapper.stdout
+            swapper.stdout.readline()
+            ended = [run(placing) for _ in range(100)]
+        finally:
+            swapper.kill()
+    assert contents(outside) == {"x": b"theirs"}
+    assert {completed.status for completed in ended} <= {0, 71}
+
+
+def test_a_link_in_the_place_of_the_own_folder(tmp_path: Path, outside: Path) -> None:
+    layout = HostLayout(str(tmp_path))
+    Path(layout.base).symlink_to(outside)
+    for command in (
+        prepare_base(layout),
+        host_records.recall(layout, WEB),
+        host_records.write_record(layout, WEB, b"x", replacing=None),
+    ):
+        with pytest.raises(ToolError) as caught:
+            ask(command)
+        assert caught.value.reason == "unsafe"
+    assert contents(outside) == {"x": b"theirs"}
+
+
+@pytest.mark.parametrize("name", ["modules", "journal", "blobs", "tmp", "key"])
+def test_a_link_in_the_place_of_a_part_of_the_own_folder(layout: HostLayout, outside: Path, name: str) -> None:
+    part = Path(layout.base, name)
+    part.rename(part.with_name("moved"))
+    part.symlink_to(outside / "x" if name == "key" else outside)
+    with pytest.raises(ToolError):
+        ask(prepare_base(layout))
+    assert contents(outside) == {"x": b"theirs"}
+
+
+def test_a_link_in_the_place_of_a_record(layout: HostLayout, outside: Path) -> None:
+    Path(layout.base, "modules/web.json").symlink_to(outside / "x")
+    Path(layout.base, "audit.jsonl").symlink_to(outside / "x")
+    for command in (
+        host_records.write_record(layout, WEB, b"new", replacing=b"theirs"),
+        host_records.append_audit(layout, b"{}", after=b"theirs"),
+        host_records.recall(layout, WEB),
+    ):
+        with pytest.raises(ToolError):
+            ask(command)
+    assert contents(outside) == {"x": b"theirs"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to give a folder away")
+def test_an_own_folder_that_belongs_to_somebody_else(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    os.chown(layout.base, 12345, 12345)
+    with pytest.raises(ToolError) as caught:
+        ask(prepare_base(layout))
+    assert caught.value.reason == "unsafe"
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", content: bytes = CONTENT) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = kind, target
+    made.size = len(content) if kind == tarfile.REGTYPE else 0
+    return made
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        lambda out: [member("../x")],
+        lambda out: [member("../../blobs/" + "0" * 64)],
+        lambda out: [member(f"{out}/x")],
+        lambda out: [member("x")],
+        lambda out: [member(DIGEST.hexadecimal + "\n../x")],
+        lambda out: [member("0" * 64, tarfile.SYMTYPE, f"{out}/x")],
+        lambda out: [member("0" * 64, tarfile.LNKTYPE, f"{out}/x")],
+        lambda out: [member("0" * 64, tarfile.DIRTYPE)],
+        lambda out: [member("0" * 64, tarfile.FIFOTYPE)],
+        lambda out: [member("0" * 64, tarfile.CHRTYPE)],
+        lambda out: [member("0" * 64)],
+        lambda out: [member(DIGEST.hexadecimal), member(DIGEST.hexadecimal)],
+        lambda out: [member("0" * 64, tarfile.SYMTYPE, str(out)), member("0" * 64 + "/x")],
+        lambda out: [],
+    ],
+)
+def test_an_archive_that_writes_elsewhere(
+    layout: HostLayout, outside: Path, members: Callable[[Path], list[tarfile.TarInfo]]
+) -> None:
+    made = io.BytesIO()
+    parts = members(outside)
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for part in parts:
+            archive.addfile(part, io.BytesIO(CONTENT))
+    upload = made.getvalue()
+    script, root = host_files.stage(layout, (CONTENT,)).argv[2], layout.root
+    digest = hashlib.sha256(upload).hexdigest()
+    before = contents(Path(layout.root))
+    words = ("sh", "-c", script, "platformctl", root, str(max(len(parts), 1)), str(len(upload)), digest)
+    with pytest.raises(ToolError) as caught:
+        ask(Command(words, upload))
+    assert caught.value.reason in ("unsafe", "damaged")
+    assert contents(Path(layout.root)) == before
+    assert contents(outside) == {"x": b"theirs"}
+
+
+def test_words_of_a_path_that_a_shell_would_run(layout: HostLayout) -> None:
+    for name in ("$(touch hacked)", "`touch hacked`", "; touch hacked", "-rf", "a'b\"c", "*", "--help"):
+        path = RepoPath.parse(f"{name}/{name}")
+        assert ask(Command(host_files.place(layout, path, DIGEST, 0o644))).word == "placed"
+        assert Path(layout.root, path).read_bytes() == CONTENT
+        kept = host_files.read_kept(run(host_files.keep(layout, [path])), HOST)
+        assert kept[path] is not None
+        assert ask(Command(host_files.remove(layout, path))).word == "removed"
+        assert not Path(layout.root, path).exists()
+    assert not list(Path(layout.root).rglob("hacked"))

@@ -1,0 +1,166 @@
+"""Files on a host by digest: staged, kept, placed and removed by the real scripts."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from platformctl.errors import ToolError, Unreachable
+from platformctl.model.command import Command
+from platformctl.model.names import Digest, RepoPath
+from platformctl.model.plan import PlannedFile
+from platformctl.store import host_files
+from platformctl.store.host import HostLayout, read_answer
+from tests.store.hosts import ask, contents, prepared, run
+from tests.store.samples import HOST
+
+FILES = (b"", b"services: {}\n", bytes(range(256)) * 1000)
+
+
+def digest(content: bytes) -> Digest:
+    return Digest("sha256:" + hashlib.sha256(content).hexdigest())
+
+
+def placing(layout: HostLayout, path: str, content: bytes, mode: int = 0o644) -> Command:
+    return Command(host_files.place(layout, RepoPath.parse(path), digest(content), mode))
+
+
+def test_staged_files_lie_under_their_digests(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    assert ask(host_files.stage(layout, FILES)).word == "staged"
+    assert contents(Path(layout.base, "blobs")) == {digest(each).hexadecimal: each for each in FILES}
+    assert contents(Path(layout.base, "tmp")) == {}
+    ask(host_files.stage(layout, (FILES[1], b"more")))
+    assert len(contents(Path(layout.base, "blobs"))) == 4
+
+
+def test_a_staged_file_that_rotted_is_made_right_by_staging_it_again(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    ask(host_files.stage(layout, FILES))
+    Path(layout.base, "blobs", digest(FILES[1]).hexadecimal).write_bytes(b"rot")
+    with pytest.raises(ToolError) as caught:
+        ask(placing(layout, "compose.yaml", FILES[1]))
+    assert caught.value.reason == "damaged"
+    assert list(tmp_path.iterdir()) == [Path(layout.base)]
+    ask(host_files.stage(layout, FILES))
+    assert ask(placing(layout, "compose.yaml", FILES[1])).word == "placed"
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.999])
+def test_an_upload_that_is_cut_short_leaves_nothing(tmp_path: Path, part: float) -> None:
+    layout = prepared(tmp_path)
+    command = host_files.stage(layout, FILES)
+    with pytest.raises(Unreachable) as caught:
+        ask(Command(command.argv, command.stdin[: int(len(command.stdin) * part)]))
+    assert caught.value.summary == "what was sent did not arrive whole"
+    assert contents(Path(layout.base, "blobs")) == contents(Path(layout.base, "tmp")) == {}
+
+
+def test_a_file_is_placed_with_its_mode_in_folders_that_are_made(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    ask(host_files.stage(layout, FILES))
+    for content, mode in ((FILES[1], 0o644), (FILES[2], 0o755)):
+        assert ask(placing(layout, "a b/-c/$(id)/run.sh", content, mode)).durable
+        path = tmp_path / "a b/-c/$(id)/run.sh"
+        assert path.read_bytes() == content
+        assert path.stat().st_mode & 0o7777 == mode
+        assert path.parent.stat().st_mode & 0o777 == 0o755
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_whose_bytes_were_never_staged_is_not_placed(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    (tmp_path / "compose.yaml").write_bytes(b"old")
+    completed = run(placing(layout, "compose.yaml", b"unknown"))
+    assert completed.status != 0
+    with pytest.raises(ToolError) as caught:
+        read_answer(completed, HOST)
+    assert caught.value.reason == "missing"
+    assert (tmp_path / "compose.yaml").read_bytes() == b"old"
+
+
+def test_a_file_is_not_placed_over_a_folder(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    ask(host_files.stage(layout, FILES))
+    (tmp_path / "data").mkdir()
+    with pytest.raises(ToolError):
+        ask(placing(layout, "data", FILES[1]))
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(ToolError):
+        ask(placing(layout, "file/below", FILES[1]))
+
+
+def test_what_is_replaced_is_kept_and_can_be_put_back(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/old.sh").write_bytes(b"old")
+    (tmp_path / "a/old.sh").chmod(0o755)
+    paths = tuple(map(RepoPath.parse, ("a/old.sh", "a/new", "none/at all")))
+    kept = host_files.read_kept(run(host_files.keep(layout, paths)), HOST)
+    assert kept == {paths[0]: PlannedFile(paths[0], digest(b"old"), 0o755), paths[1]: None, paths[2]: None}
+    ask(host_files.stage(layout, FILES))
+    ask(placing(layout, "a/old.sh", FILES[1]))
+    ask(placing(layout, "a/old.sh", b"old", 0o755))
+    assert (tmp_path / "a/old.sh").read_bytes() == b"old"
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_file_is_removed_and_removing_it_again_is_no_failure(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    (tmp_path / "x").write_bytes(b"x")
+    (tmp_path / "y").write_bytes(b"y")
+    for path in ("x", "x", "none/x"):
+        assert ask(Command(host_files.remove(layout, RepoPath.parse(path)))).word == "removed"
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["y"]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A host's root of 256 KiB on a file system of its own."""
+    root = tmp_path / "small"
+    root.mkdir()
+    mounting = ("mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=64", "tmpfs", str(root))
+    if os.geteuid() or subprocess.run(mounting, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    try:
+        yield root
+    finally:
+        subprocess.run(("umount", "-l", str(root)), check=True)
+
+
+def test_a_full_disk_is_named_and_leaves_the_old_file(small: Path) -> None:
+    layout = prepared(small)
+    old, new = b"o" * 70_000, b"n" * 70_000
+    ask(host_files.stage(layout, (old,)))
+    ask(placing(layout, "data", old))
+    with pytest.raises(Unreachable) as caught:
+        ask(host_files.stage(layout, (new,)))
+    assert caught.value.reason == "disk_full"
+    with pytest.raises(Unreachable) as caught:
+        ask(host_files.stage(layout, (b"x" * 10_000_000,)))
+    assert caught.value.reason == "disk_full"
+    assert contents(small / ".platformctl/tmp") == {}
+    assert (small / "data").read_bytes() == old
+
+
+def test_a_disk_without_room_for_one_more_file_is_full(small: Path) -> None:
+    layout = prepared(small)
+    ask(host_files.stage(layout, (b"x",)))
+    for number in range(os.statvfs(small).f_ffree):
+        (small / f"file{number}").touch()
+    with pytest.raises(Unreachable) as caught:
+        ask(placing(layout, "data", b"x"))
+    assert caught.value.reason == "disk_full"
+
+
+def test_a_root_that_is_read_only_is_named(small: Path) -> None:
+    layout = prepared(small)
+    ask(host_files.stage(layout, (b"x",)))
+    subprocess.run(("mount", "-o", "remount,ro", str(small)), check=True)
+    for command in (host_files.stage(layout, (b"y",)), placing(layout, "data", b"x")):
+        with pytest.raises(Unreachable) as caught:
+            ask(command)
+        assert caught.value.reason == "root_readonly"
