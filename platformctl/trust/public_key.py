@@ -78,7 +78,10 @@ class PublicKey:
 
     @property
     def hardware(self) -> bool:
-        """Whether the private half can not leave a security key."""
+        """Whether the private half can not leave a security key.
+
+        Not whether somebody touched it: `ssh-keygen -Y verify` takes signatures of keys made with `no-touch-required`.
+        """
         return self.type.startswith("sk-")
 
 

@@ -15,6 +15,7 @@ from platformctl.errors import (
     Refusal,
     StalePlan,
 )
+from platformctl.model.approval import PAYLOAD_TYPE
 from platformctl.model.desired import ApprovalRule
 from platformctl.model.names import GitSha, HostName
 from platformctl.model.plan import Action, Rollback
@@ -22,7 +23,9 @@ from platformctl.trust import rules
 from platformctl.trust.case import Rule
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.moment import Moment
+from platformctl.trust.signers import APPROVAL
 from platformctl.trust.verify import Verdict, VerifiedPlan, assess, verify
+from tests.trust.security_key import SecurityKey
 from tests.trust.workshop import HOST, HOUR, NOW, OTHER_SHA, SHA, Workshop, a_change, a_plan, entry_of
 
 DESTRUCTIVE = a_plan(changes=(a_change(action=Action.DELETE, destructive=True),))
@@ -201,6 +204,14 @@ def test_a_key_in_a_file_does_not_count_where_hardware_is_asked_for(workshop: Wo
     verdict = judged(workshop, envelope, workshop.approval(envelope, "ann"), rule=rule_for(hardware_only=True))
     assert told(verdict) == [(ApprovalMismatch, "approval_missing")]
     assert "hardware" in verdict.refusals[0].detail
+
+
+def test_a_security_key_counts_where_hardware_is_asked_for(workshop: Workshop) -> None:
+    security_key, envelope = SecurityKey(), workshop.sealed_plan(a_plan())
+    keyring = workshop.keyring(f'{workshop.signers}kim namespaces="{APPROVAL}" {security_key.line}\n')
+    approval = security_key.seal(workshop.approval(envelope, "ann").payload, PAYLOAD_TYPE, APPROVAL)
+    verdict = judged(workshop, envelope, approval, rule=rule_for(hardware_only=True), keyring=keyring)
+    assert (verdict.verified, verdict.approved_by) == (True, ("kim",))
 
 
 # What would be lost -----------------------------------------------------------------------------------------------
