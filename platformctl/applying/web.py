@@ -29,8 +29,8 @@ EVERYTHING = 1 << 20
 
 PORTS = {"http": 80, "https": 443}
 
-HOST = re.compile(r"(?:[0-9a-z_-]{1,63}\.){0,126}[0-9a-z_-]{1,63}|[0-9a-f:.]{2,45}")
-"""DNS labels, an IPv4 address in any spelling that the system takes, or an IPv6 address without a zone."""
+NAME = re.compile(r"(?:[0-9a-z_-]{1,63}\.){0,126}[0-9a-z_-]{1,63}")
+"""DNS labels, or an IPv4 address in any spelling that the system takes."""
 
 PRINTABLE = re.compile(r"[!-~]*")
 """No spaces and no control characters: urlsplit drops line ends and tabs, after which nobody could refuse them."""
@@ -85,7 +85,7 @@ class Url:
             host, port = parts.hostname or "", parts.port
         except ValueError as error:
             raise Refused("the URL is malformed") from error
-        if parts.scheme not in PORTS or not HOST.fullmatch(host) or port == 0:
+        if parts.scheme not in PORTS or not _is_host(host) or port == 0:
             raise Refused("the URL is not one of http or https with a host")
         if "@" in parts.netloc:
             raise Refused("the URL has credentials in it")
@@ -125,7 +125,7 @@ def get(url: Url, *, local: bool, left: Left) -> Answer:
     network does and `http.client.HTTPException` for an answer that is not HTTP or ends too early.
     """
     with _connected(url, local, left) as sock:
-        connection = http.client.HTTPConnection(url.host)
+        connection = http.client.HTTPConnection(url.host, url.port)
         connection.sock = cast("socket.socket", _Hurried(sock, left))  # http.client uses these three methods of it
         connection.request("GET", url.target, headers={"Host": url.authority, **HEADERS})
         return _read(url, connection)
@@ -137,6 +137,13 @@ def _read(url: Url, connection: http.client.HTTPConnection) -> Answer:
         return Answer(response.status, _beginning(response), _leads_to(url, response))
     except ValueError as error:  # what http.client makes of a negative chunk size
         raise http.client.HTTPException("malformed") from error
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return bool(NAME.fullmatch(text)) or IPv6Address(text).scope_id is None
+    except ValueError:
+        return False
 
 
 def _beginning(response: http.client.HTTPResponse) -> str:
@@ -186,7 +193,7 @@ def _looked_up(url: Url, left: Left) -> list[str]:
 
     def look_up() -> None:
         try:
-            answers = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+            answers = socket.getaddrinfo(url.host.encode(), url.port, type=socket.SOCK_STREAM)
             found.set_result([str(address[0]) for *_, address in answers])
         except OSError as error:
             found.set_exception(error)
