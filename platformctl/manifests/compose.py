@@ -12,7 +12,7 @@ from typing import Any
 from platformctl.errors import InvalidInput
 from platformctl.manifests.compose_forms import LONG_FORMS, unfit
 from platformctl.manifests.compose_variables import Place, Resolver
-from platformctl.manifests.yaml_text import COMPOSE_LIMITS, Document, parse
+from platformctl.manifests.yaml_text import COMPOSE_LIMITS, parse
 from platformctl.model.compose import ComposeModel, ComposeService
 from platformctl.model.names import RepoPath, ServiceName
 
@@ -26,18 +26,17 @@ def read_compose(text: bytes, path: RepoPath, variables: Mapping[str, str]) -> C
     Raises `InvalidInput` with file and line for what does not parse, has an unexpected structure or names a service,
     network, volume, config or secret that is not there. Does not check that files it names exist.
     """
-    reading = _Reading(path, _parsed(text, path))
-    resolver = Resolver(variables, reading.refusal)
-    document = reading.structure(resolver.resolved(reading.document.value))
+    reading = _Reading(path, text, variables)
+    document = reading.resolved()
     definitions = reading.definitions(document)
     return ComposeModel(
         path=path,
         services={name: _service(name, definition, document, path) for name, definition in definitions.items()},
         document=document,
-        lines=reading.document.lines,
+        lines=reading.lines,
         networks=tuple(document.get("networks") or ()),
         volumes=tuple(document.get("volumes") or ()),
-        unset=tuple(resolver.unset),
+        unset=tuple(reading.resolver.unset),
     )
 
 
@@ -47,25 +46,27 @@ def deciding_variables(text: bytes, path: RepoPath) -> tuple[str, ...]:
     A default is what was judged only as long as nothing on the host sets its variable: the host's env file must name
     none of these. Raises `InvalidInput` for what does not parse.
     """
-    reading = _Reading(path, _parsed(text, path))
-    resolver = Resolver({}, reading.refusal)
-    resolver.resolved(reading.document.value)
-    return tuple(sorted(resolver.deciding))
-
-
-def _parsed(text: bytes, path: RepoPath) -> Document:
-    return parse(text, path, limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
+    reading = _Reading(path, text, {})
+    reading.resolved()
+    return tuple(sorted(reading.resolver.deciding))
 
 
 class _Reading:
     """One file being read, which knows how to say where something is wrong."""
 
-    def __init__(self, path: RepoPath, document: Document) -> None:
+    def __init__(self, path: RepoPath, text: bytes, variables: Mapping[str, str]) -> None:
         self._path = path
-        self.document = document
+        self._document = parse(text, path, limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
+        self.resolver = Resolver(variables, self.refusal)
 
-    def structure(self, document: Any) -> dict[str, Any]:
-        """`document` once its sections are known to be mappings."""
+    @property
+    def lines(self) -> Mapping[str, int]:
+        """The line of each dotted path."""
+        return self._document.lines
+
+    def resolved(self) -> dict[str, Any]:
+        """The whole document without variables, its sections being mappings."""
+        document = self.resolver.resolved(self._document.value)
         if not isinstance(document, dict):
             raise self.refusal((), unfit("a mapping with the key services"))
         if not isinstance(document.get("services"), dict) or not document["services"]:
@@ -111,11 +112,15 @@ class _Reading:
             raise self.refusal(("services", name), unfit(f"{listed} to be there in {section}"))
 
     def refusal(self, place: Place, error: InvalidInput) -> InvalidInput:
-        """`error` with the file and line of `place`."""
+        """`error` with the file and line of `place`; a variable without a value there is the likely cause."""
         dotted = ".".join(place)
-        detail = f"{dotted or 'the file'}: {error.detail}"
+        lacking = [name for name, where in self.resolver.unset if f"{where}.".startswith(f"{dotted}.")]
         return InvalidInput(
-            error.summary, detail=detail, hint=error.hint, file=self._path, line=self.document.line_of(dotted)
+            error.summary,
+            detail=f"{dotted or 'the file'}: {error.detail}",
+            hint=f"give {lacking[0]} a value in spec.env.set, or a default" if lacking else error.hint,
+            file=self._path,
+            line=self._document.line_of(dotted),
         )
 
 

@@ -1,0 +1,69 @@
+"""Keys of a compose file: those known to be harmless, those other rules look into, and no others.
+
+The names are those of the Compose specification; what a newer Compose adds is unknown until somebody has judged it.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+from platformctl.policy.rules import Case, Rule, Sighting, shown, words
+
+_HARMLESS_IN_SERVICE = words("""
+    attach blkio_config cap_drop command container_name cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period
+    cpu_rt_runtime cpu_shares cpus cpuset depends_on develop dns dns_opt dns_search domainname entrypoint environment
+    expose external_links extra_hosts group_add healthcheck hostname init isolation links logging mac_address mem_limit
+    mem_reservation mem_swappiness memswap_limit pids_limit platform ports profiles pull_policy pull_refresh_after
+    read_only restart scale shm_size stdin_open stop_grace_period stop_signal storage_opt tmpfs tty ulimits working_dir
+    """)
+
+_JUDGED_IN_SERVICE = words("""
+    annotations build cap_add cgroup cgroup_parent configs credential_spec deploy device_cgroup_rules devices env_file
+    extends gpus image ipc label_file labels models network_mode networks oom_kill_disable oom_score_adj pid post_start
+    pre_stop privileged provider runtime secrets security_opt sysctls use_api_socket user userns_mode uts volumes
+    volumes_from
+    """)
+
+SERVICE_KEYS: Final = _HARMLESS_IN_SERVICE | _JUDGED_IN_SERVICE
+
+_FILE_KEYS = words("version name services networks volumes configs secrets include models")
+_DEPLOY_KEYS = words(
+    "mode replicas endpoint_mode labels resources restart_policy update_config rollback_config placement"
+)
+_MOUNT_KEYS = words("type source target read_only consistency bind volume tmpfs image")
+_SECTION_KEYS: Final[Mapping[str, frozenset[str]]] = {
+    "networks": words("name driver driver_opts ipam external internal attachable labels enable_ipv4 enable_ipv6"),
+    "volumes": words("name driver driver_opts external labels"),
+    "configs": words("name file environment content external labels driver driver_opts template_driver"),
+    "secrets": words("name file environment content external labels driver driver_opts template_driver"),
+}
+
+
+def _unknown_keys(case: Case) -> Iterator[Sighting]:
+    yield from _unknown("", case.compose.document, _FILE_KEYS)
+    for service in case.services:
+        place = f"services.{service.name}"
+        yield from _unknown(place, service.definition, SERVICE_KEYS)
+        yield from _unknown(f"{place}.deploy", service.definition.get("deploy"), _DEPLOY_KEYS)
+        for index, mount in enumerate(service.definition.get("volumes", ())):
+            yield from _unknown(f"{place}.volumes.{index}", mount, _MOUNT_KEYS)
+    for section, known in _SECTION_KEYS.items():
+        for name, definition in case.section(section).items():
+            yield from _unknown(f"{section}.{name}", definition, known)
+
+
+def _unknown(place: str, mapping: Any, known: frozenset[str]) -> Iterator[Sighting]:
+    for key in mapping if isinstance(mapping, Mapping) else ():
+        if key not in known and not key.startswith("x-"):
+            near = get_close_matches(key, known, n=1)
+            meant = f", did you mean {near[0]}?" if near else ""
+            yield Sighting(f"{place}.{key}" if place else key, f"the key {shown(key)} is not known{meant}")
+
+
+UNKNOWN_KEY = Rule(
+    "unknown-key",
+    why="nobody has judged what it gives a container",
+    instead="correct the spelling, or prefix notes of your own with x-",
+    look=_unknown_keys,
+    waivable=False,
+)

@@ -1,0 +1,213 @@
+"""What of its host a container may see: nothing outside the root, and of the root not what platformctl relies on.
+
+Paths are judged as text, `..` resolved as Compose does. That a path on the host is no link out of the root is not
+checked here.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from platformctl.errors import InvalidInput
+from platformctl.model.compose import ComposeService
+from platformctl.model.names import RepoPath
+from platformctl.model.plan import OWN_FOLDER
+from platformctl.policy.rules import Case, Look, Rule, Sighting, in_services, shown, words
+
+SACRED = (".git", ".platform", ".forgejo", ".github")
+
+_ENGINE_SOCKET = re.compile(r"(docker|dockerd|containerd|podman|crio|buildkitd)[^/]*\.sock\Z")
+_RUNTIME_FOLDER = re.compile(r"/(?:var/)?run(?:\Z|/(?:docker|containerd|podman|crio|buildkit|user)(?:[^/]*)(?:/|\Z))")
+_SENSITIVE = words("""
+    /bin /boot /dev /etc /home /lib /lib64 /proc /root /run /sbin /sys /usr /var/run /var/lib/containerd
+    /var/lib/containers /var/lib/docker /var/lib/kubelet /var/lib/rancher /var/lib/systemd /var/spool/cron
+    """)
+_HARMLESS_TO_READ = ("/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo")
+_VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_INWARD = (None, "", "private", "rprivate", "slave", "rslave")
+_TYPES = ("bind", "volume", "tmpfs")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A bind mount: its field in the compose file, its source as written and as the host would see it."""
+
+    service: str
+    field: str
+    source: str
+    path: str
+    read_only: bool
+
+
+def is_sacred(path: str, policy_paths: tuple[RepoPath, ...]) -> bool:
+    """Whether a repository path lies at or under one that decides what platformctl trusts; case does not matter."""
+    parts = path.casefold().split("/")
+    if parts[0] == OWN_FOLDER or not {*parts}.isdisjoint(SACRED):
+        return True
+    return any(is_within(path.casefold(), sacred.casefold()) for sacred in policy_paths)
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or lies below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def binds(case: Case) -> Iterator[Mount]:
+    """Every bind mount of the closure."""
+    for service in case.services:
+        for index, mount in enumerate(service.definition.get("volumes", ())):
+            if mount["type"] == "bind":
+                yield _mount(case, service, index, mount)
+
+
+def _mount(case: Case, service: ComposeService, index: int, mount: dict[str, Any]) -> Mount:
+    source = mount["source"]
+    place = posixpath.join(case.host.root, case.compose.path.parent, source)
+    return Mount(
+        service=service.name,
+        field=f"services.{service.name}.volumes.{index}",
+        source=source,
+        path=source if source.startswith("~") else normal(place),
+        read_only=mount.get("read_only") in (True, "true"),
+    )
+
+
+def normal(path: str) -> str:
+    """An absolute path without `.`, `..`, doubled or trailing slashes."""
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def broken_rule(case: Case, mount: Mount) -> str | None:
+    """The id of the one rule a bind mount breaks, the gravest first; None when it is harmless."""
+    root, path = normal(case.host.root), mount.path
+    if _ENGINE_SOCKET.search(path) or _RUNTIME_FOLDER.match(path):
+        return "docker-socket"
+    if path == root or is_within(path.casefold(), f"{root}/{OWN_FOLDER}".casefold()):
+        return "platform-root"
+    if is_within(path, root):
+        return _broken_inside(case, mount, path[len(root) :].lstrip("/"))
+    if mount.read_only and any(is_within(path, harmless) for harmless in _HARMLESS_TO_READ):
+        return None
+    if path.startswith("~") or is_within(root, path) or _is_sensitive(path):
+        return "sensitive-mount"
+    return "mount-outside-root"
+
+
+def _broken_inside(case: Case, mount: Mount, inside: str) -> str | None:
+    try:
+        RepoPath.parse(inside)
+    except InvalidInput:
+        return "mount-outside-root"
+    if is_sacred(inside, case.policy.sacred_paths):
+        return "sacred-path"
+    if not mount.read_only and is_within(case.compose.path, inside):
+        return "writable-definition"
+    return None
+
+
+def _is_sensitive(path: str) -> bool:
+    return any(is_within(path, place) or is_within(place, path) for place in _SENSITIVE)
+
+
+def _binds_that_break(rule: str) -> Look:
+    def look(case: Case) -> Iterator[Sighting]:
+        for mount in binds(case):
+            if broken_rule(case, mount) == rule:
+                yield Sighting(mount.field, f"service {mount.service} mounts {shown(mount.source)}")
+
+    return look
+
+
+def _engine_sockets(case: Case) -> Iterator[Sighting]:
+    yield from _binds_that_break("docker-socket")(case)
+    for service in case.services:
+        if service.definition.get("use_api_socket") not in (None, False, "false"):
+            yield Sighting(f"services.{service.name}.use_api_socket", f"service {service.name} has use_api_socket")
+
+
+def _propagation(service: ComposeService) -> Iterator[tuple[str, str]]:
+    for index, mount in enumerate(service.definition.get("volumes", ())):
+        options = mount.get("bind")
+        if isinstance(options, dict) and options.get("propagation") not in _INWARD:
+            yield f"volumes.{index}", "shares what it mounts with its host"
+
+
+def _unknown_types(service: ComposeService) -> Iterator[tuple[str, str]]:
+    for index, mount in enumerate(service.definition.get("volumes", ())):
+        source = mount.get("source")
+        if mount["type"] not in _TYPES:
+            yield f"volumes.{index}", f"has a mount of type {shown(mount['type'])}"
+        elif mount["type"] == "volume" and source and not _VOLUME_NAME.match(source):
+            yield f"volumes.{index}", "names a volume by something that is no name"
+
+
+def _sacred_files(case: Case) -> Iterator[Sighting]:
+    if is_sacred(case.module.runtime.compose_file, case.policy.sacred_paths):
+        yield Sighting("spec.runtime.compose_file", "the compose file lies under a sacred path", in_manifest=True)
+    for service in case.services:
+        bound = {mount["source"] for mount in service.definition.get("volumes", ()) if mount["type"] == "bind"}
+        for path in (*service.mounted, *service.env_files):
+            if is_sacred(path, case.policy.sacred_paths) and not _is_bound(case, path, bound):
+                yield Sighting(f"services.{service.name}", f"service {service.name} reads {shown(path)}")
+    yield from _binds_that_break("sacred-path")(case)
+
+
+def _is_bound(case: Case, path: str, sources: set[str]) -> bool:
+    """Whether a bind mount already tells of this path."""
+    return any(posixpath.normpath(posixpath.join(case.compose.path.parent, source)) == path for source in sources)
+
+
+MOUNT_RULES = (
+    Rule(
+        "docker-socket",
+        why="whoever reaches the engine's socket is root on its host",
+        instead="put a socket proxy that only reads in between, or waive the rule for the module that needs it",
+        look=_engine_sockets,
+    ),
+    Rule(
+        "platform-root",
+        why="the root holds what platformctl trusts: journal, receipts and every module's files",
+        instead="mount a folder below the root",
+        look=_binds_that_break("platform-root"),
+        waivable=False,
+    ),
+    Rule(
+        "sensitive-mount",
+        why="the host's own files give power over it",
+        instead="keep the data in a named volume or below the host's root",
+        look=_binds_that_break("sensitive-mount"),
+    ),
+    Rule(
+        "mount-outside-root",
+        why="what lies outside of the host's root is not this module's",
+        instead="keep the data in a named volume or below the host's root",
+        look=_binds_that_break("mount-outside-root"),
+    ),
+    Rule(
+        "writable-definition",
+        why="the container could rewrite its own compose file",
+        instead="mount a folder beside the compose file, or mount it read-only",
+        look=_binds_that_break("writable-definition"),
+    ),
+    Rule(
+        "sacred-path",
+        why="it decides what platformctl trusts",
+        instead="keep compose files and what they read elsewhere",
+        look=_sacred_files,
+        waivable=False,
+    ),
+    Rule(
+        "mount-propagation",
+        why="mounts made inside would appear on the host",
+        instead="leave propagation out",
+        look=in_services(_propagation),
+    ),
+    Rule(
+        "mount-type",
+        why="only bind mounts, named volumes and tmpfs are judged",
+        instead="use one of these",
+        look=in_services(_unknown_types),
+    ),
+)

@@ -1,0 +1,249 @@
+"""What a compose file says beside its services: volumes, networks, configs and secrets, its name, other files.
+
+A shared file may hold more than one module; only what the closure uses is judged.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from platformctl.errors import InvalidInput
+from platformctl.model.names import RepoPath
+from platformctl.policy.mounts import normal
+from platformctl.policy.rules import Case, Look, Rule, Sighting, is_off, shown
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_VOLUME_OPTIONS = frozenset({"type", "o", "device", "size"})
+_SHARED_FILE_SYSTEMS = {"nfs": ":", "nfs4": ":", "cifs": "//", "smb3": "//"}
+_MOUNT_FLAGS = frozenset({"bind", "rbind", "remount", "move", "shared", "rshared"})
+
+
+def _used(case: Case, section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Name and definition of everything in `section` that the closure uses, in the file's order."""
+    names = {name for service in case.services for name in _names(service.definition, section)}
+    for name, definition in case.section(section).items():
+        if name in names:
+            yield name, definition or {}
+
+
+def _names(definition: Mapping[str, Any], section: str) -> Iterator[str]:
+    if section == "networks":
+        yield from definition.get("networks") or ("default",)
+    else:
+        yield from (item["source"] for item in definition.get(section, ()) if item.get("source"))
+
+
+def _volume_options(case: Case) -> Iterator[Sighting]:
+    for name, volume in _used(case, "volumes"):
+        if not is_off(volume.get("driver_opts")) and not _is_harmless(volume["driver_opts"]):
+            yield Sighting(f"volumes.{name}.driver_opts", f"volume {shown(name)} mounts what its options say")
+
+
+def _is_harmless(options: Any) -> bool:
+    """A tmpfs or a network file system, as Docker's local driver reads options: `bind` wins over any type."""
+    if not isinstance(options, dict):
+        return False
+    given = {key.lower(): str(value) for key, value in options.items()}
+    flags = {flag.strip().lower() for flag in given.get("o", "").split(",")}
+    if not given.keys() <= _VOLUME_OPTIONS or flags & _MOUNT_FLAGS:
+        return False
+    kind = given.get("type", "")
+    start = _SHARED_FILE_SYSTEMS.get(kind)
+    return kind == "tmpfs" or (start is not None and given.get("device", "").startswith(start))
+
+
+def _volume_drivers(case: Case) -> Iterator[Sighting]:
+    for name, volume in _used(case, "volumes"):
+        if volume.get("driver") not in (None, "", "local"):
+            yield Sighting(f"volumes.{name}.driver", f"volume {shown(name)} has a driver of its own")
+
+
+def _network_drivers(case: Case) -> Iterator[Sighting]:
+    for name, network in _used(case, "networks"):
+        if network.get("driver") not in (None, "", "bridge", "default"):
+            yield Sighting(
+                f"networks.{name}.driver", f"network {shown(name)} has the driver {shown(network['driver'])}"
+            )
+
+
+def _host_networks(case: Case) -> Iterator[Sighting]:
+    for name, network in _used(case, "networks"):
+        external = network.get("external")
+        legacy = external.get("name") if isinstance(external, dict) else None
+        implied = name if not is_off(external) else None
+        if "host" in (network.get("name"), legacy, implied if not network.get("name") else None):
+            yield Sighting(f"networks.{name}", f"network {shown(name)} is the host's own")
+
+
+def _odd_names(case: Case) -> Iterator[Sighting]:
+    for section in ("volumes", "networks"):
+        for name, definition in _used(case, section):
+            given = definition.get("name", name)
+            if not isinstance(given, str) or not _NAME.match(given):
+                yield Sighting(f"{section}.{name}.name", f"what {shown(name)} is called on the host is no name")
+
+
+def _outside_files(case: Case) -> Iterator[Sighting]:
+    for service in case.services:
+        for file in service.definition.get("env_file", ()):
+            if not _is_inside(case, file["path"]):
+                yield Sighting(
+                    f"services.{service.name}.env_file", f"service {service.name} reads {shown(file['path'])}"
+                )
+    for section in ("configs", "secrets"):
+        for name, definition in _used(case, section):
+            file = definition.get("file")
+            if file is not None and not _is_inside(case, file):
+                yield Sighting(f"{section}.{name}.file", f"{shown(name)} in {section} reads {shown(file)}")
+
+
+def _is_inside(case: Case, file: Any) -> bool:
+    """Whether a relative path stays in the repository, which is the host's root."""
+    if not isinstance(file, str) or file.startswith(("/", "~")):
+        return False
+    top = normal(case.host.root)
+    path = normal(f"{top}/{case.compose.path.parent}/{file}")
+    try:
+        return path.startswith(top.rstrip("/") + "/") and bool(RepoPath.parse(path[len(top) :].lstrip("/")))
+    except InvalidInput:
+        return False
+
+
+def _host_values(case: Case) -> Iterator[Sighting]:
+    for section in ("configs", "secrets"):
+        for name, definition in _used(case, section):
+            for key in ("environment", "driver", "template_driver"):
+                if definition.get(key) is not None:
+                    yield Sighting(f"{section}.{name}.{key}", f"{shown(name)} in {section} has {key}")
+
+
+def _reserved_labels(case: Case) -> Iterator[Sighting]:
+    for section in ("volumes", "networks"):
+        for name, definition in _used(case, section):
+            labels = definition.get("labels") or ()
+            if any(str(label).lower().startswith("com.docker.compose.") for label in labels):
+                yield Sighting(f"{section}.{name}.labels", f"{shown(name)} sets a label of Compose's own")
+
+
+def _top_level(key: str) -> Look:
+    def look(case: Case) -> Iterator[Sighting]:
+        if not is_off(case.compose.document.get(key)):
+            yield Sighting(key, f"the compose file has {key}")
+
+    return look
+
+
+def _project_name(case: Case) -> Iterator[Sighting]:
+    name = case.compose.document.get("name")
+    if name is not None and name != case.module.runtime.project:
+        yield Sighting("name", f"the compose file calls its project {shown(name)}")
+
+
+def _compose_variables(case: Case) -> Iterator[Sighting]:
+    for name in case.module.env.set:
+        if name.startswith(("COMPOSE_", "DOCKER_")):
+            yield Sighting(f"spec.env.set.{name}", f"env.set has {name}", in_manifest=True)
+
+
+def _unset_variables(case: Case) -> Iterator[Sighting]:
+    images = {f"services.{service.name}.image" for service in case.services}
+    for name, place in case.compose.unset:
+        if place not in images and _concerns(case, place):
+            yield Sighting(place, f"the variable {name} has neither a value nor a default")
+
+
+def _concerns(case: Case, place: str) -> bool:
+    if not place.startswith("services."):
+        return True
+    return any(place.startswith(f"services.{service.name}.") for service in case.services)
+
+
+SECTION_RULES = (
+    Rule(
+        "include",
+        why="other files are not judged, and may be fetched from elsewhere",
+        instead="write the services into this file",
+        look=_top_level("include"),
+        waivable=False,
+    ),
+    Rule(
+        "file-models",
+        why="it has the engine fetch and run a model",
+        instead="run the model as a service with an image",
+        look=_top_level("models"),
+    ),
+    Rule(
+        "project-name",
+        why="another name could take over a neighbour's containers",
+        instead="leave name out, or set spec.runtime.project to the same",
+        look=_project_name,
+        waivable=False,
+    ),
+    Rule(
+        "compose-variable",
+        why="Compose and Docker take orders from variables of that name",
+        instead="use another name",
+        look=_compose_variables,
+        waivable=False,
+    ),
+    Rule(
+        "unset-variable",
+        why="a host could then decide what was not judged",
+        instead="set it in spec.env.set of the manifest, or give it a default: ${NAME:-default}",
+        look=_unset_variables,
+        waivable=False,
+        plans_only=True,
+    ),
+    Rule(
+        "outside-file",
+        why="env files, configs and secrets are delivered from the repository or lie below the host's root",
+        instead="give a path relative to the compose file that stays inside",
+        look=_outside_files,
+        waivable=False,
+    ),
+    Rule(
+        "host-value",
+        why="its value would come from the environment of whoever applies, or from a driver",
+        instead="use file, with a file below the host's root",
+        look=_host_values,
+        waivable=False,
+    ),
+    Rule(
+        "volume-options",
+        why="they can mount any folder of the host",
+        instead="leave driver_opts out; tmpfs and network file systems need no waiver",
+        look=_volume_options,
+    ),
+    Rule(
+        "volume-driver",
+        why="a plugin decides what is mounted",
+        instead="leave driver out",
+        look=_volume_drivers,
+    ),
+    Rule(
+        "network-driver",
+        why="it puts the container on the host's own networks",
+        instead="leave driver out and publish ports",
+        look=_network_drivers,
+    ),
+    Rule(
+        "host-network",
+        why="the container sees and reaches what belongs to the host",
+        instead="leave it out and publish ports",
+        look=_host_networks,
+    ),
+    Rule(
+        "odd-name",
+        why="Docker could take it for a path",
+        instead="use letters, digits, dots, dashes and underscores",
+        look=_odd_names,
+        waivable=False,
+    ),
+    Rule(
+        "reserved-resource-label",
+        why="Compose and platformctl recognise volumes and networks by labels beginning with com.docker.compose.",
+        instead="use a label of your own",
+        look=_reserved_labels,
+        waivable=False,
+    ),
+)
