@@ -1,0 +1,86 @@
+"""What a manifest can only be wrong about beside the others: hosts, other modules, and who owns a service."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+
+from platformctl.model.desired import Finding, HostEntry, Module
+from platformctl.model.names import HostName, ModuleId
+
+
+def check_references(modules: Sequence[Module], hosts: Mapping[HostName, HostEntry]) -> tuple[Finding, ...]:
+    """Return every reference between `modules` and to `hosts` that does not hold.
+
+    The findings carry no line: a checked module no longer knows where its words stood.
+    """
+    known = {module.id: module for module in modules}
+    return (
+        *(finding for module in modules for finding in _host_findings(module, hosts)),
+        *(finding for module in modules for finding in _dependency_findings(module, known)),
+        *_cycle_findings(known),
+        *_ownership_findings(modules),
+    )
+
+
+def _host_findings(module: Module, hosts: Mapping[HostName, HostEntry]) -> Iterator[Finding]:
+    if module.host not in hosts:
+        hint = _near(module.host, hosts) or "add it to .platform/hosts.yaml and have that merged"
+        message = f"the host {module.host} is not on the allow-list"
+        yield _error(module, "host-allow-list", "spec.host", message, hint, severity="deny")
+
+
+def _dependency_findings(module: Module, known: Mapping[ModuleId, Module]) -> Iterator[Finding]:
+    for index, needed in enumerate(module.depends_on):
+        if needed not in known:
+            hint = _near(needed, known) or f"add modules/{needed}/module.yaml, or remove the line"
+            yield _error(module, "depends-on", f"spec.depends_on.{index}", f"there is no module {needed}", hint)
+
+
+def _cycle_findings(known: Mapping[ModuleId, Module]) -> Iterator[Finding]:
+    """One finding for each module of each cycle; cycles are taken out one by one until none is left."""
+    graph = {name: {needed for needed in module.depends_on if needed in known} for name, module in known.items()}
+    while cycle := _cycle(graph):
+        told = " → ".join((*cycle, cycle[0]))
+        for name in cycle:
+            hint = "remove one of these from depends_on"
+            yield _error(known[name], "depends-on", "spec.depends_on", f"modules wait for each other: {told}", hint)
+        graph = {name: needed - set(cycle) for name, needed in graph.items() if name not in cycle}
+
+
+def _cycle(graph: Mapping[ModuleId, Iterable[ModuleId]]) -> tuple[ModuleId, ...]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        # graphlib names the last one first again, and each before what needs it.
+        return tuple(reversed(error.args[1][1:]))
+    return ()
+
+
+def _ownership_findings(modules: Iterable[Module]) -> Iterator[Finding]:
+    """A service of one project on one host belongs to one module, and a project to one compose file."""
+    services: defaultdict[tuple[str, str, str], list[Module]] = defaultdict(list)
+    projects: defaultdict[tuple[str, str], list[Module]] = defaultdict(list)
+    for module in modules:
+        services[module.host, module.runtime.project, module.runtime.compose_service].append(module)
+        projects[module.host, module.runtime.project].append(module)
+    for (_, project, service), owners in services.items():
+        for module in owners[1:]:
+            message = f"service {service} of project {project} already belongs to module {owners[0].id}"
+            hint = "give it another compose_service or project, or remove one of the modules"
+            yield _error(module, "service-owner", "spec.runtime.compose_service", message, hint)
+    for (_, project), sharing in projects.items():
+        for module in sharing[1:]:
+            if module.runtime.compose_file != sharing[0].runtime.compose_file:
+                message = f"project {project} already has another compose file, that of module {sharing[0].id}"
+                hint = "modules that share a project share its compose file; choose another spec.runtime.project"
+                yield _error(module, "project-owner", "spec.runtime.project", message, hint)
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def _error(module: Module, rule: str, field: str, message: str, hint: str, *, severity: str = "error") -> Finding:
+    return Finding(module.id, rule, severity, module.path, None, field, message, hint)
