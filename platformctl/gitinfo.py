@@ -44,9 +44,10 @@ class Repository:
     @classmethod
     def discover(cls, start: Path, environment: Mapping[str, str]) -> "Repository":
         """The repository that `start` lies in; raises `InvalidInput` when there is none."""
-        told = cls(start, environment)._ask("rev-parse", "--show-toplevel")
+        told = _git(start, environment, ("rev-parse", "--show-toplevel"))
         if told.returncode:
-            raise InvalidInput("this is not a git repository", detail=str(start), hint="git init, then platformctl init")
+            hint = "git init, then platformctl init"
+            raise InvalidInput("this is not a git repository", detail=str(start), hint=hint)
         return cls(Path(told.stdout.decode().rstrip("\n")), environment)
 
     def head(self) -> GitSha:
@@ -139,22 +140,7 @@ class Repository:
         return told.stdout
 
     def _ask(self, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        kept = {name: self.environment[name] for name in _PASSED_ON if name in self.environment}
-        safe = {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-        try:
-            return subprocess.run(
-                ["git", *_QUIET, *words],
-                cwd=self.root,
-                env=safe,
-                input=stdin,
-                capture_output=True,
-                timeout=TIMEOUT,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise ToolError("git is not installed, or the folder is gone", hint="install git") from error
-        except subprocess.TimeoutExpired as error:
-            raise ToolError("git did not answer", detail=f"git {words[0]}: within {TIMEOUT} seconds") from error
+        return _git(self.root, self.environment, words, stdin)
 
 
 def read_inputs(
@@ -216,3 +202,19 @@ def _batch(answer: bytes) -> dict[str, bytes]:
         found[words[0].decode()] = answer[end + 1 : end + 1 + size]
         at = end + 1 + size + 1
     return found
+
+
+def _git(
+    folder: Path, environment: Mapping[str, str], words: Sequence[str], stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    kept = {name: environment[name] for name in _PASSED_ON if name in environment}
+    safe = {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    line = ["git", *_QUIET, *words]
+    try:
+        return subprocess.run(
+            line, cwd=folder, env=safe, input=stdin, capture_output=True, timeout=TIMEOUT, check=False
+        )
+    except FileNotFoundError as error:
+        raise ToolError("git is not installed, or the folder is gone", hint="install git") from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolError("git did not answer", detail=f"git {words[0]}: within {TIMEOUT} seconds") from error

@@ -15,7 +15,7 @@ CLOCK_SKEW = 300
 
 
 def identify(transport: Transport, driver: Driver, *, now: float) -> Identity:
-    """Who answers. Raises `WrongHost` unless it is the pinned machine and not uid 0; `now` is seconds since the epoch."""
+    """Who answers. Raises `WrongHost` unless it is the pinned machine and not uid 0; `now` in seconds of the epoch."""
     entry = transport.entry
     who = driver.read_identity(_answer(transport, driver.identify()), entry)
     refuse_stranger(who, entry)

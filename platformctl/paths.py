@@ -79,7 +79,8 @@ def _refusal(error: OSError, name: str, folder: int, path: RepoPath) -> Refusal:
             file=path,
         )
     if error.errno in (errno.ENXIO, errno.EOPNOTSUPP):
-        return PolicyViolation("a path is not a regular file", detail=f"{path} is a socket", reason="not-regular", file=path)
+        detail = f"{path} is a socket"
+        return PolicyViolation("a path is not a regular file", detail=detail, reason="not-regular", file=path)
     return InvalidInput("a file can not be read", detail=f"{path}: {error.strerror}", file=path)
 
 
@@ -91,7 +92,8 @@ def _is_link(name: str, folder: int) -> bool:
 
 
 def _not_regular(path: RepoPath, mode: int) -> PolicyViolation:
-    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
+    devices = ((stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), *devices)
     kind = next((name for test, name in kinds if test(mode)), "no regular file")
     return PolicyViolation("a path is not a regular file", detail=f"{path} is {kind}", reason="not-regular", file=path)
 

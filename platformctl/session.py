@@ -1,4 +1,4 @@
-"""One host under our lock: the store's scripts, run by a transport. The hands of `applying`, and nothing it could forget.
+"""One host under our lock: the store's scripts, run by a transport. These are the hands of `applying`.
 
 Every mutation goes through `perform`, guarded by the lock's token in the same remote command; every step of ours is in
 the journal, here and on the host, before it is done.
@@ -18,7 +18,7 @@ from platformctl.store import host_files, host_lock, host_records
 from platformctl.store.host import HostLayout, prepare_base, read_answer
 from platformctl.store.host_lock import Busy, Fenced, Lost, Ran, TimedOut
 from platformctl.store.journal import Journals, Kind, Record
-from platformctl.store.lock import Owner
+from platformctl.store.owner import Owner
 from platformctl.transports.interface import Held, Transport
 
 HEARTBEAT = 5.0
@@ -71,6 +71,10 @@ class HostSession:
         self.write(host_records.append_journal(self._layout, self._plan, line, after=self._last_line))
         self._last_line = line
 
+    def continue_after(self, journal: bytes) -> None:
+        """Go on writing behind the last line of the host's journal, which another process began."""
+        self._last_line = journal.removesuffix(b"\n").rpartition(b"\n")[2]
+
     def settle(self, outcome: str) -> None:
         """Say in both journals how it ended, and put the host's away: the plan is used and nothing is open."""
         self.note("settled", outcome=outcome)
@@ -114,7 +118,7 @@ def held(
     wait: float,
     pause: Callable[[float], None],
 ) -> Iterator[HostSession]:
-    """Hold the host's lock while the block runs, fed by a heartbeat; raises `Locked` when it is not free in `wait` s."""
+    """Hold the host's lock while the block runs, fed by a heartbeat; raises `Locked` when not free in `wait` s."""
     layout = HostLayout(transport.entry.root)
     read_answer(transport.run(prepare_base(layout)), transport.entry.name)
     holder, token = _take(transport, layout, owner, wait, pause)

@@ -39,7 +39,7 @@ class Wish:
     def undone(self, plan: Plan) -> "Wish":
         """What must be seen after the way back: the services that were there before, and no canary on the new."""
         created = {change.service for change in plan.changes if change.action is Action.CREATE}
-        before = {c.service: str(c.before["image_id"]) for c in plan.changes if c.before and "image_id" in c.before}
+        before = {str(c.service): str(c.before["image_id"]) for c in plan.changes if c.before and "image_id" in c.before}
         return replace(
             self,
             services=self.services - created,
@@ -56,11 +56,12 @@ def prove(
     driver: Driver,
     tell: Callable[[Event], None],
     clock: Clock,
+    interrupted: Callable[[], bool],
 ) -> Proof:
     """Watch until everything held for `stable_for` or something failed, then ask the canary."""
     tell(Watching("health", wish.health.timeout))
     look = _looker(wish, hands, driver)
-    verdicts, containers = _settle(wish, look, clock)
+    verdicts, containers = _settle(wish, look, clock, interrupted)
     healthy = all(verdict.healthy for verdict in verdicts)
     shown = tuple(v if v.healthy else _with_log(v, wish, containers, hands, driver) for v in verdicts)
     return Proof(
@@ -77,7 +78,7 @@ def _looker(wish: Wish, hands: Hands, driver: Driver) -> Callable[[], tuple[Cont
 
 
 def _settle(
-    wish: Wish, look: Callable[[], tuple[Container, ...]], clock: Clock
+    wish: Wish, look: Callable[[], tuple[Container, ...]], clock: Clock, interrupted: Callable[[], bool]
 ) -> tuple[tuple[ContainerHealth, ...], tuple[Container, ...]]:
     """Look again and again: a failure or an ended wait is final, health only after it held for `stable_for`."""
     deadline = clock.monotonic() + wish.health.timeout
@@ -95,6 +96,8 @@ def _settle(
             return verdicts, containers
         if now >= deadline and good_since is None:
             return tuple(v if v.healthy else replace(v, reason=f"{v.reason} in time") for v in verdicts), containers
+        if interrupted():
+            return tuple(replace(v, healthy=False, reason="interrupted") for v in verdicts), containers
         clock.wait(PAUSE)
         containers = look()
 

@@ -1,4 +1,4 @@
-"""Interpret a verified plan: forward, look, and back when what is seen is not good (design section 5, steps 11 to 13)."""
+"""Interpret a verified plan: forward, look, and back when what is seen is not good (design section 5, 11 to 13)."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from platformctl.applying.clock import Clock
 from platformctl.applying.hands import Hands
 from platformctl.applying.proof import Wish, prove
 from platformctl.drivers.interface import Driver
-from platformctl.errors import ExitCode, OutcomeUnknown
+from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
 from platformctl.model.desired import Strategy
 from platformctl.model.events import Event, OperationEnded, OperationStarted, RollbackStub, Undoing
 from platformctl.model.observed import Container
@@ -18,7 +18,7 @@ Tell = Callable[[Event], None]
 
 
 class Apply:
-    """One run of one plan. `interrupted` is asked between operations: a signal ends the forward way, never the way back."""
+    """One run of one plan. `interrupted` is asked between operations and while waiting, on the way forward only."""
 
     def __init__(
         self,
@@ -39,38 +39,60 @@ class Apply:
         self._clock = clock
         self._interrupted = interrupted
 
-    def __call__(self) -> ApplyResult:
-        """Run the plan to its end and say how that was. Whatever is lost on the way ends as `REMOTE_FAILED`."""
+    def look(self) -> tuple[Container, ...]:
+        """The project's containers now; the last thing that may fail without a host having been touched."""
+        return self._driver.read_watch(self._hands.ask(self._driver.watch(self._wish.project)), self._wish.entry)
+
+    def __call__(self, before: Sequence[Container]) -> ApplyResult:
+        """Run the plan to its end and say how that was; whatever is lost on the way ends as `REMOTE_FAILED`.
+
+        `before` is what `look` saw.
+        """
         try:
-            before = self._containers()
             failure = self._forward()
-            proof = None if failure else self._prove(before)
+            proof = None if failure else self._prove(self._wish, before, self._interrupted)
             return self._verdict(before, failure, proof)
-        except OutcomeUnknown as lost:
-            self._hands_note_lost(lost)
-            return ApplyResult(ExitCode.REMOTE_FAILED, f"outcome unknown: {lost.summary}", None)
+        except (OutcomeUnknown, Refusal) as lost:
+            self._tell(OperationEnded("host", lost.summary, succeeded=False, detail=lost.detail))
+            return ApplyResult(ExitCode.REMOTE_FAILED, f"outcome unknown: {lost.summary}", None, lost=True)
 
     def _forward(self) -> str:
         """Run every step; return why it stopped, or "" at the end."""
         for step in self._plan.steps:
-            for operation in step.do:
-                if self._interrupted():
-                    return "interrupted"
-                if complaint := self._perform(step, operation, undoing=False):
-                    return complaint
+            if complaint := self._run(step, step.do, undoing=False):
+                return complaint
         return "interrupted" if self._interrupted() else ""
+
+    def _run(self, step: Step, operations: Sequence[Operation], *, undoing: bool) -> str:
+        """Run the operations of one step, its intent before and its outcome after in the journal."""
+        self._hands.note("undo" if undoing else "do", step=step.id, operations=str(len(operations)))
+        complaint = ""
+        for operation in operations:
+            if not undoing and self._interrupted():
+                complaint = "interrupted"
+            complaint = complaint or self._perform(step, operation, undoing=undoing)
+            if complaint:
+                break
+        self._hands.note("undone" if undoing else "done", step=step.id, complaint=complaint)
+        return complaint
 
     def _perform(self, step: Step, operation: Operation, *, undoing: bool) -> str:
         words = in_words(operation)
         self._tell(OperationStarted(step.id, words, undoing))
-        self._hands.note("undo" if undoing else "do", step=step.id, words=words)
         done = self._hands.perform(operation)
-        self._hands.note("done", step=step.id, status=str(done.status))
         self._tell(OperationEnded(step.id, words, done.status == 0, "" if done.status == 0 else done.words))
-        return "" if done.status == 0 else f"step {step.id} ended with status {done.status}"
+        return "" if done.status == 0 else f"step {step.id}: {words.split(' ', 1)[0]} ended with status {done.status}"
 
-    def _prove(self, before: Sequence[Container]) -> Proof:
-        return prove(self._wish, before, hands=self._hands, driver=self._driver, tell=self._tell, clock=self._clock)
+    def _prove(self, wish: Wish, before: Sequence[Container], interrupted: Callable[[], bool]) -> Proof:
+        return prove(
+            wish,
+            before,
+            hands=self._hands,
+            driver=self._driver,
+            tell=self._tell,
+            clock=self._clock,
+            interrupted=interrupted,
+        )
 
     def _verdict(self, before: Sequence[Container], failure: str, proof: Proof | None) -> ApplyResult:
         """Design section 5, step 13: unplanned changes are left for a person, everything else may be undone."""
@@ -88,27 +110,13 @@ class Apply:
     def _undo(self, before: Sequence[Container], reason: str, proof: Proof | None) -> ApplyResult:
         self._tell(Undoing(reason))
         for step in reversed(self._plan.steps):
-            for operation in step.undo:
-                if complaint := self._perform(step, operation, undoing=True):
-                    return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof, undone=complaint)
-        back = prove(
-            self._wish.undone(self._plan),
-            before,
-            hands=self._hands,
-            driver=self._driver,
-            tell=self._tell,
-            clock=self._clock,
-        )
+            if complaint := self._run(step, step.undo, undoing=True):
+                return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof, undone=complaint)
+        back = self._prove(self._wish.undone(self._plan), before, lambda: False)
         if back.complaint:
-            return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof, undone=back.complaint)
-        return ApplyResult(ExitCode.ROLLED_BACK, reason, proof or back, undone="the previous release is back")
-
-    def _containers(self) -> tuple[Container, ...]:
-        return self._driver.read_watch(self._hands.ask(self._driver.watch(self._wish.project)), self._wish.entry)
-
-    def _hands_note_lost(self, lost: OutcomeUnknown) -> None:
-        """Only a courtesy: the intent without an outcome already says it."""
-        self._tell(OperationEnded("connection", lost.summary, succeeded=False, detail=lost.detail))
+            return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof or back, undone=back.complaint)
+        what = "the previous release is back" if self._plan.rollback.to else "what this apply created is gone"
+        return ApplyResult(ExitCode.ROLLED_BACK, reason, proof or back, undone=what)
 
 
 def in_words(operation: Operation) -> str:

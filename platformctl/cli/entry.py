@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -93,7 +94,7 @@ def _hint(error: click.ClickException) -> str:
 
 def _wants_json(words: Sequence[str]) -> bool:
     """Whether the words ask for JSON, read before parsing so that a usage error comes in the asked form too."""
-    pairs = zip(words, words[1:], strict=False)
+    pairs = pairwise(words)
     return "--json" in words or "-ojson" in words or any(pair in _JSON_PAIRS for pair in pairs)
 
 

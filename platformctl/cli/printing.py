@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from platformctl.model.reports import ErrorReport, Report, TextReport
 from platformctl.redaction import Redactor
@@ -28,10 +29,21 @@ def write(report: Report, *, json: bool, color: bool) -> None:
     stream.flush()
 
 
+def clean(text: str) -> str:
+    """The sink with everything it has learnt so far."""
+    return _redactor.clean(text)
+
+
+def log_line(line: str) -> None:
+    """One line on stderr that was cleaned already; a reader that went away is no reason to stop."""
+    with suppress(BrokenPipeError):
+        sys.stderr.write(line)
+        sys.stderr.flush()
+
+
 def progress(line: str) -> None:
-    """One line on stderr, cleaned."""
-    sys.stderr.write(_redactor.clean(line) + "\n")
-    sys.stderr.flush()
+    """One line on stderr."""
+    log_line(clean(line) + "\n")
 
 
 def _for_people(report: Report, *, color: bool) -> str:

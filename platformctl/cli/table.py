@@ -1,4 +1,4 @@
-"""The table of verbs. A verb's file is imported when the verb is used or asked for help, never for the list of verbs."""
+"""The table of verbs. A verb's file is imported when that verb is used, never for the list of verbs."""
 
 from collections.abc import Mapping
 from importlib import import_module

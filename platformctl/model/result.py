@@ -59,9 +59,13 @@ class Proof:
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """The verdict: the exit code, why, and what was seen. `undone` says how far the way back came, if it was taken."""
+    """The verdict: the exit code, why, and what was seen.
+
+    `undone` says how far the way back came, if it was taken; `lost` is True when the end of something was not seen.
+    """
 
     exit_code: ExitCode
     reason: str
     proof: Proof | None
     undone: str = ""
+    lost: bool = False

@@ -72,7 +72,8 @@ def validate(report: ValidateReport) -> Lines:
     order = {"error": 0, "deny": 1, "warn": 2}
     for finding in sorted(report.findings, key=lambda f: (order.get(f.severity, 3), f.file, f.line or 0)):
         place = f"{finding.file}:{finding.line}" if finding.line else finding.file
-        yield f"{'!' if finding.severity == 'warn' else '✗'} {place} {finding.severity} {finding.rule}: {finding.message}"
+        sign = "!" if finding.severity == "warn" else "✗"
+        yield f"{sign} {place} {finding.severity} {finding.rule}: {finding.message}"
         if finding.hint:
             yield f"  {finding.hint}"
     count = len(report.modules)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from platformctl.applying.clock import Clock
 from platformctl.drivers.interface import Driver
-from platformctl.errors import InvalidInput, PolicyViolation, ToolError
+from platformctl.errors import Interrupted, InvalidInput, PolicyViolation, ToolError
 from platformctl.gitinfo import Repository
 from platformctl.manifests.load import read_hosts, read_policy
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.events import Event
-from platformctl.model.names import GitSha, HostName, ModuleId, RepoPath
+from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath, ServiceName
 from platformctl.model.secret import Secret
-from platformctl.releases import CommitTree, FolderTree, Tree, digest_of, module_ids, read_manifest
+from platformctl.releases import CommitTree, FolderTree, Tree, module_ids, read_manifest
 from platformctl.store.audit import AuditLog
 from platformctl.store.journal import Journals
 from platformctl.store.states import StateStore
@@ -45,7 +45,7 @@ class Parts:
     driver_for: Callable[[str], Driver]
     tell: Callable[[Event], None]
     learn: Callable[[Iterable[Secret]], None]
-    interrupted: Callable[[], bool]
+    interrupted: Callable[[], type[Interrupted] | None]
     operator: str
     tool_version: str
     trust_source: TrustSource = TrustSource()
@@ -87,6 +87,11 @@ def trust_roots(parts: Parts) -> TrustRoots:
         return _roots(FolderTree(source.folder.resolve()), None, f"folder {source.folder}", prefix="")
     commit = parts.repository.trusted_ref(source.ref)
     return roots_at(parts, commit, source.ref or "trusted ref")
+
+
+def folder_roots(parts: Parts) -> TrustRoots:
+    """The trust roots as they lie in the working tree: for `validate`, which decides nothing."""
+    return _roots(FolderTree(parts.root), None, "the working tree", prefix=PLATFORM + "/")
 
 
 def roots_at(parts: Parts, commit: GitSha, origin: str) -> TrustRoots:
@@ -137,7 +142,7 @@ def require_host(roots: TrustRoots, name: HostName, *, file: str | None = None) 
     )
 
 
-def owners_of(module: Module, all_modules: Iterable[Module]) -> Mapping[str, str]:
+def owners_of(module: Module, all_modules: Iterable[Module]) -> Mapping[ServiceName, str]:
     """Which module names which service, on the host and in the project of `module`."""
     mine = (module.host, module.runtime.project)
     return {m.runtime.compose_service: m.id for m in all_modules if (m.host, m.runtime.project) == mine}
@@ -152,9 +157,9 @@ def _roots(tree: Tree, commit: GitSha | None, origin: str, *, prefix: str) -> Tr
         policy=read_policy(policy, f"{PLATFORM}/policy.yaml"),
         hosts=read_hosts(hosts, f"{PLATFORM}/hosts.yaml"),
         signers=_text(signers),
-        policy_digest=digest_of(policy),
-        hosts_digest=digest_of(hosts),
-        signers_digest=digest_of(signers),
+        policy_digest=Digest.of(policy),
+        hosts_digest=Digest.of(hosts),
+        signers_digest=Digest.of(signers),
         origin=origin,
     )
 

@@ -24,7 +24,7 @@ KEPT_RECEIPTS = 50
 class Memory:
     """What a host remembers of one module. `content` are the record's exact bytes, None where there is none yet.
 
-    `record` has the receipts whose signature holds, back to the newest healthy one; `envelopes` are all that are stored.
+    `record` has the receipts whose signature holds, back to the newest healthy one; `envelopes` are all there are.
     """
 
     record: HostRecord

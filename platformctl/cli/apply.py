@@ -1,0 +1,52 @@
+"""`platformctl apply`."""
+
+from pathlib import Path
+
+import click
+
+from platformctl.cli import wiring
+from platformctl.cli.options import PATH, Duration, key_option, plan_argument, trust_options
+from platformctl.cli.verb import APPLY_CODES, verb
+from platformctl.model.reports import Report
+from platformctl.workflows import apply as workflow
+from platformctl.workflows.parts import TrustSource
+
+
+@verb("apply", *APPLY_CODES)
+@plan_argument
+@click.option("--approved-sha", required=True, metavar="SHA", help="The full commit id that was approved.")
+@click.option("--approved-pr", type=click.IntRange(min=1), metavar="N", help="The pull request, for the receipt.")
+@click.option("--approval", "approvals", type=PATH, multiple=True, metavar="F", help="An approval to count too.")
+@click.option("--lock-wait", type=Duration(), default=0, metavar="D", help="Wait so long for the host's lock.")
+@click.option("--result-file", type=PATH, metavar="F", help="Write the outcome to F before exiting.")
+@click.option("--exit-zero-on-success", is_flag=True, help="Exit 0 instead of 9.")
+@key_option("Your key, for the receipt; default as with approve.")
+@trust_options
+@click.pass_context
+def command(
+    context: click.Context,
+    plan: Path,
+    approved_sha: str,
+    approved_pr: int | None,
+    approvals: tuple[Path, ...],
+    lock_wait: int,
+    result_file: Path | None,
+    exit_zero_on_success: bool,
+    key: Path | None,
+    trust_ref: str | None,
+    trust_root: Path | None,
+) -> Report:
+    """Verify an approved plan, plan again, run it, and prove what happened."""
+    context.obj.update(result_file=result_file, exit_zero=exit_zero_on_success, verb="apply")
+    parts = wiring.parts(context, TrustSource(trust_ref, trust_root))
+    request = workflow.ApplyRequest(
+        plan=plan,
+        approved_sha=approved_sha,
+        key=wiring.person_key(key, parts.repository),
+        approved_pr=approved_pr,
+        approvals=approvals,
+        lock_wait=lock_wait,
+        phase=wiring.phase(),
+    )
+    with wiring.patient_signals():
+        return workflow.apply_plan(parts, request)

@@ -1,0 +1,71 @@
+"""`platformctl approve`."""
+
+from pathlib import Path
+
+import click
+
+from platformctl.cli import printing, wiring
+from platformctl.cli.options import PATH, key_option, plan_argument, trust_options
+from platformctl.cli.verb import verb
+from platformctl.errors import ExitCode, Usage
+from platformctl.model.reports import ApproveReport, ShowReport
+from platformctl.render import human
+from platformctl.workflows import approve as workflow
+from platformctl.workflows.parts import TrustSource
+
+
+@verb(
+    "approve",
+    ExitCode.NO_CHANGES,
+    ExitCode.POLICY_VIOLATION,
+    ExitCode.APPROVAL_MISMATCH,
+    ExitCode.DESTRUCTIVE_NEEDS_APPROVAL,
+    ExitCode.STALE_PLAN,
+    ExitCode.INVALID_INPUT,
+    ExitCode.INTERRUPTED,
+)
+@plan_argument
+@click.option("--allow-destructive", is_flag=True, help="Allow what can not be taken back.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--comment", default="", help="A word for whoever reads the approval.")
+@click.option("--out", type=PATH, metavar="F", help="Write the approval to F.")
+@key_option("Your key; default PLATFORMCTL_KEY, git's SSH signing key, or the one that init made.")
+@trust_options
+@click.pass_context
+def command(
+    context: click.Context,
+    plan: Path,
+    allow_destructive: bool,
+    yes: bool,
+    comment: str,
+    out: Path | None,
+    key: Path | None,
+    trust_ref: str | None,
+    trust_root: Path | None,
+) -> ApproveReport:
+    """Sign that a plan may run, after looking at it."""
+    parts = wiring.parts(context, TrustSource(trust_ref, trust_root))
+    request = workflow.ApproveRequest(
+        plan=plan,
+        key=wiring.person_key(key, parts.repository),
+        allow_destructive=allow_destructive,
+        comment=comment,
+        out=out,
+        confirm=_assume if yes else _ask,
+    )
+    return workflow.approve(parts, request)
+
+
+def _assume(_report: ShowReport | None, _subject: workflow.Subject) -> bool:
+    return True
+
+
+def _ask(report: ShowReport | None, subject: workflow.Subject) -> bool:
+    """Show the plan and ask; a destructive one wants the module's name typed, so that no habit answers."""
+    if not wiring.on_terminal():
+        raise Usage("nobody can be asked", detail="stdin is not a terminal", hint="look at the plan, then add --yes")
+    for line in human.render(report).splitlines() if report else ():
+        printing.progress(line)
+    if subject.destructive:
+        return bool(click.prompt(f"type {subject.name} to approve", err=True) == subject.name)
+    return click.confirm(f"approve {subject.name} on {', '.join(subject.hosts)}?", err=True)

@@ -1,0 +1,54 @@
+"""`platformctl host trust` and `platformctl host prepare`."""
+
+from collections.abc import Mapping
+
+import click
+
+from platformctl.cli import printing, wiring
+from platformctl.cli.verb import verb
+from platformctl.errors import ExitCode
+from platformctl.model.desired import HostEntry
+from platformctl.model.reports import TextReport, TrustReport
+from platformctl.workflows import machines as workflow
+
+
+@click.group("host")
+def command() -> None:
+    """Pin a host, or print what makes a new one ready."""
+
+
+@verb("trust", ExitCode.NO_CHANGES, ExitCode.UNREACHABLE, ExitCode.WRONG_HOST)
+@click.argument("host")
+@click.option("--fingerprint", metavar="SHA256:…", help="The fingerprint you know from elsewhere.")
+@click.pass_context
+def trust(context: click.Context, host: str, fingerprint: str | None) -> TrustReport:
+    """Print the keys HOST offers; with one of them confirmed, print what to write into .platform/hosts.yaml."""
+    request = workflow.TrustRequest(host, fingerprint, ask=_ask, scan=_scan)
+    return workflow.trust(wiring.parts(context), request)
+
+
+@verb("prepare", ExitCode.NO_CHANGES)
+@click.argument("host")
+@click.pass_context
+def prepare(context: click.Context, host: str) -> TextReport:
+    """Print the script that root runs on HOST to make it ready; nothing is run."""
+    return workflow.prepare(wiring.parts(context), host)
+
+
+def _ask(keys: tuple[Mapping[str, str], ...]) -> str | None:
+    """The fingerprint must be typed, not confirmed: who types it has it from elsewhere."""
+    if not wiring.on_terminal():
+        return None
+    for key in keys:
+        printing.progress(f"{key['type']} {key['fingerprint']}")
+    return str(click.prompt("type the fingerprint you were given by whoever runs the host", err=True))
+
+
+def _scan(entry: HostEntry) -> tuple[tuple[str, str], ...]:
+    from platformctl.transports.ssh import scan_host_keys
+
+    return scan_host_keys(entry)
+
+
+command.add_command(trust)
+command.add_command(prepare)

@@ -1,0 +1,18 @@
+"""`platformctl lock`."""
+
+import click
+
+from platformctl.cli import wiring
+from platformctl.cli.verb import verb
+from platformctl.errors import ExitCode
+from platformctl.model.reports import NoteReport
+from platformctl.workflows import upkeep as workflow
+
+
+@verb("lock", ExitCode.NO_CHANGES, ExitCode.UNREACHABLE, ExitCode.LOCKED, ExitCode.WRONG_HOST)
+@click.argument("host")
+@click.option("--reason", required=True, help="Why, for whoever finds it locked.")
+@click.pass_context
+def command(context: click.Context, host: str, reason: str) -> NoteReport:
+    """Keep everybody from applying on HOST until somebody unlocks it."""
+    return workflow.lock(wiring.parts(context), host, reason)

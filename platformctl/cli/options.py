@@ -1,0 +1,47 @@
+"""Types and options that several verbs share."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+_DURATION = re.compile(r"(\d{1,6})(s|m|h|d)\Z", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+PATH = click.Path(path_type=Path)
+
+
+class Duration(click.ParamType[int]):
+    """`30s`, `5m`, `24h` or `7d`, as whole seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Raises click's usage error for anything else."""
+        if isinstance(value, int):
+            return value
+        found = _DURATION.match(str(value))
+        if found is None:
+            self.fail("write a number and s, m, h or d, such as 30s", param, ctx)
+        return int(found[1]) * _SECONDS[found[2]]
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--trust-ref` and `--trust-root`: where policy, hosts and signers come from."""
+    ref = click.option("--trust-ref", metavar="REF", help="Read the trust roots at REF instead of origin/HEAD.")
+    root = click.option("--trust-root", type=PATH, metavar="DIR", help="Read the trust roots from DIR.")
+    return ref(root(function))
+
+
+def key_option(words: str) -> Decorator:
+    """`--key F`."""
+    return click.option("--key", type=PATH, metavar="F", help=words)
+
+
+modules_argument = click.argument("modules", nargs=-1, metavar="[MODULE]...")
+plan_argument = click.argument("plan", type=PATH)

@@ -1,0 +1,30 @@
+"""`platformctl unquarantine`."""
+
+from pathlib import Path
+
+import click
+
+from platformctl.cli import wiring
+from platformctl.cli.options import key_option
+from platformctl.cli.verb import verb
+from platformctl.errors import ExitCode
+from platformctl.model.reports import NoteReport
+from platformctl.workflows import upkeep as workflow
+
+
+@verb(
+    "unquarantine",
+    ExitCode.NO_CHANGES,
+    ExitCode.APPROVAL_MISMATCH,
+    ExitCode.UNREACHABLE,
+    ExitCode.LOCKED,
+    ExitCode.WRONG_HOST,
+)
+@click.argument("module")
+@click.option("--reason", required=True, help="Why it may be planned again.")
+@key_option("Your key; you must be somebody who may approve.")
+@click.pass_context
+def command(context: click.Context, module: str, reason: str, key: Path | None) -> NoteReport:
+    """Let releases of MODULE that were rolled back be planned again."""
+    parts = wiring.parts(context)
+    return workflow.unquarantine(parts, workflow.Lift(module, reason, wiring.person_key(key, parts.repository)))

@@ -1,0 +1,18 @@
+"""`platformctl validate`."""
+
+import click
+
+from platformctl.cli import wiring
+from platformctl.cli.options import modules_argument
+from platformctl.cli.verb import verb
+from platformctl.errors import ExitCode
+from platformctl.model.reports import ValidateReport
+from platformctl.workflows import validate as workflow
+
+
+@verb("validate", ExitCode.NO_CHANGES, ExitCode.POLICY_VIOLATION, ExitCode.INVALID_INPUT)
+@modules_argument
+@click.pass_context
+def command(context: click.Context, modules: tuple[str, ...]) -> ValidateReport:
+    """Check schemas, references and policy of the working tree; asks no host and no network."""
+    return workflow.validate(wiring.parts(context), modules)

@@ -1,0 +1,191 @@
+"""Build the parts: the one place that knows the clock, the environment and the process."""
+
+import dataclasses
+import getpass
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+
+from platformctl import __version__, log
+from platformctl.cli import printing
+from platformctl.cli.verb import GLOBAL
+from platformctl.drivers.interface import Driver
+from platformctl.errors import Interrupted, PolicyViolation, Terminated, Usage
+from platformctl.gitinfo import Repository
+from platformctl.model.events import Event, RollbackStub
+from platformctl.model.secret import Secret
+from platformctl.redaction import Redactor
+from platformctl.render.progress import line_of
+from platformctl.transports.table import transport_for
+from platformctl.workflows.parts import Parts, TrustSource
+
+_asked_to_stop: list[type[Interrupted]] = []
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """Wait; a signal that was asked for ends it early."""
+        time.sleep(seconds)
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment, for the doors that pass parts of it on."""
+    return dict(os.environ)
+
+
+def directory(context: click.Context) -> Path:
+    """Where the operator works: `-C DIR`, else here."""
+    return Path(_chosen(context).get("directory") or ".").resolve()
+
+
+def keys_folder() -> Path:
+    """Where this user's keys for platformctl lie."""
+    from platformdirs import user_config_path
+
+    return user_config_path("platformctl")
+
+
+def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts:  # noqa: B008 - frozen
+    """Everything a workflow needs, for this process and this folder."""
+    repository = Repository.discover(directory(context), environment())
+    return Parts(
+        root=repository.root,
+        repository=repository,
+        environment=environment(),
+        clock=SystemClock(),
+        reach=lambda entry: transport_for(entry, environment()),
+        driver_for=_driver,
+        tell=_teller(context),
+        learn=_learn,
+        interrupted=lambda: _asked_to_stop[0] if _asked_to_stop else None,
+        operator=operator(repository),
+        tool_version=__version__,
+        trust_source=trust,
+    )
+
+
+def operator(repository: Repository) -> str:
+    """Who is at work, as receipts and locks name them; who they really are, their key says."""
+    return repository.person() or f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def planner_key(given: Path | None) -> Path | None:
+    """The key that signs plans: `--key`, PLATFORMCTL_PLANNER_KEY, or the one `init` made; None when there is none."""
+    return given or _from_environment("PLATFORMCTL_PLANNER_KEY") or _existing(keys_folder() / "planner_ed25519")
+
+
+def person_key(given: Path | None, repository: Repository) -> Path:
+    """The person's own key: given, PLATFORMCTL_KEY, git's SSH signing key, or the one `init` made."""
+    named = given or _from_environment("PLATFORMCTL_KEY")
+    found = named or _existing(Path(repository.signing_key())) or _existing(keys_folder() / "approver_ed25519")
+    if found is None:
+        raise Usage(
+            "there is no key to sign with",
+            detail="no --key, no PLATFORMCTL_KEY, no SSH signing key in git's configuration",
+            hint="platformctl init makes one",
+        )
+    return found
+
+
+def phase() -> int | None:
+    """PLATFORMCTL_PHASE, None when unset; anything but a number is refused."""
+    text = os.environ.get("PLATFORMCTL_PHASE")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise PolicyViolation("the phase is not a number", detail="PLATFORMCTL_PHASE", reason="phase", hint="unset it")
+    return int(text)
+
+
+@contextmanager
+def patient_signals() -> Iterator[None]:
+    """While the block runs, a signal asks to stop instead of stopping: what is under way is ended or undone first."""
+    handlers = {signal.SIGINT: Interrupted, signal.SIGTERM: Terminated, signal.SIGHUP: Terminated}
+    before = {number: signal.signal(number, _asker(kind)) for number, kind in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def on_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _asker(kind: type[Interrupted]) -> Callable[[int, Any], None]:
+    def ask(_number: int, _frame: Any) -> None:
+        if not _asked_to_stop:
+            _asked_to_stop.append(kind)
+            printing.progress("asked to stop: ending what is under way; see the exit code for what became of it")
+
+    return ask
+
+
+def _driver(name: str) -> Driver:
+    """The driver of the table `platformctl.drivers` by name."""
+    found = {entry.name: entry for entry in entry_points(group="platformctl.drivers")}
+    if name not in found:
+        raise PolicyViolation(
+            "there is no such driver", detail=f"{name!r}; there are: {', '.join(sorted(found))}", reason="driver"
+        )
+    driver: Driver = found[name].load()()
+    return driver
+
+
+def _learn(values: Iterable[Secret]) -> None:
+    printing.learn(Redactor(values))
+
+
+def _teller(context: click.Context) -> Callable[[Event], None]:
+    """Events go to the log: in words for people, as fields for programs."""
+    chosen = _chosen(context)
+    level: log.Level = "quiet" if chosen.get("quiet") else "verbose" if chosen.get("verbose") else "normal"
+    form: log.Form = "json" if chosen.get("log_format") == "json" else "text"
+    log.configure(level=level, form=form, write=printing.log_line, clean=printing.clean, now=lambda: datetime.now(UTC))
+
+    def tell(event: Event) -> None:
+        fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+        if isinstance(event, RollbackStub):
+            log.logger().error("ROLLBACK_STUB", **fields, todo="manual recovery required")
+        elif form == "json":
+            log.logger().info(type(event).__name__, **fields)
+        else:
+            log.logger().info(line_of(event))
+
+    return tell
+
+
+def _chosen(context: click.Context) -> dict[str, Any]:
+    chosen: dict[str, Any] = context.meta.get(GLOBAL, {})
+    return chosen
+
+
+def _from_environment(name: str) -> Path | None:
+    value = os.environ.get(name)
+    return Path(value).expanduser() if value else None
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path != Path() and path.is_file() else None

@@ -1,0 +1,146 @@
+"""Look at a plan, check it, and sign that it may run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from platformctl.errors import ApprovalMismatch, DestructiveNeedsApproval, Interrupted, InvalidInput
+from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
+from platformctl.model.approval import Approval
+from platformctl.model.names import GitSha, HostName
+from platformctl.model.plan import INDEX_PAYLOAD_TYPE
+from platformctl.model.reports import ApproveReport, ShowReport, TextReport, VerifyReport
+from platformctl.store.files import write_atomically
+from platformctl.trust import envelope
+from platformctl.trust.approvals import encode_approval
+from platformctl.trust.envelope import Envelope
+from platformctl.trust.index import decode_index
+from platformctl.trust.keys import Keyring, seal
+from platformctl.trust.signatures import sole_signer
+from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
+from platformctl.workflows.plan import shown
+from platformctl.workflows.signed import (
+    PlanFile,
+    approval_path,
+    planned,
+    read_envelope,
+    read_plan,
+    verdict,
+    verification,
+)
+
+NAMESPACE = "approval@platformctl"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is approved: one plan, or all plans of an index."""
+
+    hosts: tuple[HostName, ...]
+    source_sha: GitSha
+    destructive: bool
+    name: str
+
+
+@dataclass(frozen=True)
+class ApproveRequest:
+    """`confirm` shows the subject and asks; it answers False when the person does not want to."""
+
+    plan: Path
+    key: Path
+    allow_destructive: bool
+    comment: str
+    out: Path | None
+    confirm: Callable[[ShowReport | None, Subject], bool]
+
+
+def show(parts: Parts, path: Path) -> ShowReport:
+    """A plan as it is, with what is known of its signatures."""
+    file = read_plan(parts, path)
+    return ShowReport(
+        plan=planned(file, path), verification=verification(file, verdict(parts, file, trust_roots(parts)))
+    )
+
+
+def show_bytes(path: Path, what: str, number: int) -> TextReport:
+    """The exact payload, the exact signed bytes, or one armoured signature, for sha256sum and ssh-keygen."""
+    sealed = read_envelope(path)
+    if what == "signature":
+        if not 1 <= number <= len(sealed.signatures):
+            raise InvalidInput(
+                "there is no such signature", detail=f"the plan has {len(sealed.signatures)}", file=str(path)
+            )
+        return TextReport(raw=sealed.signatures[number - 1].armour)
+    return TextReport(raw=sealed.payload if what == "payload" else sealed.pae)
+
+
+def verify(parts: Parts, path: Path, approvals: tuple[Path, ...]) -> VerifyReport:
+    """Everything that can be said of a plan without asking a host."""
+    file = read_plan(parts, path, approvals)
+    return verification(file, verdict(parts, file, trust_roots(parts)))
+
+
+def approve(parts: Parts, request: ApproveRequest) -> ApproveReport:
+    """Sign an approval of a plan or an index. What is not signed by a planner is not put before a person."""
+    roots = trust_roots(parts)
+    ring = keyring(parts, roots)
+    file = read_plan(parts, request.plan)
+    now = parts.clock.now()
+    subject, report = _subject(parts, file, request.plan, ring)
+    if subject.destructive and not request.allow_destructive:
+        raise DestructiveNeedsApproval(
+            "the plan is destructive",
+            detail=f"{subject.name} on {', '.join(subject.hosts)}",
+            hint=f"platformctl approve {request.plan} --allow-destructive, if that is meant",
+        )
+    if not request.confirm(report, subject):
+        raise Interrupted("nothing was approved", detail="the question was not answered with yes")
+    approval = Approval(
+        subject=file.sealed.digest,
+        approver=parts.operator,
+        hosts=subject.hosts,
+        source_sha=subject.source_sha,
+        allows_destructive=request.allow_destructive,
+        comment=request.comment,
+        approved_at=moment(now),
+        expires_at=moment(now + timedelta(seconds=roots.policy.expires_in)),
+    )
+    sealed = seal(encode_approval(approval), APPROVAL_TYPE, request.key, NAMESPACE, parts.environment)
+    signer = sole_signer(sealed, APPROVAL_TYPE, NAMESPACE, ring, now)
+    path = request.out or approval_path(parts, approval.subject, signer.key_id)
+    write_atomically(path, envelope.write(sealed), 0o644, within=None if request.out else parts.platform)
+    return ApproveReport(
+        plan_digest=approval.subject,
+        approver=signer.principal,
+        allows_destructive=approval.allows_destructive,
+        expires_at=approval.expires_at,
+        path=shown(parts, path) or str(path),
+    )
+
+
+def _subject(parts: Parts, file: PlanFile, path: Path, ring: Keyring) -> tuple[Subject, ShowReport | None]:
+    if file.sealed.payload_type == INDEX_PAYLOAD_TYPE:
+        return _index_subject(parts, file.sealed, ring), None
+    found = verdict(parts, file, trust_roots(parts))
+    speaks_against = [refusal for refusal in found.refusals if _counts(refusal)]
+    if found.plan is None or speaks_against:
+        raise speaks_against[0] if speaks_against else found.refusals[0]
+    subject = Subject((found.plan.host.name,), found.plan.source_sha, found.plan.destructive, found.plan.module)
+    return subject, ShowReport(plan=planned(file, path), verification=verification(file, found))
+
+
+def _counts(refusal: Exception) -> bool:
+    """What an approval is about to mend does not speak against giving it, nor do approvals that do not count."""
+    reason = getattr(refusal, "reason", "")
+    return not isinstance(refusal, DestructiveNeedsApproval) and not str(reason).startswith("approval_")
+
+
+def _index_subject(parts: Parts, sealed: Envelope, ring: Keyring) -> Subject:
+    sole_signer(sealed, INDEX_PAYLOAD_TYPE, "plan@platformctl", ring, parts.clock.now())
+    index = decode_index(sealed.payload)
+    if not index.plans:
+        raise ApprovalMismatch("the index lists no plan", reason="digest")
+    hosts = tuple(sorted({entry.host for entry in index.plans}))
+    names = ", ".join(entry.module for entry in index.plans)
+    return Subject(hosts, index.source_sha, any(entry.destructive for entry in index.plans), names)

@@ -1,0 +1,98 @@
+"""What is wanted of a module: its release at HEAD, or as it lies in the working tree, and whether policy agrees."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from platformctl.errors import PolicyViolation, Refusal
+from platformctl.model.desired import Finding, Module, Policy, Release, TrustRoots
+from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
+from platformctl.policy import judge
+from platformctl.releases import CommitTree, FolderTree, Tree, input_paths, manifest_path, read_manifest, read_release
+from platformctl.workflows.parts import Parts, manifests, owners_of, require_host
+
+
+@dataclass(frozen=True)
+class Desire:
+    """The modules of one clone: at HEAD where nothing differs, else as they lie there and marked as dirty."""
+
+    parts: Parts
+    roots: TrustRoots
+    head: GitSha
+
+    @cached_property
+    def commit(self) -> CommitTree:
+        """The tree of HEAD."""
+        return CommitTree(self.parts.repository, self.head)
+
+    @cached_property
+    def folder(self) -> FolderTree:
+        """The working tree."""
+        return FolderTree(self.parts.root)
+
+    @cached_property
+    def changed(self) -> frozenset[str]:
+        """Paths whose bytes differ from HEAD's."""
+        return self.parts.repository.changed_paths()
+
+    @cached_property
+    def tree(self) -> Tree:
+        """Where modules are looked up: the working tree has those that are not committed yet."""
+        return self.folder if self.changed else self.commit
+
+    def release(self, module: ModuleId) -> Release:
+        """The release of a module; `source_dirty` when an input of it differs from HEAD."""
+        if not self.changed:
+            return self._read(self.commit, module, dirty=False)
+        here = self._read(self.folder, module, dirty=True)
+        return here if self._touches(here, module) else self._read(self.commit, module, dirty=False)
+
+    def owners(self, module: Module) -> Mapping[ServiceName, str]:
+        """Which module names which service beside this one."""
+        return owners_of(module, manifests(self.tree).values())
+
+    def _read(self, tree: Tree, name: ModuleId, *, dirty: bool) -> Release:
+        module = read_manifest(tree, name)
+        host = require_host(self.roots, module.host, file=module.path)
+        return read_release(tree, module, host, self.head, dirty=dirty)
+
+    def _touches(self, here: Release, module: ModuleId) -> bool:
+        """Whether a changed path is an input now, or was one at HEAD."""
+        inputs: set[RepoPath] = {*input_paths(here.module, here), manifest_path(module)}
+        if inputs & self.changed:
+            return True
+        try:
+            there = self._read(self.commit, module, dirty=False)
+        except Refusal:
+            return True
+        return bool(input_paths(there.module, there) & self.changed)
+
+
+def release_at(parts: Parts, roots: TrustRoots, commit: GitSha, name: ModuleId) -> Release:
+    """The release of a module at one commit, from git's objects alone."""
+    tree = CommitTree(parts.repository, commit)
+    module = read_manifest(tree, name)
+    return read_release(tree, module, require_host(roots, module.host, file=module.path), commit, dirty=False)
+
+
+def agreed(release: Release, policy: Policy, today: str) -> tuple[Finding, ...]:
+    """What policy has to say that a plan carries; raises `PolicyViolation` with all denials, not the first only."""
+    findings = judge(release, policy, today)
+    denied = tuple(finding for finding in findings if finding.severity in ("deny", "error"))
+    if denied:
+        raise denial(release.module.id, denied)
+    return findings
+
+
+def denial(module: str, denied: tuple[Finding, ...]) -> PolicyViolation:
+    """The refusal that names every denial."""
+    first = denied[0]
+    lines = (f"{f.file}{f':{f.line}' if f.line else ''} {f.rule} {f.field}: {f.message}" for f in denied)
+    return PolicyViolation(
+        "policy refuses the module",
+        detail=f"module {module}: {len(denied)} finding{'s' * (len(denied) != 1)}\n" + "\n".join(lines),
+        hint=first.hint or "platformctl validate",
+        reason=first.rule,
+        file=first.file,
+        line=first.line,
+    )

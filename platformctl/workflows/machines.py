@@ -1,0 +1,189 @@
+"""Hosts as machines: check them, pin them, and print what makes a new one ready."""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from platformctl import observing
+from platformctl.drivers.interface import Driver
+from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, WrongHost
+from platformctl.model.command import Command
+from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.model.names import ModuleId
+from platformctl.model.observed import Identity
+from platformctl.model.reports import Check, DoctorReport, TextReport, TrustReport
+from platformctl.releases import CommitTree
+from platformctl.store.host import HostLayout
+from platformctl.store.host_records import read_recall, recall
+from platformctl.transports.interface import Transport
+from platformctl.workflows.parts import Parts, folder_roots, manifests, moment, trust_roots
+
+DRIVER = "docker-compose"
+_LEAST_FREE = 1 << 20
+"""Kilobytes below which a disk is worth a warning: 1 GiB."""
+
+
+def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
+    """Every check of every named host, or of all; the exit code is that of the worst."""
+    roots = trust_roots(parts)
+    entries = tuple(_entry(roots, name) for name in names) or tuple(roots.hosts.values())
+    modules = tuple(manifests(CommitTree(parts.repository, parts.repository.head())).values())
+    checks: list[Check] = []
+    codes = {ExitCode.NO_CHANGES}
+    for entry in entries:
+        try:
+            checks.extend(_examined(parts, entry, [m for m in modules if m.host == entry.name]))
+        except Refusal as refusal:
+            codes.add(refusal.exit_code)
+            checks.append(Check(entry.name, refusal.reason or "identity", "fail", _words(refusal), refusal.hint))
+    worst = max(codes)
+    return DoctorReport(exit_code=worst, status="failed" if worst else "ok", checks=tuple(checks))
+
+
+def _examined(parts: Parts, entry: HostEntry, modules: list[Module]) -> Iterator[Check]:
+    driver = parts.driver_for(DRIVER)
+    with parts.reach(entry) as transport:
+        now = parts.clock.now().timestamp()
+        who = observing.identify(transport, driver, now=now)
+        yield Check(entry.name, "identity", "ok", f"{who.user} (uid {who.uid}), machine {who.machine_id[:12]}")
+        yield Check(entry.name, "engine", "ok", f"Docker {who.engine_version}, Compose {who.compose_version}")
+        yield Check(entry.name, "clock", "ok", f"{int(who.clock - now)} s from here")
+        yield _disk(transport, entry)
+        yield _memory(transport, entry)
+        for module in modules:
+            if module.env.file is not None:
+                yield _env_file(transport, entry, module, who)
+
+
+def _disk(transport: Transport, entry: HostEntry) -> Check:
+    answer = transport.run(Command(("df", "-Pk", "--", entry.root), timeout=20))
+    line = answer.text.splitlines()[-1].split() if answer.status == 0 else []
+    if len(line) < 4 or not line[3].isdecimal():
+        return Check(entry.name, "root", "fail", f"{entry.root} is not there", f"platformctl host prepare {entry.name}")
+    free = int(line[3])
+    return Check(
+        entry.name, "disk", "ok" if free > _LEAST_FREE else "warn", f"{free >> 10} MiB free", "free some space"
+    )
+
+
+def _memory(transport: Transport, entry: HostEntry) -> Check:
+    """What the host remembers: an open journal or a lock by hand is worth a word before somebody applies."""
+    recalled = read_recall(transport.run(recall(HostLayout(entry.root), ModuleId("doctor"))), entry.name)
+    if recalled.journals:
+        return Check(entry.name, "journal", "warn", f"{len(recalled.journals)} apply unsettled", "platformctl recover")
+    if recalled.manual_lock is not None:
+        return Check(entry.name, "lock", "warn", "locked by hand", f"platformctl unlock {entry.name}")
+    return Check(entry.name, "journal", "ok", "nothing is unsettled")
+
+
+def _env_file(transport: Transport, entry: HostEntry, module: Module, who: Identity) -> Check:
+    path = f"{entry.root}/{module.env.file}"
+    answer = transport.run(Command(("stat", "-c", "%a %u", "--", path), timeout=20))
+    name = f"env.file of {module.id}"
+    if answer.status:
+        return Check(entry.name, name, "warn", f"{path} is not there", "place it: owner the agent user, mode 0600")
+    mode, _, owner = answer.text.strip().partition(" ")
+    safe = mode in ("600", "400") and owner == str(who.uid)
+    return Check(
+        entry.name, name, "ok" if safe else "warn", f"mode {mode}, uid {owner}", f"chown {who.user} and chmod 600"
+    )
+
+
+@dataclass(frozen=True)
+class TrustRequest:
+    """A host to pin. `fingerprint` is what the operator knows from elsewhere; `ask` has it typed."""
+
+    host: str
+    fingerprint: str | None
+    ask: Callable[[tuple[Mapping[str, str], ...]], str | None]
+    scan: Callable[[HostEntry], tuple[tuple[str, str], ...]]
+
+
+def trust(parts: Parts, request: TrustRequest) -> TrustReport:
+    """Print the keys a host offers, and say what to write once a person confirmed one of them from elsewhere.
+
+    Raises `WrongHost` when none of the keys is the one that was given.
+    """
+    entry = _entry(folder_roots(parts), request.host)
+    if entry.transport == "local":
+        raise Usage("a local host has no key", detail=f"{entry.name} is reached by transport local")
+    keys = tuple({"type": kind, "fingerprint": value} for kind, value in request.scan(entry))
+    given = request.fingerprint or request.ask(keys)
+    if given is None:
+        return TrustReport(host=entry.name, keys=keys, status="unconfirmed")
+    confirmed = [key["fingerprint"] for key in keys if key["fingerprint"] == given.strip()]
+    if not confirmed:
+        raise WrongHost(
+            "the host does not offer that key",
+            detail=f"{entry.name} offers {', '.join(key['fingerprint'] for key in keys)}",
+            hint="ask whoever runs the host for its fingerprint: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+            host=entry.name,
+        )
+    who = _identity(parts, entry, confirmed[0])
+    return TrustReport(
+        status="confirmed",
+        host=entry.name,
+        keys=keys,
+        written=(f'host_key: ["{confirmed[0]}"]', f'machine_id: "{who.machine_id}"', f'engine_id: "{who.engine_id}"'),
+        machine_id=who.machine_id,
+        engine_id=who.engine_id,
+    )
+
+
+def _identity(parts: Parts, entry: HostEntry, fingerprint: str) -> Identity:
+    """Who answers behind the confirmed key. Nothing of it was pinned yet, so nothing of it is compared."""
+    driver: Driver = parts.driver_for(DRIVER)
+    with parts.reach(replace(entry, host_key=(fingerprint,))) as transport:
+        return driver.read_identity(transport.run(driver.identify()), entry)
+
+
+def prepare(parts: Parts, name: str) -> TextReport:
+    """The script that makes a machine ready: run by root on the host, read first. It is printed, never run."""
+    entry = _entry(folder_roots(parts), name)
+    if entry.user is None:
+        raise Usage("a local host needs no agent user", detail=f"{entry.name} is reached by transport local")
+    user, root = shlex.quote(entry.user), shlex.quote(entry.root)
+    made = moment(parts.clock.now())
+    return TextReport(text=_PREPARE.format(name=entry.name, user=user, root=root, made=made))
+
+
+def _entry(roots: TrustRoots, name: str) -> HostEntry:
+    found = next((entry for known, entry in roots.hosts.items() if known == name), None)
+    if found is None:
+        near = get_close_matches(name, list(roots.hosts), n=1)
+        raise PolicyViolation(
+            "the host is not on the allow-list",
+            detail=f"{name!r} is not in .platform/hosts.yaml",
+            hint=f"did you mean {near[0]}?" if near else "add it to .platform/hosts.yaml",
+            reason="host-allow-list",
+        )
+    return found
+
+
+def _words(refusal: Refusal) -> str:
+    return f"{refusal.summary}: {refusal.detail}".removesuffix(": ")
+
+
+_PREPARE = """\
+#!/bin/sh
+# Makes this machine ready for platformctl as host {name}. Printed {made}; read it, then run it as root on the host.
+set -eu
+id -u {user} >/dev/null 2>&1 || useradd --create-home --shell /bin/sh {user}
+getent group docker >/dev/null || {{ echo 'install Docker Engine and Compose v2 first' >&2; exit 1; }}
+# The group docker is as good as root on this machine: whoever has this user's key has the machine.
+usermod -aG docker {user}
+passwd -l {user} >/dev/null 2>&1 || true
+usermod -p '*' {user}
+install -d -o {user} -g {user} -m 0755 -- {root}
+home=$(getent passwd {user} | cut -d: -f6)
+install -d -o {user} -g {user} -m 0700 -- "$home/.ssh"
+touch "$home/.ssh/authorized_keys"
+chown {user}: "$home/.ssh/authorized_keys" && chmod 600 "$home/.ssh/authorized_keys"
+docker compose version >/dev/null || {{ echo 'Compose v2 is missing' >&2; exit 1; }}
+echo "now put the operators' public keys into $home/.ssh/authorized_keys"
+echo 'and pin this machine in .platform/hosts.yaml:'
+for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$key"; done
+echo "machine_id: $(cat /etc/machine-id)"
+echo "engine_id: $(docker info --format '{{{{.ID}}}}')"
+"""

@@ -1,0 +1,217 @@
+"""Remember how an apply ended: receipt and record on the host, state and audit here, and the report for the operator.
+
+Nothing in here can undo a deed: what can not be written after a success is a warning, and the exit code stays.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
+from platformctl.model.names import GitSha
+from platformctl.model.observed import Container
+from platformctl.model.reports import AppliedService, ApplyReport
+from platformctl.model.result import ApplyResult
+from platformctl.model.state import (
+    RECEIPT_PAYLOAD_TYPE,
+    ModuleStatus,
+    Quarantine,
+    Receipt,
+    RunningContainer,
+    TrustSeen,
+)
+from platformctl.session import HostSession
+from platformctl.store import chain, host_records
+from platformctl.store.host import HostLayout
+from platformctl.trust import envelope
+from platformctl.trust.keys import seal
+from platformctl.trust.verify import VerifiedPlan
+from platformctl.workflows.parts import Parts, moment
+from platformctl.workflows.plan import shown
+from platformctl.workflows.records import NAMESPACE, Memory, next_record, receipt_payload, record_bytes
+
+if TYPE_CHECKING:
+    from platformctl.workflows.apply import Case
+
+_STATUS = {
+    ExitCode.NO_CHANGES: ("no_changes", "no"),
+    ExitCode.APPLIED: ("applied", "yes"),
+    ExitCode.UNHEALTHY: ("unhealthy", "yes"),
+    ExitCode.ROLLED_BACK: ("rolled_back", "yes"),
+    ExitCode.ROLLBACK_FAILED: ("failed", "yes"),
+    ExitCode.REMOTE_FAILED: ("failed", "yes"),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A result, where it was written down, and what could not be."""
+
+    result: ApplyResult
+    state_artifact: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def remember_outcome(
+    parts: Parts, case: "Case", session: HostSession, memory: Memory, result: ApplyResult, seen: TrustSeen
+) -> Outcome:
+    """Write everything down; each part on its own, so that one that fails does not keep the others from being written.
+
+    After an unknown outcome the host's journal stays open, for `recover`.
+    """
+    receipt = _receipt(parts, case, result)
+    sealed = seal(receipt_payload(receipt), RECEIPT_PAYLOAD_TYPE, case.key, NAMESPACE, parts.environment)
+    text = envelope.write(sealed).decode()
+    warnings: list[str] = []
+    artifact: list[str] = []
+
+    def attempt(what: str, deed: Callable[[], object]) -> None:
+        try:
+            deed()
+        except (Refusal, OutcomeUnknown) as problem:
+            warnings.append(f"{what} could not be written: {problem.summary} ({problem.detail})")
+
+    attempt("the host record", lambda: _write_record(case, session, memory, receipt, text, seen, result))
+    attempt("the state", lambda: artifact.append(_write_state(parts, case, receipt, result)))
+    attempt("the audit record", lambda: _write_audit(parts, case, session, memory, receipt, text))
+    if not result.lost:
+        attempt("the journal's end", lambda: session.settle(receipt.outcome))
+    return Outcome(result, artifact[0] if artifact else None, tuple(warnings))
+
+
+def report_of(verified: VerifiedPlan, outcome: Outcome) -> ApplyReport:
+    """What the operator is told."""
+    plan, result = verified.plan, outcome.result
+    status, mutated = ("unknown", "unknown") if result.lost else _STATUS[result.exit_code]
+    proof = result.proof
+    main = str(plan.closure[-1]) if plan.closure else ""
+    applied = (AppliedService(plan.module, plan.host.name, main),) if result.exit_code is ExitCode.APPLIED else ()
+    return ApplyReport(
+        exit_code=result.exit_code,
+        status=status,
+        mutated=mutated,
+        module=plan.module,
+        host=plan.host.name,
+        plan_digest=verified.digest,
+        source_sha=plan.source_sha,
+        reason=result.reason,
+        applied=applied,
+        containers=tuple(
+            {"service": c.service, "id": c.id, "image": c.image_id, "state": c.state} for c in _seen(result)
+        ),
+        unplanned=proof.unplanned if proof else (),
+        health=proof.health if proof else (),
+        canary=proof.canary if proof else None,
+        rollback=result.undone,
+        state_artifact=outcome.state_artifact,
+        warnings=outcome.warnings,
+    )
+
+
+def _seen(result: ApplyResult) -> tuple[Container, ...]:
+    return result.proof.containers if result.proof else ()
+
+
+def _receipt(parts: Parts, case: "Case", result: ApplyResult) -> Receipt:
+    plan = case.plan
+    driver = parts.driver_of(case.release.module)
+    return Receipt(
+        module=plan.module,
+        host=plan.host.name,
+        outcome=result.exit_code.name,
+        plan_digest=case.verified.digest,
+        source_sha=plan.source_sha,
+        desired=plan.desired,
+        applied_at=moment(parts.clock.now()),
+        applied_by=parts.operator,
+        pull_request=case.pull_request,
+        files=plan.files,
+        images=plan.images,
+        up=driver.bring_up(case.release),
+        closure=tuple(plan.closure),
+        containers=tuple(
+            RunningContainer(c.service, c.id, c.image_id) for c in _seen(result) if c.service in plan.closure
+        ),
+    )
+
+
+def _write_record(
+    case: "Case",
+    session: HostSession,
+    memory: Memory,
+    receipt: Receipt,
+    sealed: str,
+    seen: TrustSeen,
+    result: ApplyResult,
+) -> None:
+    record = memory.record
+    changes = {
+        "consumed": (*record.consumed, receipt.plan_digest),
+        "trust": seen,
+        "quarantine": (*record.quarantine, *_quarantine(receipt, result)),
+    }
+    content = record_bytes(next_record(record, **changes), (*memory.envelopes, sealed))
+    layout = HostLayout(case.release.host.root)
+    session.write(host_records.write_record(layout, record.module, content, replacing=memory.content))
+
+
+def _quarantine(receipt: Receipt, result: ApplyResult) -> tuple[Quarantine, ...]:
+    """What was rolled back is refused from now on, until somebody lifts that."""
+    if result.exit_code is not ExitCode.ROLLED_BACK or result.reason == "interrupted":
+        return ()
+    return (Quarantine(receipt.desired, receipt.source_sha, result.reason, receipt.applied_at),)
+
+
+def _write_state(parts: Parts, case: "Case", receipt: Receipt, result: ApplyResult) -> str:
+    """The last release that was proven to work stays; a failed attempt is noted beside it."""
+    before = parts.states.read(receipt.module)
+    attempt = {
+        "outcome": receipt.outcome,
+        "source_sha": str(receipt.source_sha),
+        "at": receipt.applied_at,
+        "reason": result.reason,
+    }
+    if result.exit_code is ExitCode.APPLIED or before is None:
+        status = _status(case, receipt, before.last_apply_sha if before else None, attempt)
+    else:
+        status = replace(before, attempt=attempt)
+    serial = before.serial + 1 if before else 1
+    path, _ = parts.states.write(replace(status, serial=serial))
+    return shown(parts, path) or str(path)
+
+
+def _status(case: "Case", receipt: Receipt, previous: GitSha | None, attempt: dict[str, str]) -> ModuleStatus:
+    return ModuleStatus(
+        module=receipt.module,
+        host=receipt.host,
+        last_apply_sha=receipt.source_sha,
+        last_apply_pr=receipt.pull_request,
+        plan_digest=receipt.plan_digest,
+        applied_at=receipt.applied_at,
+        desired=receipt.desired,
+        inputs=case.release.inputs,
+        files=receipt.files,
+        images=receipt.images,
+        containers=receipt.containers,
+        previous=previous,
+        attempt=attempt,
+    )
+
+
+def _write_audit(
+    parts: Parts, case: "Case", session: HostSession, memory: Memory, receipt: Receipt, sealed: str
+) -> None:
+    """The same record into both chains; each machine has its own."""
+    fields = {
+        "module": str(receipt.module),
+        "host": str(receipt.host),
+        "plan": str(receipt.plan_digest),
+        "outcome": receipt.outcome,
+        "receipt": sealed,
+    }
+    parts.audit.append(receipt.applied_at, "apply", fields)
+    tail = memory.recalled.audit_tail
+    line = chain.next_line(tail, receipt.applied_at, "apply", fields, what=f"{receipt.host}: audit chain")
+    last = tail.removesuffix(b"\n").rpartition(b"\n")[2] or None
+    layout = HostLayout(case.release.host.root)
+    session.write(host_records.append_audit(layout, line, after=last))

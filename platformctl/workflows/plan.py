@@ -1,0 +1,259 @@
+"""Say what would change, why, and sign it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from platformctl import observing
+from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage
+from platformctl.model import strict_json
+from platformctl.model.desired import Finding, Release, TrustRoots
+from platformctl.model.names import Digest, GitSha, ModuleId
+from platformctl.model.observed import Observation
+from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE, Plan
+from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
+from platformctl.model.state import HostRecord
+from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
+from platformctl.releases import inputs_digest, module_ids
+from platformctl.store.files import write_atomically
+from platformctl.store.host import HostLayout
+from platformctl.trust import envelope
+from platformctl.trust.envelope import Envelope
+from platformctl.trust.index import Index, IndexEntry, encode_index
+from platformctl.trust.keys import seal
+from platformctl.trust.plan_codec import encode_plan
+from platformctl.workflows.desire import Desire, agreed
+from platformctl.workflows.hosts import Hosts, hosts
+from platformctl.workflows.parts import Parts, keyring, moment, require_module, trust_roots
+from platformctl.workflows.records import Memory, remember
+
+NAMESPACE = "plan@platformctl"
+_WORST_FIRST = (
+    ExitCode.TOOL_ERROR,
+    ExitCode.INVALID_INPUT,
+    ExitCode.POLICY_VIOLATION,
+    ExitCode.WRONG_HOST,
+    ExitCode.UNREACHABLE,
+)
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What the operator asked for. `key` is the planner's; `expires_in` seconds, None for what policy says."""
+
+    modules: tuple[str, ...]
+    everything: bool = False
+    offline: bool = False
+    out: Path | None = None
+    expires_in: int | None = None
+    key: Path | None = None
+    long: bool = False
+
+
+def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
+    """Plan the named modules, or all. One module that can not be planned does not hide the others.
+
+    Raises `Usage` when there is no key to sign with; a speculative plan may do without.
+    """
+    _require_usable(request)
+    roots = trust_roots(parts)
+    desire = Desire(parts, roots, parts.repository.head())
+    names, unchanged = _split(parts, desire, request)
+    plans: list[PlannedModule] = []
+    failed: list[NotPlanned] = []
+    with hosts(parts) as reached:
+        for name in names:
+            try:
+                plans.append(_plan_one(parts, desire, roots, reached, name, request))
+            except Refusal as refusal:
+                if len(names) == 1 and not request.everything:
+                    raise
+                failed.append(NotPlanned(name, _error(refusal)))
+    return _report(parts, request, desire.head, tuple(plans), unchanged, tuple(failed))
+
+
+def circumstances(parts: Parts, roots: TrustRoots, expires_in: int | None = None) -> Circumstances:
+    """When and where a plan is made."""
+    now = parts.clock.now()
+    return Circumstances(
+        created_at=moment(now),
+        expires_at=moment(now + timedelta(seconds=expires_in or roots.policy.expires_in)),
+        repository=parts.repository.origin_url(),
+        ref=parts.repository.branch(),
+        tool_version=parts.tool_version,
+        trust=roots,
+    )
+
+
+def look(parts: Parts, reached: Hosts, release: Release, roots: TrustRoots) -> tuple[Observation, Memory]:
+    """What the host remembers and what runs there, in three questions with the one for its identity."""
+    driver = parts.driver_of(release.module)
+    there = reached.reach(release.host, driver)
+    now = parts.clock.now()
+    layout = HostLayout(release.host.root)
+    memory = remember(there.transport, layout, release.module.id, keyring(parts, roots), now)
+    observation = observing.observe(there.transport, driver, release, there.identity, moment(now))
+    _require_variables(release, observation)
+    return observation, memory
+
+
+def plan_release(
+    parts: Parts,
+    release: Release,
+    observation: Observation,
+    record: HostRecord,
+    when: Circumstances,
+    findings: Iterable[Finding],
+    pinned: dict[str, Digest] | None = None,
+) -> Plan:
+    """The plan of a release for its host as it was seen; raises `PolicyViolation` for an image nobody can resolve."""
+    return build(release, observation, record, parts.driver_of(release.module), when, findings, pinned)
+
+
+def _plan_one(
+    parts: Parts, desire: Desire, roots: TrustRoots, reached: Hosts, name: str, request: PlanRequest
+) -> PlannedModule:
+    release = desire.release(require_module(desire.tree, name))
+    when = circumstances(parts, roots, request.expires_in)
+    findings = agreed(release, roots.policy, when.created_at[:10])
+    if request.offline:
+        status = parts.states.read(release.module.id)
+        plan = build_offline(release, status, parts.driver_of(release.module), when, findings)
+    else:
+        observation, memory = look(parts, reached, release, roots)
+        _refuse_quarantined(release, memory.record)
+        plan = plan_release(parts, release, observation, memory.record, when, findings)
+        refuse_foreign(plan, desire.owners(release.module))
+    return write_plan(parts, plan, request.key, request.out)
+
+
+def write_plan(parts: Parts, plan: Plan, key: Path | None, out: Path | None) -> PlannedModule:
+    """Sign a plan and write it; one without changes is written only where the operator asked for a file."""
+    payload = encode_plan(plan)
+    sealed = _sealed(parts, payload, PAYLOAD_TYPE, key)
+    path = _written(parts, sealed, out) if out or plan.has_changes else None
+    return PlannedModule(
+        module=plan.module,
+        digest=sealed.digest,
+        path=shown(parts, path),
+        signed=bool(sealed.signatures),
+        plan=plan,
+        payload=strict_json.load(payload, "plan"),
+    )
+
+
+def _written(parts: Parts, sealed: Envelope, out: Path | None) -> Path:
+    path = out or parts.platform / "plans" / f"{sealed.digest.hexadecimal}.json"
+    write_atomically(path, envelope.write(sealed), 0o644, within=None if out else parts.platform)
+    return path
+
+
+def shown(parts: Parts, path: Path | None) -> str | None:
+    """A path as the operator would type it."""
+    if path is None:
+        return None
+    return str(path.relative_to(parts.root)) if path.is_relative_to(parts.root) else str(path)
+
+
+def _require_usable(request: PlanRequest) -> None:
+    if request.key is None and not request.offline:
+        raise Usage(
+            "there is no key to sign the plan with",
+            detail="neither --key nor PLATFORMCTL_PLANNER_KEY names one",
+            hint="platformctl init makes a planner key; a plan with --offline may do without",
+        )
+    if request.out is not None and (request.everything or len(request.modules) != 1):
+        raise Usage(
+            "--out names one file", detail="and this makes several plans", hint="plan one module, or leave it out"
+        )
+    if not request.modules and not request.everything:
+        raise Usage("no module is named", hint="platformctl plan MODULE, or --all")
+
+
+def _split(parts: Parts, desire: Desire, request: PlanRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The modules to plan, and those that recorded state settles without reading them again."""
+    if not request.everything:
+        return tuple(dict.fromkeys(request.modules)), ()
+    names = module_ids(desire.tree)
+    if not request.offline or desire.changed:
+        return names, ()
+    same = {name for name in names if _is_settled(parts, desire, name)}
+    return tuple(name for name in names if name not in same), tuple(sorted(same))
+
+
+def _is_settled(parts: Parts, desire: Desire, name: ModuleId) -> bool:
+    """Whether the recorded inputs are the very ones of HEAD, by git's object ids."""
+    status = parts.states.read(name)
+    paths = (file.path for file in status.files) if status else ()
+    return status is not None and status.inputs == inputs_digest(desire.commit, name, paths)
+
+
+def _require_variables(release: Release, observation: Observation) -> None:
+    if observation.missing_variables:
+        raise PolicyViolation(
+            "required variables are not set on the host",
+            detail=f"{release.host.name}: {', '.join(observation.missing_variables)} (spec.env.required)",
+            hint=f"set them in {release.module.env.file or 'a file named by spec.env.file'} there, or in spec.env.set",
+            file=release.module.path,
+            host=release.host.name,
+        )
+
+
+def _refuse_quarantined(release: Release, record: HostRecord) -> None:
+    held = record.is_quarantined(release.digest)
+    if held is not None:
+        raise PolicyViolation(
+            "the release is quarantined on this host",
+            detail=f"{release.module.id} at {held.source_sha[:12]} failed at {held.at}: {held.reason}",
+            hint=f"change it, or platformctl unquarantine {release.module.id} --reason …",
+            reason="quarantined",
+            host=release.host.name,
+        )
+
+
+def _sealed(parts: Parts, payload: bytes, payload_type: str, key: Path | None) -> Envelope:
+    if key is None:
+        return Envelope(payload, payload_type)
+    return seal(payload, payload_type, key, NAMESPACE, parts.environment)
+
+
+def _error(refusal: Refusal) -> ErrorReport:
+    code = refusal.exit_code
+    fields = ("reason", "summary", "detail", "hint", "file", "line", "host")
+    return ErrorReport(
+        exit_code=code, code=int(code), name=code.name, **{name: getattr(refusal, name) for name in fields}
+    )
+
+
+def _report(
+    parts: Parts,
+    request: PlanRequest,
+    head: GitSha,
+    plans: tuple[PlannedModule, ...],
+    unchanged: tuple[str, ...],
+    failed: Sequence[NotPlanned],
+) -> PlanReport:
+    changing = [planned for planned in plans if planned.plan.has_changes]
+    worst = next((code for code in _WORST_FIRST if any(f.error.exit_code is code for f in failed)), None)
+    code = worst or (ExitCode.CHANGES_PRESENT if changing else ExitCode.NO_CHANGES)
+    return PlanReport(
+        exit_code=code,
+        status="blocked" if worst else "changes" if changing else "no_changes",
+        plans=plans,
+        unchanged=unchanged,
+        failed=tuple(failed),
+        index=_write_index(parts, request, head, changing) if request.everything and changing else None,
+        long=request.long,
+    )
+
+
+def _write_index(parts: Parts, request: PlanRequest, head: GitSha, changing: Sequence[PlannedModule]) -> str | None:
+    """One signature over all plans of this run, so that one approval can cover them."""
+    entries = tuple(
+        IndexEntry(p.plan.module, p.plan.host.name, p.plan.destructive, p.digest, Path(p.path or "").name)
+        for p in changing
+    )
+    payload = encode_index(Index(head, changing[0].plan.created_at, entries))
+    sealed = _sealed(parts, payload, INDEX_PAYLOAD_TYPE, request.key)
+    return shown(parts, _written(parts, sealed, None))

@@ -1,0 +1,136 @@
+"""Settle an apply whose end nobody saw, by looking at the host. No container is touched and nothing is retried."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from platformctl.errors import ExitCode, Refusal
+from platformctl.model.desired import Module, TrustRoots
+from platformctl.model.names import Digest
+from platformctl.model.plan import Plan
+from platformctl.model.reports import RecoverReport
+from platformctl.releases import CommitTree, module_ids, read_manifest
+from platformctl.session import HostSession, held
+from platformctl.store.host import HostLayout
+from platformctl.store.host_records import write_record
+from platformctl.store.journal import parse
+from platformctl.store.owner import Owner
+from platformctl.trust.plan_codec import decode_plan
+from platformctl.workflows.hosts import Hosts, hosts
+from platformctl.workflows.parts import Parts, keyring, moment, require_host, trust_roots
+from platformctl.workflows.records import Memory, next_record, record_bytes, remember
+from platformctl.workflows.signed import read_envelope
+
+
+def recover(parts: Parts) -> RecoverReport:
+    """Settle every open journal of every host that a module names, into applied, not applied, or needs a person."""
+    roots = trust_roots(parts)
+    tree = CommitTree(parts.repository, parts.repository.head())
+    modules = [read_manifest(tree, name) for name in module_ids(tree)]
+    settled: list[Mapping[str, str]] = []
+    with hosts(parts) as reached:
+        for module in {module.host: module for module in modules}.values():
+            settled.extend(_recover_host(parts, roots, reached, module))
+    needs = any(row["outcome"] == "needs_person" for row in settled)
+    return RecoverReport(
+        exit_code=ExitCode.NO_CHANGES, status="needs_person" if needs else "settled", settled=tuple(settled)
+    )
+
+
+def _recover_host(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> list[Mapping[str, str]]:
+    memory = _memory(parts, roots, reached, module)
+    return [_settle(parts, roots, reached, module, digest) for digest in memory.recalled.journals]
+
+
+def _settle(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, digest: Digest) -> Mapping[str, str]:
+    """Under the host's lock, so that an apply that is still at work is not declared over."""
+    entry = require_host(roots, module.host)
+    transport = reached.reach(entry, parts.driver_of(module)).transport
+    now = moment(parts.clock.now())
+    owner = Owner(parts.operator, now, f"recover {digest[:19]}")
+    with held(
+        transport,
+        digest,
+        owner=owner,
+        journals=parts.journals,
+        now=lambda: moment(parts.clock.now()),
+        wait=0,
+        pause=parts.clock.wait,
+    ) as session:
+        memory = _memory(parts, roots, reached, module)
+        content = memory.recalled.journals.get(digest)
+        if content is None:
+            return {"plan": digest, "outcome": "settled", "why": "somebody else settled it meanwhile"}
+        journal = parse(digest, content, f"{entry.name}: journal")
+        plan = _plan(parts, digest)
+        outcome, why = _judge(parts, reached, roots, module, plan, begun=len(journal.records) > 1)
+        session.continue_after(content)
+        _consume(session, entry.root, memory, digest)
+        session.settle(f"recovered: {outcome}")
+    parts.audit.append(now, "recover", {"host": str(entry.name), "plan": str(digest), "outcome": outcome})
+    return {"plan": digest, "outcome": outcome, "why": why}
+
+
+def _judge(
+    parts: Parts, reached: Hosts, roots: TrustRoots, module: Module, plan: Plan | None, *, begun: bool
+) -> tuple[str, str]:
+    """Compare what runs with what was planned: all of it, none of it, or something between."""
+    if not begun:
+        return "not_applied", "no step had begun"
+    if plan is None:
+        return "needs_person", "the plan is not in this clone; compare by hand with platformctl status"
+    entry = require_host(roots, module.host)
+    driver = parts.driver_of(module)
+    transport = reached.reach(entry, driver).transport
+    containers = driver.read_watch(transport.run(driver.watch(_project(parts, plan, module))), entry)
+    now = {c.service: (c.image_id, c.config_hash) for c in containers if c.running or c.exit_code == 0}
+    after = [_key(c.after) == now.get(c.service) for c in plan.changes if c.after]
+    before = [_key(c.before) == now.get(c.service) for c in plan.changes]
+    if all(after):
+        return "applied", "every service runs as planned; platformctl status, and plan again to be sure"
+    if all(before):
+        return "not_applied", "every service runs as before"
+    return "needs_person", "some services are as planned and some are not; platformctl plan shows the difference"
+
+
+def _key(side: Mapping[str, object] | None) -> tuple[object, object] | None:
+    return (side["image_id"], side["config_hash"]) if side else None
+
+
+def _project(parts: Parts, plan: Plan, module: Module) -> str:
+    tree = CommitTree(parts.repository, plan.source_sha)
+    try:
+        return read_manifest(tree, plan.module).runtime.project
+    except Refusal:
+        return module.runtime.project
+
+
+def _plan(parts: Parts, digest: Digest) -> Plan | None:
+    """The plan from this clone, believed because its digest is the journal's."""
+    for path in _plan_files(parts):
+        try:
+            sealed = read_envelope(path)
+        except Refusal:
+            continue
+        if sealed.digest == digest:
+            return decode_plan(sealed.payload)
+    return None
+
+
+def _plan_files(parts: Parts) -> list[Path]:
+    return sorted((parts.platform / "plans").glob("*.json"))
+
+
+def _consume(session: HostSession, root: str, memory: Memory, digest: Digest) -> None:
+    """The plan stays used whatever became of it."""
+    if digest in memory.record.consumed:
+        return
+    record = next_record(replace(memory.record, consumed=(*memory.record.consumed, digest)))
+    content = record_bytes(record, memory.envelopes)
+    session.write(write_record(HostLayout(root), record.module, content, replacing=memory.content))
+
+
+def _memory(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> Memory:
+    entry = require_host(roots, module.host, file=module.path)
+    there = reached.reach(entry, parts.driver_of(module))
+    return remember(there.transport, HostLayout(entry.root), module.id, keyring(parts, roots), parts.clock.now())

@@ -1,0 +1,120 @@
+"""Signed files of this clone: a plan as it was read, once, and the approvals that lie beside it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformctl.errors import InvalidInput, Refusal, Usage
+from platformctl.model import strict_json
+from platformctl.model.desired import TrustRoots
+from platformctl.model.names import Digest
+from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE
+from platformctl.model.reports import PlannedModule, Reason, VerifyReport
+from platformctl.trust import envelope
+from platformctl.trust.envelope import Envelope
+from platformctl.trust.index import decode_index
+from platformctl.trust.plan_codec import decode_plan
+from platformctl.trust.rules import for_apply
+from platformctl.trust.verify import Verdict, assess
+from platformctl.workflows.parts import Parts, keyring
+
+SIZE_LIMIT = 16 << 20
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan's envelope as it was read, with every approval that may be about it and the index that lists it."""
+
+    sealed: Envelope
+    approvals: tuple[Envelope, ...]
+    index: Envelope | None
+
+
+def read_plan(parts: Parts, path: Path, extra_approvals: Iterable[Path] = ()) -> PlanFile:
+    """Read a plan file once. Raises `Usage` when there is none, `InvalidInput` when it is no envelope."""
+    sealed = read_envelope(path)
+    index = _index_of(parts, sealed.digest)
+    folders = [sealed.digest, *([index.digest] if index else [])]
+    approvals = [read_envelope(each) for each in extra_approvals]
+    approvals += [read_envelope(each) for digest in folders for each in _approval_files(parts, digest)]
+    return PlanFile(sealed, tuple(approvals), index)
+
+
+def read_envelope(path: Path) -> Envelope:
+    """The envelope in a file; its size is bounded before it is read."""
+    try:
+        if path.stat().st_size > SIZE_LIMIT:
+            raise InvalidInput(
+                "a file is too large to be an envelope", detail=f"more than {SIZE_LIMIT} bytes", file=str(path)
+            )
+        return envelope.read(path.read_bytes())
+    except OSError as error:
+        raise Usage("a file can not be read", detail=f"{path}: {error.strerror}", hint="name another file") from error
+    except InvalidInput as refusal:
+        raise InvalidInput(
+            refusal.summary,
+            detail=refusal.detail,
+            hint="plan again: this file is not as it was written",
+            file=str(path),
+        ) from refusal
+
+
+def approval_path(parts: Parts, digest: Digest, key_id: str) -> Path:
+    """Where an approval lies: by what it approves and the key that signed it."""
+    name = key_id.replace("/", "_").replace("+", "-")
+    return parts.platform / "approvals" / digest.hexadecimal / f"{name}.json"
+
+
+def verdict(parts: Parts, file: PlanFile, roots: TrustRoots) -> Verdict:
+    """What speaks for and against a plan, without asking a host and without a commit to compare."""
+    rule = for_apply(roots.policy.approvals, tool_version=parts.tool_version)
+    ring, now = keyring(parts, roots), parts.clock.now()
+    return assess(file.sealed, file.approvals, rule=rule, keyring=ring, head=None, now=now, index=file.index)
+
+
+def verification(file: PlanFile, found: Verdict) -> VerifyReport:
+    """A verdict as a report; the exit code is that of the first reason."""
+    reasons = tuple(_reason(refusal) for refusal in found.refusals)
+    codes = {"exit_code": reasons[0].code, "status": "blocked"} if reasons else {}
+    return VerifyReport(
+        verified=found.verified,
+        digest=file.sealed.digest,
+        signed_by=found.signed_by,
+        approved_by=found.approved_by,
+        reasons=reasons,
+        **codes,  # type: ignore[arg-type]
+    )
+
+
+def planned(file: PlanFile, path: Path) -> PlannedModule:
+    """A plan to look at, whether or not its signature holds; raises `InvalidInput` when it is no plan at all."""
+    if file.sealed.payload_type != PAYLOAD_TYPE:
+        raise InvalidInput(
+            "the file is not a plan", detail=f"its payload is {file.sealed.payload_type}", file=str(path)
+        )
+    plan = decode_plan(file.sealed.payload)
+    return PlannedModule(
+        module=plan.module,
+        digest=file.sealed.digest,
+        path=str(path),
+        signed=bool(file.sealed.signatures),
+        plan=plan,
+        payload=strict_json.load(file.sealed.payload, "plan"),
+    )
+
+
+def _reason(refusal: Refusal) -> Reason:
+    return Reason(refusal.exit_code, refusal.reason, f"{refusal.summary}: {refusal.detail}".removesuffix(": "))
+
+
+def _approval_files(parts: Parts, digest: Digest) -> list[Path]:
+    return sorted((parts.platform / "approvals" / digest.hexadecimal).glob("*.json"))
+
+
+def _index_of(parts: Parts, digest: Digest) -> Envelope | None:
+    """The index of this clone that lists a plan; its signature is checked where it counts."""
+    for path in sorted((parts.platform / "plans").glob("*.json")):
+        sealed = read_envelope(path)
+        if sealed.payload_type == INDEX_PAYLOAD_TYPE and decode_index(sealed.payload).entry(digest):
+            return sealed
+    return None

@@ -1,0 +1,130 @@
+"""Say what runs, what was applied, and whether the two agree. Reads hosts; changes nothing."""
+
+from collections.abc import Mapping
+
+from platformctl.errors import ExitCode, Refusal, Unreachable
+from platformctl.model.desired import Module, TrustRoots
+from platformctl.model.names import ModuleId
+from platformctl.model.observed import Container
+from platformctl.model.reports import HistoryReport, HistoryRow, ModuleRow, StatusReport
+from platformctl.model.state import Receipt
+from platformctl.releases import CommitTree, module_ids, read_manifest
+from platformctl.store.host import HostLayout
+from platformctl.workflows.hosts import Hosts, hosts
+from platformctl.workflows.parts import Parts, keyring, require_host, require_module, trust_roots
+from platformctl.workflows.records import Memory, remember
+
+
+def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
+    """What runs of each module now; a host that does not answer is said and does not hide the others."""
+    roots = trust_roots(parts)
+    tree = CommitTree(parts.repository, parts.repository.head())
+    wanted = tuple(require_module(tree, name) for name in names) or module_ids(tree)
+    rows: list[ModuleRow] = []
+    warnings: list[str] = []
+    with hosts(parts) as reached:
+        for name in wanted:
+            try:
+                rows.append(_row(parts, roots, reached, read_manifest(tree, name)))
+            except Refusal as refusal:
+                warnings.append(f"{name}: {refusal.summary} ({refusal.detail})")
+    code = ExitCode.UNREACHABLE if warnings else ExitCode.NO_CHANGES
+    return StatusReport(
+        exit_code=code, status="incomplete" if warnings else "ok", modules=tuple(rows), warnings=tuple(warnings)
+    )
+
+
+def history(parts: Parts, name: str) -> HistoryReport:
+    """A module's receipts, newest first: the host's, or this clone's audit when the host does not answer."""
+    roots = trust_roots(parts)
+    module = require_module(CommitTree(parts.repository, parts.repository.head()), name)
+    try:
+        memory = recall_module(parts, roots, module, whole=True)
+    except Unreachable:
+        return HistoryReport(module=module, source="this clone's audit; the host does not answer", rows=())
+    receipts = (signed.receipt for signed in reversed(memory.record.receipts))
+    return HistoryReport(
+        module=module, source=f"host {_host_of(parts, module)}", rows=tuple(map(_history_row, receipts))
+    )
+
+
+def recall_module(parts: Parts, roots: TrustRoots, name: ModuleId, *, whole: bool = False) -> Memory:
+    """What the host of a module remembers of it."""
+    module = read_manifest(CommitTree(parts.repository, parts.repository.head()), name)
+    with hosts(parts) as reached:
+        return _memory(parts, roots, reached, module, whole=whole)
+
+
+def _memory(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, *, whole: bool = False) -> Memory:
+    entry = require_host(roots, module.host, file=module.path)
+    there = reached.reach(entry, parts.driver_of(module))
+    now = parts.clock.now()
+    return remember(there.transport, HostLayout(entry.root), module.id, keyring(parts, roots), now, whole=whole)
+
+
+def _row(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> ModuleRow:
+    memory = _memory(parts, roots, reached, module)
+    entry = require_host(roots, module.host)
+    driver = parts.driver_of(module)
+    transport = reached.reach(entry, driver).transport
+    containers = driver.read_watch(transport.run(driver.watch(module.runtime.project)), entry)
+    current = memory.record.current
+    mine = _mine(module, containers, current)
+    return ModuleRow(
+        module=module.id,
+        host=module.host,
+        source_sha=current.source_sha if current else "",
+        applied_at=current.applied_at if current else "",
+        outcome=memory.record.latest.outcome if memory.record.latest else "",
+        containers=tuple(_shown(container) for container in mine),
+        in_step=_agrees(current, mine),
+        note=_note(memory, current),
+    )
+
+
+def _mine(module: Module, containers: tuple[Container, ...], current: Receipt | None) -> tuple[Container, ...]:
+    services = set(current.closure) if current else {module.runtime.compose_service}
+    return tuple(container for container in containers if container.service in services and not container.oneoff)
+
+
+def _agrees(current: Receipt | None, containers: tuple[Container, ...]) -> bool:
+    """Whether the containers that run are the ones the receipt names."""
+    if current is None:
+        return False
+    return {c.id for c in current.containers} == {c.id for c in containers}
+
+
+def _note(memory: Memory, current: Receipt | None) -> str:
+    latest: Receipt | None = memory.record.latest
+    if memory.recalled.journals:
+        return "an apply was never settled: platformctl recover"
+    if latest is not None and latest != current:
+        return f"last attempt {latest.source_sha[:12]} at {latest.applied_at}: {latest.outcome}"
+    return "; ".join(memory.distrusted)
+
+
+def _shown(container: Container) -> Mapping[str, str]:
+    state = f"{container.state} ({container.health})" if container.health else container.state
+    return {
+        "service": container.service,
+        "id": container.id,
+        "name": container.name,
+        "state": state,
+        "image": container.image_ref,
+        "image_id": container.image_id,
+    }
+
+
+def _history_row(receipt: Receipt) -> HistoryRow:
+    return HistoryRow(
+        applied_at=receipt.applied_at,
+        source_sha=receipt.source_sha,
+        outcome=receipt.outcome,
+        applied_by=receipt.applied_by,
+        plan_digest=receipt.plan_digest,
+        pull_request=receipt.pull_request,
+    )
+
+
+def _host_of(parts: Parts, module: ModuleId) -> str:
+    return read_manifest(CommitTree(parts.repository, parts.repository.head()), module).host

@@ -1,0 +1,142 @@
+"""Small deeds by a person: lock and unlock a host, lift a quarantine, look at the audit chain."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from platformctl.errors import ExitCode, Refusal
+from platformctl.model.desired import HostEntry
+from platformctl.model.names import Digest, HostName
+from platformctl.model.reports import AuditReport, NoteReport
+from platformctl.releases import CommitTree, read_manifest
+from platformctl.session import held
+from platformctl.store import chain, host_lock
+from platformctl.store.files import whole_lines
+from platformctl.store.host import HostLayout, prepare_base, read_answer
+from platformctl.store.host_records import read_audit, write_record
+from platformctl.store.owner import Owner
+from platformctl.trust.keys import seal
+from platformctl.trust.signatures import sole_signer
+from platformctl.workflows.hosts import hosts
+from platformctl.workflows.machines import DRIVER
+from platformctl.workflows.parts import Parts, keyring, moment, require_host, require_module, trust_roots
+from platformctl.workflows.records import next_record, record_bytes, remember
+
+
+def lock(parts: Parts, host: str, reason: str) -> NoteReport:
+    """Lock a host until somebody unlocks it; such a lock never expires."""
+    entry = require_host(trust_roots(parts), HostName.parse(host))
+    owner = Owner(parts.operator, moment(parts.clock.now()), reason)
+    with hosts(parts) as reached:
+        transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+        layout = HostLayout(entry.root)
+        read_answer(transport.run(prepare_base(layout)), entry.name)
+        host_lock.read_lock(transport.run(host_lock.lock_by_hand(layout, owner)), entry.name)
+    parts.audit.append(owner.since, "lock", {"host": str(entry.name), "by": parts.operator, "reason": reason})
+    return NoteReport(message=f"✓ {entry.name} is locked: {reason}", details={"next": f"platformctl unlock {host}"})
+
+
+def unlock(parts: Parts, host: str) -> NoteReport:
+    """Take back a lock made by hand; a running apply's lock is not touched."""
+    entry = require_host(trust_roots(parts), HostName.parse(host))
+    with hosts(parts) as reached:
+        transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+        changed = host_lock.read_lock(transport.run(host_lock.unlock(HostLayout(entry.root))), entry.name)
+    if changed:
+        parts.audit.append(moment(parts.clock.now()), "unlock", {"host": str(entry.name), "by": parts.operator})
+    return NoteReport(message=f"✓ {entry.name} is {'unlocked' if changed else 'not locked by hand'}")
+
+
+@dataclass(frozen=True)
+class Lift:
+    """A quarantine to lift: of which module, why, and the approver's key that says so."""
+
+    module: str
+    reason: str
+    key: Path
+
+
+def unquarantine(parts: Parts, lift: Lift) -> NoteReport:
+    """Let a release that was rolled back be planned again; signed by somebody who may approve."""
+    roots = trust_roots(parts)
+    ring, now = keyring(parts, roots), parts.clock.now()
+    tree = CommitTree(parts.repository, parts.repository.head())
+    module = read_manifest(tree, require_module(tree, lift.module))
+    payload = f"unquarantine {module.id} on {module.host}: {lift.reason}".encode()
+    signed = seal(payload, "text/plain", lift.key, "approval@platformctl", parts.environment)
+    signer = sole_signer(signed, "text/plain", "approval@platformctl", ring, now)
+    entry = require_host(roots, module.host)
+    owner = Owner(parts.operator, moment(now), f"unquarantine {module.id}")
+    with hosts(parts) as reached:
+        transport = reached.reach(entry, parts.driver_of(module)).transport
+        with held(
+            transport,
+            Digest.of(payload),
+            owner=owner,
+            journals=parts.journals,
+            now=lambda: moment(parts.clock.now()),
+            wait=0,
+            pause=parts.clock.wait,
+        ) as session:
+            memory = remember(transport, HostLayout(entry.root), module.id, ring, now)
+            count = len(memory.record.quarantine)
+            content = record_bytes(replace(next_record(memory.record), quarantine=()), memory.envelopes)
+            session.write(write_record(HostLayout(entry.root), module.id, content, replacing=memory.content))
+    fields = {"module": str(module.id), "host": str(entry.name), "by": signer.principal, "reason": lift.reason}
+    parts.audit.append(moment(now), "unquarantine", fields)
+    return NoteReport(message=f"✓ {module.id} on {entry.name}: {count} quarantined release(s) may be planned again")
+
+
+def audit_show(parts: Parts) -> AuditReport:
+    """The records of this clone's chain."""
+    lines, _ = parts.audit.read()
+    records = (chain.parse(line, f"line {number}") for number, line in enumerate(lines, 1))
+    return AuditReport(records=tuple({"seq": r.seq, "at": r.at, "event": r.event, **_plain(r.fields)} for r in records))
+
+
+def audit_verify(parts: Parts) -> AuditReport:
+    """Whether this clone's chain and those of all hosts are as they were written, and tell the same.
+
+    Ends as `TOOL_ERROR` when an entry was changed, removed or added, naming it.
+    """
+    roots = trust_roots(parts)
+    lines, torn = parts.audit.read()
+    problems = [f"here: {problem}" for problem in chain.verify(lines, torn)]
+    heads = {"here": str(chain.head(lines).digest or "none")} if not problems else {}
+    unreachable = False
+    with hosts(parts) as reached:
+        for entry in roots.hosts.values():
+            try:
+                transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+                answer = transport.run(read_audit(HostLayout(entry.root)))
+            except Refusal as refusal:
+                unreachable = True
+                problems.append(f"{entry.name}: not compared: {refusal.summary}")
+                continue
+            there, cut = whole_lines(answer.stdout if answer.status == 0 else b"")
+            found = [f"{entry.name}: {problem}" for problem in chain.verify(there, cut)]
+            problems.extend(found or _missing_there(lines, there, entry))
+            if not found:
+                heads[entry.name] = str(chain.head(there).digest or "none")
+    code = ExitCode.NO_CHANGES
+    if problems:
+        code = ExitCode.UNREACHABLE if unreachable and len(problems) == 1 else ExitCode.TOOL_ERROR
+    return AuditReport(exit_code=code, status="broken" if problems else "ok", problems=tuple(problems), heads=heads)
+
+
+def _missing_there(here: tuple[bytes, ...], there: tuple[bytes, ...], entry: HostEntry) -> list[str]:
+    """Applies this clone recorded for a host that the host's own chain does not have."""
+    known = {str(chain.parse(line, entry.name).fields.get("plan")) for line in there}
+    try:
+        records = [chain.parse(line, "here") for line in here]
+    except Refusal:
+        return []
+    return [
+        f"{entry.name}: record {record.seq} ({record.event} of {record.fields['plan']}) is not on the host"
+        for record in records
+        if record.event == "apply" and record.fields.get("host") == entry.name and record.fields["plan"] not in known
+    ]
+
+
+def _plain(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if name != "receipt"}
