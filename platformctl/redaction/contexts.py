@@ -26,7 +26,9 @@ _SCHEMES = ("bearer", "basic", "apikey", "negotiate")
 _SCHEME = re.compile(rf"\b(?:{'|'.join(_SCHEMES)})[ \t]{{1,4}}(?P<value>[A-Za-z0-9\-._~+/]{{8,}}+=*+)", re.IGNORECASE)
 _LONG_CREDENTIAL = 20  # characters; longer than any word that follows "basic" or "bearer" in prose
 
-_NETRC = re.compile(r"\blogin[ \t]+[^\s]{1,128}+[ \t]+password[ \t]+(?P<value>[^\s]+)", re.IGNORECASE)
+_LOGIN = re.compile(
+    r"\b(?:login[ \t]+[^\s]{1,128}+[ \t]+password|requirepass|masterauth)[ \t]+(?P<value>[^\s]+)", re.IGNORECASE
+)
 _SQL = re.compile(
     r"\b(?:identified by|password)[ \t]{1,8}(?P<quote>['\"])(?P<value>[^'\"\n]+)(?P=quote)", re.IGNORECASE
 )
@@ -43,8 +45,8 @@ def surrounded(text: str, lowered: str) -> Iterator[Span]:
         yield from _passwords_in_urls(text)
     if any(scheme in lowered for scheme in _SCHEMES):
         yield from (span for span in _values(_SCHEME, text) if _is_credential(text[span.start : span.end]))
-    if "password" in lowered or "identified by" in lowered:
-        yield from _values(_NETRC, text)
+    if any(word in lowered for word in ("password", "identified by", "requirepass", "masterauth")):
+        yield from _values(_LOGIN, text)
         yield from _values(_SQL, text)
     if "curl" in lowered:
         yield from _values(_CURL_USER, text)

@@ -12,19 +12,21 @@ from typing import NamedTuple
 
 from platformctl.redaction.spans import Span
 
-_HEAD_LIMIT = 64  # characters; no token in the table has more than this before its literal
+_HEAD_LIMIT = 80  # characters; no token in the table has more than this before its literal
 
 
 class Format(NamedTuple):
-    """`literal` then `tail`; `head` is what must stand before the literal, and belongs to the token if it matches."""
+    """`head`, `literal`, `tail` make the token; `boundary` looks back from the literal at what may not precede it."""
 
     vendor: str
     literal: str
     tail: str
+    boundary: str = ""
     head: str = ""
 
 
 _WORD_START = r"(?<![A-Za-z0-9])"
+_RUN_START = r"(?<![A-Za-z0-9_-])"
 _ALNUM = "[A-Za-z0-9]"
 _TOKEN = "[A-Za-z0-9_-]"  # noqa: S105  a character class
 _HEX = "[0-9a-fA-F]"
@@ -55,12 +57,12 @@ FORMATS = (
     Format("AWS Bedrock short", "bedrock-api-key-", "[A-Za-z0-9+/=]{20,}"),
     Format("AWS signature", "X-Amz-Signature=", _HEX + "{32,}"),
     Format("AWS session", "X-Amz-Security-Token=", "[A-Za-z0-9%+/=_-]{20,}"),
-    Format("Azure AD client", "Q~", "[A-Za-z0-9_~.-]{31,}", "[A-Za-z0-9_~.-]{3}[0-9]"),
-    Format("Azure storage key", "+ASt", _BASE64 + "{6}==", _BASE64 + "{76}"),
-    Format("Azure search", "AzSe", _ALNUM + "{36,}", _ALNUM + "{42}"),
-    Format("Azure functions", "AzFu", _ALNUM + "+={0,2}", "[A-Za-z0-9_-]{40,50}"),
-    Format("Azure containers", "+ACR", _ALNUM + "{6,}", _BASE64 + "{42}"),
-    Format("Azure DevOps", "AZDO", _ALNUM + "{4}", _ALNUM + "{64}"),
+    Format("Azure AD client", "Q~", "[A-Za-z0-9_~.-]{31,}", head="[A-Za-z0-9_~.-]{3}[0-9]"),
+    Format("Azure storage key", "+ASt", _BASE64 + "{6}==", head=_BASE64 + "{76}"),
+    Format("Azure search", "AzSe", _ALNUM + "{36,}", head=_ALNUM + "{42}"),
+    Format("Azure functions", "AzFu", _ALNUM + "+={0,2}", head="[A-Za-z0-9_-]{40,50}"),
+    Format("Azure containers", "+ACR", _ALNUM + "{6,}", head=_BASE64 + "{42}"),
+    Format("Azure DevOps", "AZDO", _ALNUM + "{4}", head=_ALNUM + "{64}"),
     Format("Azure shared access signature", "sig=", "[A-Za-z0-9%+/]{30,}=*", _WORD_START),
     Format("Brevo", "xkeysib-", _TOKEN + "{30,}"),
     Format("Brevo SMTP", "xsmtpsib-", _TOKEN + "{30,}"),
@@ -74,7 +76,7 @@ FORMATS = (
     Format("Cloudflare account", "cfat_", _TOKEN + "{30,}"),
     Format("Cloudflare key", "cfk_", _TOKEN + "{30,}"),
     Format("Contentful", "CFPAT-", _TOKEN + "{40,}"),
-    Format("Coolify, Laravel Sanctum", "|", _ALNUM + "{40,48}(?![A-Za-z0-9])", r"(?<![\w.])[0-9]{1,6}"),
+    Format("Coolify, Laravel Sanctum", "|", _ALNUM + "{40,48}(?![A-Za-z0-9])", head=r"(?<![\w.])[0-9]{1,6}"),
     Format("crates.io", "cio", _ALNUM + "{32}(?![A-Za-z0-9])", _WORD_START),
     Format("Databricks", "dapi", "[0-9a-f]{32}(?:-[0-9])?"),
     Format("Databricks OAuth", "dose", "[0-9a-f]{32}"),
@@ -84,7 +86,7 @@ FORMATS = (
     Format("DigitalOcean personal", "dop_v1_", _HEX + "{32,}"),
     Format("DigitalOcean OAuth", "doo_v1_", _HEX + "{32,}"),
     Format("DigitalOcean refresh", "dor_v1_", _HEX + "{32,}"),
-    Format("Discord bot", ".", _TOKEN + r"{6}\.[A-Za-z0-9_-]{27,}", _WORD_START + "[MNO][A-Za-z0-9_-]{22,27}"),
+    Format("Discord bot", ".", _TOKEN + r"{6}\.[A-Za-z0-9_-]{27,}", head=_WORD_START + "[MNO][A-Za-z0-9_-]{22,27}"),
     Format("Discord webhook", "/api/webhooks/", "[0-9]{15,}/[A-Za-z0-9_-]{30,}"),
     Format("Docker Hub", "dckr_pat_", _TOKEN + "{20,}"),
     Format("Docker Hub OAuth", "dckr_oat_", _TOKEN + "{20,}"),
@@ -130,29 +132,29 @@ FORMATS = (
     Format("Grafana Cloud", "glc_", "[A-Za-z0-9+/_-]{30,}=*"),
     Format("Grafana service account", "glsa_", "[A-Za-z0-9_]{32,}"),
     Format("Groq", "gsk_", _ALNUM + "{40,}"),
-    Format("Harness", "at.", r"[A-Za-z0-9_-]{22}\.[0-9a-zA-Z]{24}\.[0-9a-zA-Z]{20}", _WORD_START + "[ps]"),
+    Format("Harness", "at.", r"[A-Za-z0-9_-]{22}\.[0-9a-zA-Z]{24}\.[0-9a-zA-Z]{20}", head=_WORD_START + "[ps]"),
     Format("Heroku", "HRKU-", _TOKEN + "{30,}"),
     Format("HubSpot", "pat-", "[a-z]{2}[0-9]-" + _UUID, _WORD_START),
     Format("Hugging Face", "hf_", "[A-Za-z]{30,}", _WORD_START),
     Format("Hugging Face organisation", "api_org_", "[A-Za-z]{30,}"),
     Format("Infracost", "ico-", _ALNUM + "{32,}", _WORD_START),
     Format("Intra42", "s-s4t2", "(?:ud|af)-[0-9a-f]{40,}"),
-    Format("JSON web token", "eyJ", r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=-]*)*", _WORD_START),
+    Format("JSON web token", "eyJ", r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=-]*)*", _RUN_START),
     Format("LangSmith", "lsv2_", "(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}"),
     Format("Linear", "lin_api_", _ALNUM + "{30,}"),
     Format("Linear OAuth", "lin_oauth_", _ALNUM + "{30,}"),
-    Format("Mailchimp", "-us", "[0-9]{1,2}(?![0-9A-Za-z])", _WORD_START + "[0-9a-f]{32}"),
+    Format("Mailchimp", "-us", "[0-9]{1,2}(?![0-9A-Za-z])", head=_WORD_START + "[0-9a-f]{32}"),
     Format("Mailgun", "key-", "[0-9a-f]{32}", _WORD_START),
     Format("Mapbox", "sk.", r"eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}", _WORD_START),
-    Format("MaxMind", "_mmk", "", _WORD_START + "[A-Za-z0-9]{6}_[A-Za-z0-9]{29}"),
+    Format("MaxMind", "_mmk", "", head=_WORD_START + "[A-Za-z0-9]{6}_[A-Za-z0-9]{29}"),
     Format("Microsoft Teams webhook", "webhook.office.com/webhookb2/", "[A-Za-z0-9@/-]{40,}"),
     Format("Netlify", "nfp_", _ALNUM + "{30,}"),
     Format("Neon", "napi_", _ALNUM + "{30,}"),
     Format("New Relic user", "NRAK-", _ALNUM + "{20,}"),
     Format("New Relic insert", "NRII-", _TOKEN + "{20,}"),
     Format("New Relic browser", "NRJS-", _HEX + "{19,}"),
-    Format("New Relic licence", "FFFFNRAL", "", "[0-9a-f]{32}"),
-    Format("New Relic licence, lower case", "NRAL", "(?![A-Za-z0-9])", "[0-9a-f]{36}"),
+    Format("New Relic licence", "FFFFNRAL", "", head="[0-9a-f]{32}"),
+    Format("New Relic licence, lower case", "NRAL", "(?![A-Za-z0-9])", head="[0-9a-f]{36}"),
     Format("Notion", "ntn_", _ALNUM + "{30,}"),
     Format("Notion legacy", "secret_", _ALNUM + "{40,}"),
     Format("npm", "npm_", _ALNUM + "{30,}"),
@@ -217,8 +219,8 @@ FORMATS = (
     Format("Supabase", "sbp_", _HEX + "{40,}"),
     Format("Supabase secret", "sb_secret_", _TOKEN + "{20,}"),
     Format("Tailscale", "tskey-", "[A-Za-z0-9-]{16,}"),
-    Format("Telegram bot", ":A", _TOKEN + "{33,}", r"(?<!\d)[0-9]{6,12}"),
-    Format("Terraform Cloud", ".atlasv1.", "[A-Za-z0-9_=-]{40,}", _ALNUM + "{14}"),
+    Format("Telegram bot", ":A", _TOKEN + "{33,}", head=r"(?<!\d)[0-9]{6,12}"),
+    Format("Terraform Cloud", ".atlasv1.", "[A-Za-z0-9_=-]{40,}", head=_ALNUM + "{14}"),
     Format("Twilio key", "SK", "[0-9a-f]{32}(?![0-9a-f])", _WORD_START),
     Format("Typeform", "tfp_", "[A-Za-z0-9_.=-]{40,}"),
     Format("Vault service", "hvs.", _TOKEN + "{20,}"),
@@ -247,11 +249,21 @@ def tokens(text: str) -> Iterator[Span]:
 
 
 def _token_at(text: str, position: int, form: Format) -> Span | None:
+    # The boundary comes first: it is what keeps a tail from being tried at each place of a run that cannot match.
+    if not _compiled(form.boundary).match(text, position):
+        return None
     tail = _compiled(form.tail).match(text, position + len(form.literal))
     if tail is None:
         return None
-    head = _compiled(form.head + r"\Z").search(text, max(0, position - _HEAD_LIMIT), position)
-    return None if head is None else Span(head.start(), tail.end(), head.start())
+    start = _head_start(text, position, form.head)
+    return None if start is None else Span(start, tail.end(), start)
+
+
+def _head_start(text: str, position: int, head: str) -> int | None:
+    if not head:
+        return position
+    match = _compiled(rf"{head}\Z").search(text, max(0, position - _HEAD_LIMIT), position)
+    return match.start() if match else None
 
 
 @cache

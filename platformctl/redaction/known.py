@@ -35,10 +35,11 @@ _COMMON = words_of(
 
 
 class Needle(NamedTuple):
-    """A text to look for; `margin` neighbours on each side hold bits of the value too (base64)."""
+    """A text to look for, and how many neighbours before and after it hold bits of the value too (base64)."""
 
     text: str
-    margin: int
+    before: int = 0
+    after: int = 0
 
 
 class KnownSecrets:
@@ -86,28 +87,28 @@ def _needles(value: str, unfolding: Unfolding) -> Iterator[Needle]:
     for spelling in spellings:
         for view in unfolding.views(visible(spelling)):
             if len(view.text) >= _SHORTEST:
-                yield Needle(view.text, 0)
+                yield Needle(view.text)
     encoded = value.encode("utf-8", "surrogatepass")
-    yield Needle(encoded.hex(), 0)
-    yield Needle(encoded.hex().upper(), 0)
+    yield Needle(encoded.hex())
+    yield Needle(encoded.hex().upper())
     for shift in range(3):
         standard = _base64(encoded, shift)
-        yield Needle(standard, 1)
-        yield Needle(standard.replace("+", "-").replace("/", "_"), 1)
+        yield standard
+        yield standard._replace(text=standard.text.replace("+", "-").replace("/", "_"))
 
 
-def _base64(encoded: bytes, shift: int) -> str:
+def _base64(encoded: bytes, shift: int) -> Needle:
     """Return the characters of the base64 of `shift` foreign bytes and the value that depend on the value alone."""
     text = b2a_base64(bytes(shift) + encoded, newline=False).decode("ascii")
-    whole = (len(encoded) + shift) * 8 // 6
-    return text[-(-shift * 8 // 6) : whole]
+    first, end = -(-shift * 8 // 6), (shift + len(encoded)) * 8 // 6
+    return Needle(text[first:end], before=min(shift, 1), after=min((shift + len(encoded)) % 3, 1))
 
 
 def _occurrences(view: View, needle: Needle) -> Iterator[Span]:
     start = view.text.find(needle.text)
     while start >= 0:
         end = start + len(needle.text)
-        yield _span(view, max(0, start - needle.margin), min(len(view.text), end + needle.margin))
+        yield _span(view, max(0, start - needle.before), min(len(view.text), end + needle.after))
         start = view.text.find(needle.text, start + 1)
 
 
@@ -119,7 +120,7 @@ def _span(view: View, start: int, end: int) -> Span:
 def _open_from(view: View, needle: Needle) -> int | None:
     whole, shortened = view.text, without_cut_off_escape(view.text)
     begun = max(_begun(whole, needle.text), _begun(shortened, needle.text) + len(whole) - len(shortened))
-    start = max(0, len(whole) - begun - needle.margin)
+    start = max(0, len(whole) - begun - needle.before)
     return view.origin(start, start + 1)[0] if begun else None
 
 

@@ -5,15 +5,10 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterable
 
 from platformctl.model.secret import Secret
-from platformctl.redaction.contexts import surrounded
-from platformctl.redaction.formats import tokens
-from platformctl.redaction.known import KnownSecrets
 from platformctl.redaction.sanitising import neutralised, visible
-from platformctl.redaction.settings import assigned
 from platformctl.redaction.spans import REDACTED, Span, markers, merged, replaced
 
 _CARRIED = 64 * 1024  # characters a stream holds back at most, or eight times the longest known value if that is more
-_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 # How the rest of a secret is dropped that is too long to be carried over.
 _TO_LINE_END = re.compile(r"[^\n]*+")
@@ -27,6 +22,9 @@ class Redactor:
     __slots__ = ("_known", "_secrets")
 
     def __init__(self, known: Iterable[Secret] = ()) -> None:
+        # Here and in `spans`, imported on first use: the tables take longer to build than `--help` takes.
+        from platformctl.redaction.known import KnownSecrets
+
         self._secrets = frozenset(known)
         self._known = KnownSecrets(self._secrets)
 
@@ -45,9 +43,9 @@ class Redactor:
 
     def spans(self, shown: str) -> list[Span]:
         """Return what must not be seen of a text whose hidden characters are already visible, merged and in order."""
-        lowered = _lowered(shown)
-        found = [*self._known.spans(shown), *tokens(shown), *surrounded(shown, lowered), *assigned(shown, lowered)]
-        return merged([*found, *markers(shown)])
+        from platformctl.redaction.recognising import recognised
+
+        return merged([*self._known.spans(shown), *recognised(shown), *markers(shown)])
 
     def open_from(self, shown: str) -> int:
         """Return where a known value may have begun that is not complete at the end of `shown`."""
@@ -146,9 +144,3 @@ def _between_words(held: str, cut: int, spans: list[Span], redactor: Redactor) -
             cut = span.lead
     command = _PART_OF_COMMAND.search(held, max(0, cut - 64), cut)
     return command.start() if command else cut
-
-
-def _lowered(text: str) -> str:
-    """Return `text` in lower case, position by position (`str.lower` makes two characters of some)."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else text.translate(_LOWER)

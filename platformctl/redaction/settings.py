@@ -43,28 +43,42 @@ _CLOSERS = ")]},;."
 
 _HARMLESS = re.compile(
     r"true|false|yes|no|on|off|null|none|nil|undefined|enabled|disabled|required|optional|x{3,}|[^\w]*"
-    r"|<[^<>]*>|\$\{\w+(?::?\?[^}]*)?\}|\$[A-Z_][A-Z0-9_]*|\$\([^)]*\)|\{\{.*\}\}|%\w+%",
+    r"|<[^<>]*>|\$\{\w+(?::?\?[^}]*)?\}|\$[A-Z_][A-Z0-9_]*|\$\([^()]*\)|\{\{[^{}]*\}\}|%\w+%",
     re.IGNORECASE,
+)
+# What must survive beside a name that tells little: digests, fingerprints, commits, container ids, UUIDs.
+_IDENTIFIER = re.compile(
+    r"(?:sha256|SHA256|MD5):.*|[0-9a-f]{12}|[0-9a-f]{40}|[0-9a-f]{64}"
+    r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 )
 
 
 def assigned(text: str, lowered: str) -> Iterator[Span]:
     """Yield the values in `text` whose names call them secret; `lowered` is `text` in lower case."""
+    taken = examined = 0
     for match in _SETTING.finditer(lowered):
-        start = _name_start(text, match.start())
-        name = _NAME.match(text, start)
+        # What is inside a value was looked at with it: looking again would take quadratic time.
+        if match.start() < taken or text.startswith(REDACTED, match.end()):
+            continue
+        name = _name(text, match.start())
         said = telling(name.group().strip("-.")) if name else Telling.NOTHING
-        if name and said is not Telling.NOTHING and _is_setting(text, start, match):
-            value = _value(text, match, name)
-            if _is_secret(text[value.start : value.end], said):
-                yield value
+        if not name or said is Telling.NOTHING or not _is_setting(text, name.start(), match):
+            continue
+        if said is Telling.PERHAPS and match.start() < examined:
+            continue
+        value = _value(text, match, name)
+        examined = max(examined, value.end)
+        if _is_secret(text[value.start : value.end], said):
+            taken = value.end
+            yield value
 
 
-def _name_start(text: str, position: int) -> int:
+def _name(text: str, position: int) -> re.Match[str] | None:
+    """Return the whole name whose telling part is at `position`."""
     limit = max(0, position - _NAME_LIMIT)
     while position > limit and text[position - 1] in _NAME_CHARACTERS:
         position -= 1
-    return position
+    return _NAME.match(text, position)
 
 
 def _is_setting(text: str, start: int, match: re.Match[str]) -> bool:
@@ -77,7 +91,7 @@ def _is_setting(text: str, start: int, match: re.Match[str]) -> bool:
 def _is_secret(value: str, said: Telling) -> bool:
     if value.startswith(REDACTED) or _HARMLESS.fullmatch(value):
         return False
-    return said is Telling.SECRET or looks_random(value)
+    return said is Telling.SECRET or (looks_random(value) and not _IDENTIFIER.fullmatch(value))
 
 
 def _value(text: str, match: re.Match[str], name: re.Match[str]) -> Span:

@@ -6,34 +6,40 @@ the text itself.
 """
 
 import re
+import sys
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _DEPTH = 4  # escapes within escapes that are resolved: a URL in JSON in a shell word, and one to spare
 
 # What stands between two halves of a value: a line end with the indentation or the `service-1 | ` of Compose that
-# follows it, and hidden characters in the spelling of `visible` or of JSON, colour codes as a whole.
-_WRAP = r"\n[ \t]*+(?:[\w.\-]{1,64}+[ \t]*+\|[ \t]*+)?"
+# follows it, colour codes, and hidden characters in the spelling of `visible` or of JSON.
+_PREFIX = r"(?:[\w.\-]{1,64}+[ \t]*+\|[ \t]*+)?"
+_WRAPS = rf"\n[ \t]*+{_PREFIX}"
+_WRAPS_AND_BLANKS = rf" [ \t\n]*+|\t[ \t\n]*+|\n[ \t\n]*+{_PREFIX}"
 _HIDDEN = (
-    r"\\(?:x1b|u001[bB]|033|e)\[[0-9;:?]*+[ -/]*+[@-~]"
-    r"|\\(?:x(?:0[0-8b-f]|1[0-9a-f]|7f|[89][0-9a-f])|u(?:00[01][0-9a-f]|200[b-f]|202[89a-e]|206[0-9a-f]|feff))"
+    r"(?:x1b|u001[bB]|033|e)\[[0-9;:?]*+[ -/]*+[@-~]|x(?:0[0-8b-f]|1[0-9a-f]|7f)"
+    r"|u(?:00[01][0-9a-f]|200[b-f]|202[89a-e]|206[0-9a-f]|feff)"
+)
+# Each alternative of a pattern starts with a literal: that is what lets `re` skip the rest of a text fast.
+_BACKSLASHED = (
+    r"(?P<bytes>x[89a-fA-F][0-9a-fA-F](?:\\x[89a-fA-F][0-9a-fA-F])*+)"
+    r"|(?:x|u00)(?P<ascii>[0-7][0-9a-fA-F])|(?P<utf16>u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})*+)"
+    r"|U(?P<utf32>00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4})"
+    r"|(?P<octal>[0-3][0-7]{2})|[nrtbfv]|(?P<itself>[^\n])"
 )
 _ESCAPES = (
-    r"|(?P<utf8>(?:%[89a-fA-F][0-9a-fA-F])++|(?:\\x[89a-fA-F][0-9a-fA-F])++)"
-    r"|(?P<ascii>(?:%|\\x|\\u00)[0-7][0-9a-fA-F])"
-    r"|(?P<utf16>(?:\\u[0-9a-fA-F]{4})++)"
-    r"|(?P<octal>\\[0-3][0-7]{2})"
-    r"|&(?P<entity>amp|lt|gt|quot|apos);"
-    r"|&\#(?P<decimal>[0-9]{1,6});|&\#[xX](?P<hexadecimal>[0-9a-fA-F]{1,5});"
-    r"|'\\(?P<shell>')'|'\"(?P<shell2>')\"'|(?P<twin>['\"$])(?P=twin)"
-    r"|\\[nrtbfv]|\\(?P<plain>[^\n])"
+    r"|%(?:(?P<percents>[89a-fA-F][0-9a-fA-F](?:%[89a-fA-F][0-9a-fA-F])*+)|(?P<percent>[0-7][0-9a-fA-F]))"
+    r"|&(?:(?P<entity>amp|lt|gt|quot|apos)|\#(?P<decimal>[0-9]{1,7})|\#[xX](?P<hexadecimal>[0-9a-fA-F]{1,6}));"
+    r"|'(?:\\(?P<shell>')'|\"(?P<shells>')\"'|(?P<twin>'))"
+    r"|\"(?P<twins>\")|\$(?P<dollar>\$)"
 )
 # An escape that the end of the text cuts off.
 _CUT_OFF = re.compile(
-    r"(?:\\+(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?|[0-3][0-7]?|(?:x1b|u001[bB]|033|e)(?:\[[0-9;:?]*+[ -/]*+)?)?"
+    r"(?:\\+(?:u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|x[0-9a-fA-F]?|[0-3][0-7]?"
+    r"|(?:x1b|u001[bB]|033|e)(?:\[[0-9;:?]*+[ -/]*+)?)?"
     r"|%[0-9a-fA-F]?|&[#\w]{0,7}|'\\?'?|'\"?'?\"?|[\"$])\Z"
 )
-_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
 
 class View:
@@ -63,31 +69,34 @@ class View:
     def _pieces(self, source: str, pattern: re.Pattern[str]) -> Iterator[str]:
         position = length = 0
         for match in pattern.finditer(source):
-            for piece, start, end in (
-                (source[position : match.start()], position, match.start()),
-                (_resolved(match), match.start(), match.end()),
-            ):
-                if piece:
-                    self._at.append(length)
-                    self._from.append(start)
-                    self._to.append(end)
-                    length += len(piece)
-                    yield piece
-            position = match.end()
+            start, end = match.span()
+            if position < start:
+                self._note(length, position, start)
+                length += start - position
+                yield source[position:start]
+            resolved = _resolved(match) if match.lastgroup else ""
+            if resolved:
+                self._note(length, start, end)
+                length += len(resolved)
+                yield resolved
+            position = end
         if position < len(source):
-            self._at.append(length)
-            self._from.append(position)
-            self._to.append(len(source))
+            self._note(length, position, len(source))
             yield source[position:]
+
+    def _note(self, at: int, start: int, end: int) -> None:
+        self._at.append(at)
+        self._from.append(start)
+        self._to.append(end)
 
 
 class Unfolding:
     """How to look at texts: with `blanks`, all white space is left out, so that a wrap at a blank is no obstacle."""
 
     def __init__(self, *, blanks: bool) -> None:
-        between = r"\s++|" if blanks else ""
-        self._noise = re.compile(between + _WRAP + "|" + _HIDDEN)
-        self._folds = re.compile(between + _WRAP + "|" + _HIDDEN + _ESCAPES)
+        between = _WRAPS_AND_BLANKS if blanks else _WRAPS
+        self._noise = re.compile(rf"{between}|\\(?:{_HIDDEN})")
+        self._folds = re.compile(rf"{between}|\\(?:{_HIDDEN}|{_BACKSLASHED}){_ESCAPES}")
 
     def views(self, text: str) -> list[View]:
         """Return the text without wraps, then with escapes resolved once, twice, … while there are any."""
@@ -104,28 +113,41 @@ def without_cut_off_escape(text: str) -> str:
 
 
 def _resolved(match: re.Match[str]) -> str:
-    kind = match.lastgroup
-    if kind is None:
-        return ""
-    text = _character(kind, match[kind])
+    kind = match.lastgroup or ""
+    text = _RESOLVE[kind](match[kind]) if kind in _RESOLVE else match[kind]
     return "".join(character for character in text if character >= " ")
 
 
-def _character(kind: str, escape: str) -> str:
-    match kind:
-        case "utf8":
-            return bytes.fromhex(escape.replace("%", "").replace("\\x", "")).decode("utf-8", "replace")
-        case "utf16":
-            return bytes.fromhex(escape.replace("\\u", "")).decode("utf-16-be", "replace")
-        case "ascii":
-            return chr(int(escape[-2:], 16))
-        case "octal":
-            return chr(int(escape[1:], 8))
-        case "decimal":
-            return chr(int(escape))
-        case "hexadecimal":
-            return chr(int(escape, 16))
-        case "entity":
-            return _ENTITIES[escape]
-        case _:
-            return escape
+def _utf8(escape: str) -> str:
+    """Read bytes that programs spell out; where they are no UTF-8, `\xfc` is how Python spells the character."""
+    spelled = bytes.fromhex(escape.replace("%", "").replace("\\", "").replace("x", ""))
+    try:
+        return spelled.decode("utf-8")
+    except UnicodeDecodeError:
+        return spelled.decode("latin-1")
+
+
+def _utf16(escape: str) -> str:
+    return bytes.fromhex(escape.replace("\\", "").replace("u", "")).decode("utf-16-be", "ignore")
+
+
+def _hexadecimal(escape: str) -> str:
+    return _character(int(escape, 16))
+
+
+def _character(code: int) -> str:
+    return chr(code) if code <= sys.maxunicode else ""
+
+
+_RESOLVE: dict[str, Callable[[str], str]] = {
+    "bytes": _utf8,
+    "percents": _utf8,
+    "utf16": _utf16,
+    "ascii": _hexadecimal,
+    "percent": _hexadecimal,
+    "hexadecimal": _hexadecimal,
+    "utf32": _hexadecimal,
+    "octal": lambda escape: _character(int(escape, 8)),
+    "decimal": lambda escape: _character(int(escape)),
+    "entity": {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}.__getitem__,
+}
