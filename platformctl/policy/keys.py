@@ -41,7 +41,7 @@ _SECTION_KEYS: Final[Mapping[str, frozenset[str]]] = {
 
 def _unknown_keys(case: Case) -> Iterator[Sighting]:
     yield from _unknown("", case.compose.document, _FILE_KEYS)
-    for service in case.services:
+    for service in case.compose.services.values():
         place = f"services.{service.name}"
         yield from _unknown(place, service.definition, SERVICE_KEYS)
         yield from _unknown(f"{place}.deploy", service.definition.get("deploy"), _DEPLOY_KEYS)

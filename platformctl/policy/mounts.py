@@ -86,7 +86,7 @@ def broken_rule(case: Case, mount: Mount) -> str | None:
         return "docker-socket"
     if path == root or is_within(path.casefold(), f"{root}/{OWN_FOLDER}".casefold()):
         return "platform-root"
-    if is_within(path, root):
+    if is_within(path, root) and not _is_sensitive(path, but_for=root):
         return _broken_inside(case, mount, path[len(root) :].lstrip("/"))
     if mount.read_only and any(is_within(path, harmless) for harmless in _HARMLESS_TO_READ):
         return None
@@ -100,15 +100,18 @@ def _broken_inside(case: Case, mount: Mount, inside: str) -> str | None:
         RepoPath.parse(inside)
     except InvalidInput:
         return "mount-outside-root"
-    if is_sacred(inside, case.policy.sacred_paths):
+    sacred = case.policy.sacred_paths
+    if is_sacred(inside, sacred) or any(is_within(path.casefold(), inside.casefold()) for path in sacred):
         return "sacred-path"
     if not mount.read_only and is_within(case.compose.path, inside):
         return "writable-definition"
     return None
 
 
-def _is_sensitive(path: str) -> bool:
-    return any(is_within(path, place) or is_within(place, path) for place in _SENSITIVE)
+def _is_sensitive(path: str, but_for: str = "/") -> bool:
+    """Whether `path` lies in, or holds, a place of the host's own; places that hold `but_for` do not count."""
+    places = (place for place in _SENSITIVE if not is_within(but_for, place))
+    return any(is_within(path, place) or is_within(place, path) for place in places)
 
 
 def _binds_that_break(rule: str) -> Look:
@@ -144,8 +147,10 @@ def _unknown_types(service: ComposeService) -> Iterator[tuple[str, str]]:
 
 
 def _sacred_files(case: Case) -> Iterator[Sighting]:
-    if is_sacred(case.module.runtime.compose_file, case.policy.sacred_paths):
-        yield Sighting("spec.runtime.compose_file", "the compose file lies under a sacred path", in_manifest=True)
+    named = {"spec.runtime.compose_file": case.module.runtime.compose_file, "spec.env.file": case.module.env.file}
+    for field, path in named.items():
+        if path is not None and is_sacred(path, case.policy.sacred_paths):
+            yield Sighting(field, f"{shown(path)} lies under a sacred path", in_manifest=True)
     for service in case.services:
         bound = {mount["source"] for mount in service.definition.get("volumes", ()) if mount["type"] == "bind"}
         for path in (*service.mounted, *service.env_files):

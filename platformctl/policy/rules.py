@@ -4,7 +4,7 @@ A rule's function only looks. Whether a sighting refuses the release, a waiver d
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,13 +81,18 @@ class Rule:
 
 def in_services(look: LookAtService) -> Look:
     """A look at each service of the closure, from one that yields (key, what)."""
+    return lambda case: _looked(case.services, look)
 
-    def look_at_all(case: Case) -> Iterator[Sighting]:
-        for service in case.services:
-            for key, what in look(service):
-                yield Sighting(f"services.{service.name}.{key}", f"service {service.name} {what}")
 
-    return look_at_all
+def in_whole_file(look: LookAtService) -> Look:
+    """As `in_services`, for what Compose acts on while it reads the file, whichever service is started."""
+    return lambda case: _looked(case.compose.services.values(), look)
+
+
+def _looked(services: Iterable[ComposeService], look: LookAtService) -> Iterator[Sighting]:
+    for service in services:
+        for key, what in look(service):
+            yield Sighting(f"services.{service.name}.{key}", f"service {service.name} {what}")
 
 
 def is_off(value: Any) -> bool:

@@ -68,28 +68,30 @@ def _network_drivers(case: Case) -> Iterator[Sighting]:
 
 def _host_networks(case: Case) -> Iterator[Sighting]:
     for name, network in _used(case, "networks"):
-        external = network.get("external")
-        legacy = external.get("name") if isinstance(external, dict) else None
-        implied = name if not is_off(external) else None
-        if "host" in (network.get("name"), legacy, implied if not network.get("name") else None):
+        if _called(name, network) == "host":
             yield Sighting(f"networks.{name}", f"network {shown(name)} is the host's own")
 
 
 def _odd_names(case: Case) -> Iterator[Sighting]:
     for section in ("volumes", "networks"):
         for name, definition in _used(case, section):
-            given = definition.get("name", name)
-            if not isinstance(given, str) or not _NAME.match(given):
-                yield Sighting(f"{section}.{name}.name", f"what {shown(name)} is called on the host is no name")
+            called = _called(name, definition)
+            if not isinstance(called, str) or not _NAME.match(called):
+                yield Sighting(f"{section}.{name}", f"what {shown(name)} in {section} is called on the host is no name")
+
+
+def _called(name: str, definition: Mapping[str, Any]) -> Any:
+    """What a network or volume is called on the host, but for the project's name in front."""
+    external = definition.get("external")
+    legacy = external.get("name") if isinstance(external, Mapping) else None
+    return definition.get("name") or legacy or name
 
 
 def _outside_files(case: Case) -> Iterator[Sighting]:
-    for service in case.services:
-        for file in service.definition.get("env_file", ()):
-            if not _is_inside(case, file["path"]):
-                yield Sighting(
-                    f"services.{service.name}.env_file", f"service {service.name} reads {shown(file['path'])}"
-                )
+    for service in case.compose.services.values():  # Compose reads the env files of all while it reads the file
+        for path in (file["path"] for file in service.definition.get("env_file", ())):
+            if not _is_inside(case, path):
+                yield Sighting(f"services.{service.name}.env_file", f"service {service.name} reads {shown(path)}")
     for section in ("configs", "secrets"):
         for name, definition in _used(case, section):
             file = definition.get("file")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from platformctl.model.compose import ComposeService
-from platformctl.policy.rules import LookAtService, Rule, in_services, is_off, shown, words
+from platformctl.policy.rules import LookAtService, Rule, in_services, in_whole_file, is_off, shown, words
 
 _OWN_NAMESPACES = {
     "cgroup": frozenset({"private"}),
@@ -52,9 +52,9 @@ def _present(*keys: str) -> LookAtService:
 
 def _host_namespaces(service: ComposeService) -> Iterator[tuple[str, str]]:
     for key, own in _OWN_NAMESPACES.items():
-        value = service.definition.get(key)
+        value = service.definition.get(key, "")
         shares = key in _SHARED_WITH_A_SERVICE and str(value).startswith("service:")
-        if value not in (None, "") and value not in own and not shares:
+        if value != "" and str(value) not in own and not shares:
             yield key, f"has {key} {shown(value)}"
 
 
@@ -167,7 +167,7 @@ SERVICE_RULES = (
         "label-file",
         why="labels from a file are not judged",
         instead="write them under labels",
-        look=in_services(_present("label_file")),
+        look=in_whole_file(_present("label_file")),
     ),
     Rule(
         "annotations",
@@ -209,14 +209,14 @@ SERVICE_RULES = (
         "extends",
         why="what it brings may stand in another file and is not judged",
         instead="use an anchor and a merge key: <<: *common",
-        look=in_services(_present("extends")),
+        look=in_whole_file(_present("extends")),
         waivable=False,
     ),
     Rule(
         "provider",
         why="it runs any program of the host",
         instead="run the program as a service, or outside of Compose",
-        look=in_services(_present("provider")),
+        look=in_whole_file(_present("provider")),
         waivable=False,
     ),
     Rule(
