@@ -60,7 +60,6 @@ ROOMS = {
 DOORS = {
     "click": ("cli", "the command line can be replaced without touching what it calls"),
     "filelock": ("store", "locks on this machine's files"),
-    "jsonschema": ("manifests", "slow to import, and its messages repeat the offending value"),
     "paramiko": ("transports.ssh", "slow to import; its exceptions are converted at this door"),
     "platformdirs": ("cli", "where a person's own files lie is asked once, outside"),
     "structlog": ("log", "one set-up, one sink"),
