@@ -94,6 +94,10 @@ def test_a_value_of_several_lines_is_found_in_base64_as_a_whole() -> None:
     assert cleaned(base64.b64encode(value.encode()).decode(), value).startswith(REDACTED)
 
 
+def test_a_value_that_looks_like_the_name_before_a_log_line_is_found_where_a_line_starts() -> None:
+    assert cleaned("one\nweb-1 | two-three\n", "web-1 | two-three") == f"one\n{REDACTED}\n"
+
+
 def test_overlapping_values_leave_nothing_of_either() -> None:
     assert cleaned("-abcdefgh-", "abcdef", "defgh") == f"-{REDACTED}-"
 

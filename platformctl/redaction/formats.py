@@ -250,7 +250,7 @@ def tokens(text: str) -> Iterator[Span]:
 
 def _token_at(text: str, position: int, form: Format) -> Span | None:
     # The boundary comes first: it is what keeps a tail from being tried at each place of a run that cannot match.
-    if not _compiled(form.boundary).match(text, position):
+    if form.boundary and not _compiled(form.boundary).match(text, position):
         return None
     tail = _compiled(form.tail).match(text, position + len(form.literal))
     if tail is None:

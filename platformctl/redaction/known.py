@@ -85,6 +85,7 @@ def _is_telling(value: str) -> bool:
 def _needles(value: str, unfolding: Unfolding) -> Iterator[Needle]:
     spellings = {value, value.replace(" ", "+")}  # forms send a blank as a plus sign
     for spelling in spellings:
+        yield Needle(visible(spelling))
         for view in unfolding.views(visible(spelling)):
             if len(view.text) >= _SHORTEST:
                 yield Needle(view.text)

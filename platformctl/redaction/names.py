@@ -43,6 +43,8 @@ _ABOUT = words_of(
     """
 )
 
+_OPEN_KEYS = frozenset({"public", "pub", "host", "cache", "primary", "foreign", "sort", "partition", "idempotency"})
+
 
 class Telling(Enum):
     """How much a name says about its value."""
@@ -61,6 +63,8 @@ def telling(name: str) -> Telling:
         rest = rest[:-1]
     if _names_secret(rest):
         return Telling.SECRET if words != ["pwd"] else Telling.PERHAPS
+    if len(words) > 1 and words[-1] == "key" and words[-2] in _OPEN_KEYS:
+        return Telling.NOTHING
     if words and words[-1] in {"auth", "pass", "key", "creds", "signature", "sig"}:
         return Telling.PERHAPS if len(words) > 1 or words[-1] in {"auth", "pass", "creds"} else Telling.NOTHING
     if any(_names_secret(words[: end + 1]) for end in range(len(words) - 1)) and not _ABOUT.intersection(words):

@@ -14,9 +14,9 @@ _DEPTH = 4  # escapes within escapes that are resolved: a URL in JSON in a shell
 
 # What stands between two halves of a value: a line end with the indentation or the `service-1 | ` of Compose that
 # follows it, colour codes, and hidden characters in the spelling of `visible` or of JSON.
-_PREFIX = r"(?:[\w.\-]{1,64}+[ \t]*+\|[ \t]*+)?"
+_PREFIX = r"(?:[\w.\-]{1,64}+[ \t]++\|[ \t]++)?"
 _WRAPS = rf"\n[ \t]*+{_PREFIX}"
-_WRAPS_AND_BLANKS = rf" [ \t\n]*+|\t[ \t\n]*+|\n[ \t\n]*+{_PREFIX}"
+_WRAPS_AND_BLANKS = rf" [ \t]*+(?:\n[ \t\n]*+{_PREFIX})?|\t[ \t]*+(?:\n[ \t\n]*+{_PREFIX})?|\n[ \t\n]*+{_PREFIX}"
 _HIDDEN = (
     r"(?:x1b|u001[bB]|033|e)\[[0-9;:?]*+[ -/]*+[@-~]|x(?:0[0-8b-f]|1[0-9a-f]|7f)"
     r"|u(?:00[01][0-9a-f]|200[b-f]|202[89a-e]|206[0-9a-f]|feff)"
@@ -45,7 +45,7 @@ _CUT_OFF = re.compile(
 class View:
     """A text derived from another by leaving out or resolving some of its parts."""
 
-    def __init__(self, source: str, pattern: re.Pattern[str], parent: "View | None" = None) -> None:
+    def __init__(self, source: str, pattern: re.Pattern[str] | None, parent: "View | None" = None) -> None:
         self._parent = parent
         self._at: list[int] = []  # where each piece starts in this view
         self._from: list[int] = []  # and in the source
@@ -66,9 +66,9 @@ class View:
         length = self._at[piece + 1] - self._at[piece]
         return piece, index - self._at[piece], length == self._to[piece] - self._from[piece]
 
-    def _pieces(self, source: str, pattern: re.Pattern[str]) -> Iterator[str]:
+    def _pieces(self, source: str, pattern: re.Pattern[str] | None) -> Iterator[str]:
         position = length = 0
-        for match in pattern.finditer(source):
+        for match in pattern.finditer(source) if pattern else ():
             start, end = match.span()
             if position < start:
                 self._note(length, position, start)
@@ -99,11 +99,14 @@ class Unfolding:
         self._folds = re.compile(rf"{between}|\\(?:{_HIDDEN}|{_BACKSLASHED}){_ESCAPES}")
 
     def views(self, text: str) -> list[View]:
-        """Return the text without wraps, then with escapes resolved once, twice, … while there are any."""
+        """Return the text without wraps, then with escapes resolved once, twice, … while there are any.
+
+        A text with bars is looked at as it is too: a value may look like the `service-1 | ` that is left out.
+        """
         views = [View(text, self._noise)]
         while len(views) <= _DEPTH and self._folds.search(views[-1].text):
             views.append(View(views[-1].text, self._folds, views[-1]))
-        return views
+        return [View(text, None), *views] if " |" in text else views
 
 
 def without_cut_off_escape(text: str) -> str:

@@ -236,6 +236,7 @@ def _identifiers(random: Random) -> list[str]:
         f"com.docker.compose.config-hash={digest}",
         f"Idempotency-Key: {uuid}",
         f"cache_key={sha}",
+        f"public_key={_made(random, ((_ALNUM, 43),))}",
         f"host_key: SHA256:{_made(random, ((_ALNUM, 43),))}",
         f"signing key {sha[:16].upper()} is known",
     ]
