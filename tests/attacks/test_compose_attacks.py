@@ -125,7 +125,12 @@ POWER = {
     "a provider in a service nobody starts": service() + "  other: {provider: {type: sh}}\n",
     "a hook": service("post_start: [{command: id, privileged: true}]"),
     "a hook at the end": service("pre_stop: [{command: id}]"),
-    "a model": "models: {m: {model: x}}\n" + service("models: [m]"),
+    "a model": service("models: [m]"),
+    "a model for nobody": "models: {m: {model: x}}\n" + service(),
+    "a volume that looks like a neighbour's": service("volumes: [data:/d]")
+    + "volumes: {data: {labels: {com.docker.compose.project: neighbour}}}\n",
+    "a network that looks like a neighbour's": service()
+    + "networks: {default: {labels: [com.docker.compose.project=neighbour]}}\n",
     "every capability": service("cap_add: [ALL]"),
     "a capability in small letters": service("cap_add: [cap_sys_admin]"),
     "a capability by default": service("cap_add: ['${C:-SYS_ADMIN}']"),
