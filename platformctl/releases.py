@@ -110,7 +110,7 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
     """The release of `module` as `tree` has it. Raises `InvalidInput` and `PolicyViolation` for what can not travel."""
     compose_path = module.runtime.compose_file
     compose_file = tree.read(compose_path)
-    compose = read_compose(compose_file.content, compose_path, module.env.set)
+    compose = read_compose(compose_file.content, compose_path, {str(k): v for k, v in module.env.set.items()})
     _require_service(module, compose)
     others = _others(tree, module, compose)
     files = (compose_file, *others, *_environment_file(module))

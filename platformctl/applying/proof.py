@@ -39,7 +39,7 @@ class Wish:
     def undone(self, plan: Plan) -> "Wish":
         """What must be seen after the way back: the services that were there before, and no canary on the new."""
         created = {change.service for change in plan.changes if change.action is Action.CREATE}
-        before = {str(c.service): str(c.before["image_id"]) for c in plan.changes if c.before and "image_id" in c.before}
+        before = {str(c.service): str(c.before["image_id"]) for c in plan.changes if c.before}
         return replace(
             self,
             services=self.services - created,

@@ -22,7 +22,7 @@ from platformctl.cli.verb import GLOBAL
 from platformctl.drivers.interface import Driver
 from platformctl.errors import Interrupted, PolicyViolation, Terminated, Usage
 from platformctl.gitinfo import Repository
-from platformctl.model.events import Event, RollbackStub
+from platformctl.model.events import Event, HostReached, RollbackStub
 from platformctl.model.secret import Secret
 from platformctl.redaction import Redactor
 from platformctl.render.progress import line_of
@@ -171,6 +171,8 @@ def _teller(context: click.Context) -> Callable[[Event], None]:
             log.logger().error("ROLLBACK_STUB", **fields, todo="manual recovery required")
         elif form == "json":
             log.logger().info(type(event).__name__, **fields)
+        elif isinstance(event, HostReached):
+            log.logger().debug(line_of(event))
         else:
             log.logger().info(line_of(event))
 

@@ -17,9 +17,9 @@ set -u; umask 077; LC_ALL=C; export LC_ALL
 work=$(mktemp -d) || exit 74
 trap 'rm -rf "$work"' EXIT
 trap 'exit 74' HUP INT TERM
-tell() { name=$1; shift; status=0; "$@" >"$work/out" 2>"$work/err" || status=$?
-  printf '%s %s %s\\n' "$name" "$status" "$(wc -c <"$work/out")"; cat "$work/out"
-  [ "$status" = 0 ] || { printf '%s-error 0 %s\\n' "$name" "$(wc -c <"$work/err")"; cat "$work/err"; }; }
+tell() { section=$1; shift; status=0; "$@" >"$work/out" 2>"$work/err" || status=$?
+  printf '%s %s %s\\n' "$section" "$status" "$(wc -c <"$work/out")"; cat "$work/out"
+  [ "$status" = 0 ] || { printf '%s-error 0 %s\\n' "$section" "$(wc -c <"$work/err")"; cat "$work/err"; }; }
 """
 
 IDENTIFY = (
@@ -36,14 +36,15 @@ tell me me; tell path printenv PATH; tell engine engine; tell compose compose
 """
 )
 
+# `index` and not a field for Health: it is absent where no check exists, which docker's template refuses.
 _CONTAINER = (
     '{"id":{{json .Id}},"name":{{json .Name}},"image_id":{{json .Image}},"image_ref":{{json .Config.Image}},'
     '"service":{{json (index .Config.Labels "com.docker.compose.service")}},'
     '"hash":{{json (index .Config.Labels "com.docker.compose.config-hash")}},'
     '"version":{{json (index .Config.Labels "com.docker.compose.version")}},'
     '"oneoff":{{json (index .Config.Labels "com.docker.compose.oneoff")}},'
-    '"state":{{json .State.Status}},"exit_code":{{.State.ExitCode}},"started_at":{{json .State.StartedAt}},'
-    '"restarts":{{.RestartCount}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}}}'
+    '"state":{{json .State.Status}},"exit_code":{{json .State.ExitCode}},"started_at":{{json .State.StartedAt}},'
+    '"restarts":{{json .RestartCount}},"health":{{with index .State "Health"}}{{json .Status}}{{else}}null{{end}}}'
 )
 
 _CONTAINERS = f"""
@@ -78,8 +79,8 @@ networks() { docker network ls -q --filter "label=com.docker.compose.project=$pr
 volumes() { docker volume ls -q --filter "label=com.docker.compose.project=$project"; }
 kept() { [ ! -d "$base/blobs" ] || ls "$base/blobs"; }
 variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
-  while IFS= read -r name; do
-    grep -qE "^[[:space:]]*(export[[:space:]]+)?$name[[:space:]]*[=:]" "$env_file" || echo "$name"
+  while IFS= read -r variable; do
+    grep -qE "^[[:space:]]*(export[[:space:]]+)?$variable[[:space:]]*[=:]" "$env_file" || echo "$variable"
   done <"$work/in/required"; }
 asked() { [ -r "$env_file" ] || return 66
   env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose "$@" -p "$project" \\

@@ -87,7 +87,7 @@ def _judge(
     after = [_key(c.after) == now.get(c.service) for c in plan.changes if c.after]
     before = [_key(c.before) == now.get(c.service) for c in plan.changes]
     if all(after):
-        return "applied", "every service runs as planned; platformctl status, and plan again to be sure"
+        return "applied", f"every service runs as planned; platformctl import {plan.module} writes its receipt"
     if all(before):
         return "not_applied", "every service runs as before"
     return "needs_person", "some services are as planned and some are not; platformctl plan shows the difference"
