@@ -1,0 +1,333 @@
+"""Files of the design load as they are meant; every error in a file is told at once, with line, field and way out."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from platformctl.errors import ExitCode
+from platformctl.manifests.load import InvalidManifest, read_hosts, read_module, read_policy, seconds
+from platformctl.model.desired import (
+    ApprovalRule,
+    Canary,
+    Delivery,
+    Environment,
+    Finding,
+    Health,
+    ModuleKind,
+    Policy,
+    RollbackRule,
+    Strategy,
+    Waiver,
+)
+from platformctl.model.names import ModuleId, RepoPath
+
+PATH = RepoPath("modules/honcho-redis/module.yaml")
+DOCS = Path(__file__).parents[2] / "docs"
+PIN = "0f6c2a9b4d1e4e7f8a3b5c6d7e8f9a0b"
+KEY = "SHA256:" + "q7Zt" * 10 + "c3Q"
+SMALL = {
+    "apiVersion": "platform/v1",
+    "kind": "Module",
+    "metadata": {"id": "honcho-redis"},
+    "spec": {
+        "host": "rs2000",
+        "runtime": {"orchestrator": "docker-compose", "compose_file": "compose/core/compose.yaml"},
+    },
+}
+SSH = {
+    "transport": "ssh",
+    "address": "100.64.0.7",
+    "user": "agent",
+    "root": "/opt/platform",
+    "host_key": [KEY],
+    "machine_id": PIN,
+}
+
+
+def changed(document: Any, path: str, value: Any) -> bytes:
+    """`document` with `value` at the dotted `path`, as YAML; the value ... removes the key."""
+    whole = copy.deepcopy(document)
+    parent = whole
+    *above, last = path.split(".")
+    for key in above:
+        parent = parent.setdefault(key, {})
+    parent[last] = value
+    if value is ...:
+        del parent[last]
+    return yaml.safe_dump(whole, sort_keys=False).encode()
+
+
+def module_findings(text: bytes) -> tuple[Finding, ...]:
+    with pytest.raises(InvalidManifest) as caught:
+        read_module(text, PATH)
+    assert caught.value.exit_code is ExitCode.INVALID_INPUT
+    assert all(f.module == "honcho-redis" and f.file == PATH and f.severity == "error" for f in caught.value.findings)
+    return caught.value.findings
+
+
+def host_findings(entry: dict[str, Any]) -> tuple[Finding, ...]:
+    with pytest.raises(InvalidManifest) as caught:
+        read_hosts(yaml.safe_dump({"hosts": {"rs2000": entry}}).encode(), ".platform/hosts.yaml")
+    return caught.value.findings
+
+
+def test_the_annotated_example_means_what_it_says() -> None:
+    module = read_module((DOCS / "module.example.yaml").read_bytes(), PATH)
+    assert (module.id, module.host, module.path) == ("honcho-redis", "rs2000", PATH)
+    assert module.runtime.compose_file == "compose/core/compose.yaml"
+    assert (module.runtime.compose_service, module.runtime.project) == ("redis", "honcho")
+    assert module.env == Environment(
+        {"DATA_DIR": "/srv/honcho"},
+        RepoPath("secrets/honcho.env"),
+        ("REDIS_PASSWORD",),  # type: ignore[arg-type,dict-item]
+    )
+    assert module.canary == Canary("https://cache.example/health", 200, "ok", 3, 20)
+    assert module.health == Health(120, 30)
+
+
+def test_p24_a_small_manifest_has_the_defaults_of_the_design() -> None:
+    module = read_module(yaml.safe_dump(SMALL).encode(), PATH)
+    assert (module.runtime.compose_service, module.runtime.project) == ("honcho-redis", "honcho-redis")
+    assert (module.kind, module.delivery, module.rollback) == (ModuleKind.SERVICE, Delivery.PUSH, Strategy.PREVIOUS)
+    assert (module.env, module.health, module.canary, module.depends_on) == (Environment(), Health(), None, ())
+
+
+def test_keys_that_begin_with_x_are_the_author_s() -> None:
+    assert read_module(changed(SMALL, "spec.runtime.x-note", {"any": ["thing"]}), PATH).id == "honcho-redis"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "rule", "hint"),
+    [
+        ("spec.hots", "a", "unknown-key", "did you mean host?"),
+        ("spec.runtime.composefile", "a", "unknown-key", "did you mean compose_file?"),
+        ("spec.host", ..., "missing-key", "write host: with a host name"),
+        ("spec.host", "100.64.0.7", "wrong-value", "for example rs2000"),
+        ("spec.host", "user@rs2000", "wrong-value", "for example rs2000"),
+        ("spec.host", "-oProxyCommand=x", "wrong-value", "for example rs2000"),
+        ("spec.host", {"name": "rs2000"}, "wrong-type", "for example rs2000"),
+        ("spec.runtime.orchestrator", "swarm", "wrong-value", "write docker-compose"),
+        ("spec.runtime.orchestrator", "", "wrong-value", "write docker-compose"),
+        ("spec.runtime.orchestrator", None, "wrong-type", "write docker-compose"),
+        ("spec.runtime.orchestrator", ..., "missing-key", "docker-compose"),
+        ("spec.runtime.compose_file", ..., "missing-key", "relative path"),
+        ("spec.runtime.compose_file", "", "wrong-value", "for example compose/core"),
+        ("spec.runtime.compose_file", 5, "wrong-type", "put it in quotes"),
+        ("spec.runtime.compose_file", "/etc/sudoers.d/x", "wrong-value", "for example compose/core"),
+        ("spec.runtime.compose_file", "~/x.yaml", "wrong-value", "for example compose/core"),
+        ("spec.runtime.compose_file", "../../etc/x", "wrong-value", "for example compose/core"),
+        ("spec.runtime.compose_file", "a/../../x", "wrong-value", "for example compose/core"),
+        ("spec.runtime.compose_file", "a.yaml\n", "wrong-value", "for example compose/core"),
+        ("spec.runtime.compose_service", "", "wrong-value", "for example redis"),
+        ("spec.runtime.compose_service", "--privileged", "wrong-value", "for example redis"),
+        ("spec.runtime.compose_service", "web; rm -rf /", "wrong-value", "for example redis"),
+        ("spec.runtime.compose_service", 5, "wrong-type", "put it in quotes"),
+        ("spec.runtime.project", "Honcho", "wrong-value", "for example honcho"),
+        ("spec.kind", "servcie", "wrong-value", "write service"),
+        ("spec.delivery", "pull", "wrong-value", "write push"),
+        ("spec.env.set.PORT", 8080, "wrong-type", "put it in quotes"),
+        ("spec.env.set.DEBUG", True, "wrong-type", "put it in quotes"),
+        ("spec.env.set.1X", "a", "wrong-value", "for example DATA_DIR"),
+        ("spec.env.file", "/etc/shadow", "wrong-value", "for example"),
+        ("spec.env.required.0", "", "wrong-type", "write [one, two]"),
+        ("spec.health.timeout", 30, "wrong-type", "put it in quotes"),
+        ("spec.health.timeout", "30", "wrong-value", "for example 30s"),
+        ("spec.health.stable_for", "1.5h", "wrong-value", "for example 30s"),
+        ("spec.canary.url", "ftp://x/", "wrong-value", "for example https://"),
+        ("spec.canary.url", "https://user:pw@x/", "wrong-value", "for example https://"),
+        ("spec.canary.url", "file:///etc/passwd", "wrong-value", "for example https://"),
+        ("spec.canary.expect_status", "200", "wrong-type", "write the number without quotes"),
+        ("spec.canary.expect_status", 1000, "wrong-value", "range"),
+        ("spec.rollback.strategy", "never", "wrong-value", "write"),
+        ("spec.depends_on", "db", "wrong-type", "write [one, two]"),
+        ("apiVersion", "platform/v2", "wrong-value", "write platform/v1"),
+    ],
+)
+def test_p20_p21_p22_p24_p49_a_field_that_does_not_fit_is_told_with_what_to_write(
+    path: str, value: Any, rule: str, hint: str
+) -> None:
+    # given
+    document = copy.deepcopy(SMALL)
+    document["spec"]["canary"] = {"url": "https://x/"}  # type: ignore[index]
+    # when
+    finding, *others = module_findings(changed(document, path, value))
+    # then
+    assert (finding.rule, others) == (rule, [])
+    assert hint in finding.hint
+    assert path.removesuffix(".0") in (finding.field, f"{finding.field}.{path.rpartition('.')[2]}")
+
+
+def test_every_error_is_told_in_the_order_of_lines() -> None:
+    # given
+    text = (
+        b"apiVersion: platform/v1\nkind: Module\nmetadata: {id: honcho-redis, ownr: me}\nspec:\n  host: A\n  run: {}\n"
+    )
+    # when
+    findings = module_findings(text)
+    # then
+    assert [(f.line, f.rule, f.field) for f in findings] == [
+        (3, "unknown-key", "metadata.ownr"),
+        (4, "missing-key", "spec"),
+        (5, "wrong-value", "spec.host"),
+        (6, "unknown-key", "spec.run"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "just text", "5", "null"])
+def test_a_document_that_is_no_mapping_is_refused(text: str) -> None:
+    finding = module_findings(text.encode())[0]
+    assert (finding.rule, finding.line) == ("wrong-type", 1)
+
+
+def test_p27_the_id_is_the_name_of_the_folder() -> None:
+    assert module_findings(changed(SMALL, "metadata.id", "other"))[0].rule == "module-id"
+    assert module_findings(changed(SMALL, "metadata.id", "../x"))[0].rule == "wrong-value"
+
+
+def test_yaml_that_does_not_parse_is_one_finding_with_its_line() -> None:
+    (finding,) = module_findings(b"a: 1\na: 2\n")
+    assert (finding.rule, finding.line) == ("yaml", 2)
+
+
+def test_a_required_variable_that_nothing_sets_is_refused() -> None:
+    document = copy.deepcopy(SMALL)
+    document["spec"]["env"] = {"required": ["A", "B"], "set": {"A": "1"}}  # type: ignore[index]
+    (finding,) = module_findings(yaml.safe_dump(document).encode())
+    assert (finding.rule, finding.field, finding.message) == ("env-required", "spec.env.required.1", "nothing sets B")
+    assert read_module(changed(document, "spec.env.file", "secrets/a.env"), PATH).env.required == ("A", "B")
+
+
+def test_a_module_can_not_depend_on_itself() -> None:
+    assert module_findings(changed(SMALL, "spec.depends_on", ["honcho-redis"]))[0].rule == "depends-on"
+    assert read_module(changed(SMALL, "spec.depends_on", ["db"]), PATH).depends_on == (ModuleId("db"),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        changed(SMALL, "spec.env.set.TOKEN", ["hunter2"]),
+        changed(SMALL, "spec.env.set.TOKEN", "hunter2\x07"),
+        changed(SMALL, "spec.env.set.hunter2 hunter2", "x"),
+        changed(SMALL, "spec.env.file", "/hunter2"),
+        changed(SMALL, "spec.canary.url", "https://me:hunter2@x/"),
+        changed(SMALL, "spec.host", "hunter2 hunter2"),
+        b"spec: {env: {set: {TOKEN: hunter2: hunter2}}}",
+    ],
+)
+def test_no_finding_repeats_a_value(text: bytes) -> None:
+    assert "hunter2" not in str(module_findings(text))
+
+
+@pytest.mark.parametrize(("text", "expected"), [("0s", 0), ("30s", 30), ("5m", 300), ("2h", 7200), ("7d", 604800)])
+def test_durations_are_whole_seconds(text: str, expected: int) -> None:
+    assert seconds(text) == expected
+
+
+def test_p60_hosts_are_read_by_name() -> None:
+    # given
+    local = {"transport": "local", "root": "/opt/p", "engine_id": "ABCD:EFGH", "allow_root": True}
+    text = yaml.safe_dump({"hosts": {"rs2000": {**SSH, "labels": {"env": "prod"}}, "here": local}}).encode()
+    # when
+    hosts = read_hosts(text, ".platform/hosts.yaml")
+    # then
+    assert set(hosts) == {"rs2000", "here"}
+    assert (hosts["rs2000"].user, hosts["rs2000"].port, hosts["rs2000"].host_key) == ("agent", 22, (KEY,))  # type: ignore[index]
+    assert (hosts["here"].allow_root, hosts["here"].address) == (True, None)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"user": "root"}, "hosts.rs2000.user"),
+        ({"user": "-l"}, "hosts.rs2000.user"),
+        ({"user": ...}, "hosts.rs2000"),
+        ({"address": ...}, "hosts.rs2000"),
+        ({"address": "-oProxyCommand=x"}, "hosts.rs2000.address"),
+        ({"address": "agent@10.0.0.1"}, "hosts.rs2000.address"),
+        ({"host_key": ...}, "hosts.rs2000"),
+        ({"host_key": []}, "hosts.rs2000.host_key"),
+        ({"host_key": ["MD5:aa:bb"]}, "hosts.rs2000.host_key.0"),
+        ({"host_key": KEY}, "hosts.rs2000.host_key"),
+        ({"machine_id": ...}, "hosts.rs2000"),
+        ({"machine_id": "none"}, "hosts.rs2000.machine_id"),
+        ({"root": "/"}, "hosts.rs2000.root"),
+        ({"root": "opt"}, "hosts.rs2000.root"),
+        ({"root": "/opt/../etc"}, "hosts.rs2000.root"),
+        ({"root": "/opt/"}, "hosts.rs2000.root"),
+        ({"root": "//opt"}, "hosts.rs2000.root"),
+        ({"port": 0}, "hosts.rs2000.port"),
+        ({"transport": "telnet"}, "hosts.rs2000.transport"),
+        ({"transport": ...}, "hosts.rs2000"),
+        ({"allow_root": True}, "hosts.rs2000.allow_root"),
+    ],
+)
+def test_a_host_that_could_not_be_recognised_is_refused(change: dict[str, Any], field: str) -> None:
+    entry = {key: value for key, value in {**SSH, **change}.items() if value is not ...}
+    assert [finding.field for finding in host_findings(entry)] == [field]
+
+
+def test_a_local_host_has_no_address_user_or_key() -> None:
+    findings = host_findings({**SSH, "transport": "local"})
+    assert {finding.field.rpartition(".")[2] for finding in findings} == {"address", "user", "host_key"}
+
+
+def test_the_policy_of_the_design_is_read() -> None:
+    # given
+    text = b"""
+approvals: {required: 1, destructive: 2, per_host: {rs2000: 3}, hardware_only: true}
+plan: {expires_in: 12h, require_merged: false}
+rollback: {preapproved: none, max_age: 7d}
+phase: 4
+images: {allow: ["ghcr.io/*"], require_digest: true}
+sacred_paths: [secrets]
+waivers:
+  - {module: proxy, rule: docker-socket, reason: "Traefik reads labels", expires: 2027-01-31}
+"""
+    # when
+    policy = read_policy(text, ".platform/policy.yaml")
+    # then
+    assert policy == Policy(
+        approvals=ApprovalRule(1, 2, {"rs2000": 3}, hardware_only=True),  # type: ignore[dict-item]
+        expires_in=43200,
+        require_merged=False,
+        rollback=RollbackRule(Strategy.NONE, 604800),
+        phase=4,
+        images_allow=("ghcr.io/*",),
+        require_digest=True,
+        sacred_paths=(RepoPath("secrets"),),
+        waivers=(Waiver(ModuleId("proxy"), "docker-socket", "Traefik reads labels", "2027-01-31"),),
+    )
+
+
+def test_a_policy_with_the_approvals_alone_has_the_defaults_of_the_design() -> None:
+    assert read_policy(b"approvals: {required: 1}", "policy.yaml") == Policy()
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (b"", ""),
+        (b"{}", ""),
+        (b"approvals: {}", "approvals"),
+        (b"approvals: {required: 0}", "approvals.required"),
+        (b"approvals: {required: 1, per_host: {a: 0}}", "approvals.per_host.a"),
+        (b"approvals: {required: 1}\nphase: 6", "phase"),
+        (
+            b"approvals: {required: 1}\nwaivers: [{module: a, rule: b, reason: c, expires: 2027-02-30}]",
+            "waivers.0.expires",
+        ),
+        (
+            b"approvals: {required: 1}\nwaivers: [{module: a, rule: b, reason: '', expires: 2027-02-03}]",
+            "waivers.0.reason",
+        ),
+        (b"approvals: {required: 1}\nwaivers: [{module: a, rule: b, reason: c}]", "waivers.0"),
+        (b"approvals: {required: 1}\nsacred_paths: [/etc]", "sacred_paths.0"),
+    ],
+)
+def test_a_policy_that_rules_nothing_or_nonsense_is_refused(text: bytes, field: str) -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        read_policy(text, ".platform/policy.yaml")
+    assert [finding.field for finding in caught.value.findings] == [field]
