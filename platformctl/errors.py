@@ -132,6 +132,10 @@ EXIT_CODES: Mapping[ExitCode, CodeRow] = {
 }
 
 
+APPLY_CODES = tuple(code for code in ExitCode if code is not ExitCode.CHANGES_PRESENT)
+"""How an apply, in either direction, may end."""
+
+
 class Refusal(Exception):
     """A precondition that does not hold: nothing was changed, and the caller is told what to do.
 

@@ -17,10 +17,20 @@ from platformctl.model.names import Digest, GitSha, RepoPath
 TIMEOUT = 60
 """Seconds any question to git may take."""
 _QUIET = ("--no-replace-objects", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+_SAFE = {
+    "LC_ALL": "C",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    # A partial clone fetches what it misses, through whatever program its configuration names: not while we read.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+}
 _PASSED_ON = ("HOME", "PATH", "XDG_CONFIG_HOME")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@{}^~+-]{0,254}\Z")
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _KINDS = {"120000": "symlink", "160000": "submodule"}
+INPUT_LIMIT = 16 << 20
+"""Bytes a file may have that a release is made from."""
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
@@ -46,7 +56,7 @@ class Repository:
         """The repository that `start` lies in; raises `InvalidInput` when there is none."""
         told = _git(start, environment, ("rev-parse", "--show-toplevel"))
         if told.returncode:
-            hint = "git init, then platformctl init"
+            hint = "git init, then platformctl init; where it is another user's: git config --global safe.directory"
             raise InvalidInput("this is not a git repository", detail=str(start), hint=hint)
         return cls(Path(told.stdout.decode().rstrip("\n")), environment)
 
@@ -90,7 +100,7 @@ class Repository:
         """
         if explicit is not None:
             return self._trusted(explicit)
-        if not self._ask("remote").stdout.strip():
+        if not self._told("remote").strip():
             return self.head()
         return self._trusted("refs/remotes/origin/HEAD")
 
@@ -148,7 +158,7 @@ def read_inputs(
 ) -> tuple[InputFile, ...]:
     """The files at `paths` as one commit has them, in that order.
 
-    Raises `InvalidInput` for a path the commit does not have, `PolicyViolation` for links, submodules and LFS pointers:
+    Raises `InvalidInput` for a path the commit does not have or that is too large, `PolicyViolation` for links, submodules and LFS pointers:
     what they lead to is not in the commit.
     """
     wanted = tuple(paths)
@@ -166,6 +176,13 @@ def _required(entries: Mapping[RepoPath, TreeEntry], path: RepoPath, commit: Git
             detail=f"{path} is a {entries[path].kind}",
             hint="put the file itself into the repository",
             reason="symlink" if entries[path].kind == "symlink" else "not-regular",
+            file=path,
+        )
+    if entries[path].size > INPUT_LIMIT:
+        raise InvalidInput(
+            "a file is too large",
+            detail=f"{path} has more than {INPUT_LIMIT} bytes",
+            hint="put it in an image",
             file=path,
         )
     return entries[path]
@@ -208,7 +225,7 @@ def _git(
     folder: Path, environment: Mapping[str, str], words: Sequence[str], stdin: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
     kept = {name: environment[name] for name in _PASSED_ON if name in environment}
-    safe = {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    safe = {**kept, **_SAFE}
     line = ["git", *_QUIET, *words]
     try:
         return subprocess.run(

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from platformctl import paths
 from platformctl.errors import InvalidInput
 from platformctl.gitinfo import Repository, read_inputs
-from platformctl.manifests.compose import read_compose
+from platformctl.manifests.compose import deciding_variables, read_compose
 from platformctl.manifests.load import read_module
-from platformctl.model.compose import ComposeModel
+from platformctl.model.compose import ComposeModel, ComposeService
 from platformctl.model.desired import HostEntry, InputFile, Module, Release
 from platformctl.model.names import Digest, GitSha, ModuleId, RepoPath
 from platformctl.model.plan import OWN_FOLDER
@@ -110,7 +110,9 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
     """The release of `module` as `tree` has it. Raises `InvalidInput` and `PolicyViolation` for what can not travel."""
     compose_path = module.runtime.compose_file
     compose_file = tree.read(compose_path)
-    compose = read_compose(compose_file.content, compose_path, {str(k): v for k, v in module.env.set.items()})
+    variables: dict[str, str] = {"COMPOSE_PROJECT_NAME": str(module.runtime.project), **module.env.set}
+    compose = read_compose(compose_file.content, compose_path, variables)
+    deciding = deciding_variables(compose_file.content, compose_path)
     _require_service(module, compose)
     others = _others(tree, module, compose)
     files = (compose_file, *others, *_environment_file(module))
@@ -123,6 +125,7 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
         compose=compose,
         digest=_desired_digest(module, host, compose, (*others, *_environment_file(module))),
         inputs=inputs_digest(tree, module.id, (file.path for file in files)),
+        deciding=tuple(name for name in deciding if name not in variables),
     )
 
 
@@ -154,8 +157,19 @@ def _others(tree: Tree, module: Module, compose: ComposeModel) -> tuple[InputFil
     """Mounted files and env files of the closure. A mounted path that the tree does not have is the host's own data."""
     closure = [compose.services[name] for name in compose.closure(module.runtime.compose_service)]
     mounted = {path for service in closure for name in service.mounted for path in _expanded(tree, name)}
-    wanted = mounted | {path for service in closure for path in service.env_files}
+    wanted = mounted | {
+        path for service in closure for path in service.env_files if _travels(tree, module, service, path)
+    }
     return tuple(tree.read(path) for path in sorted(wanted - {compose.path}))
+
+
+def _travels(tree: Tree, module: Module, service: ComposeService, path: RepoPath) -> bool:
+    """Whether an env file is the repository's: not the host's own, and not one that may be absent and is."""
+    if path == module.env.file:
+        return False
+    entries = service.definition.get("env_file") or ()
+    optional = {entry["path"] for entry in entries if entry.get("required") is False}
+    return tree.object_id(path) is not None or not any(path.endswith(name.removeprefix("./")) for name in optional)
 
 
 def _expanded(tree: Tree, name: RepoPath) -> tuple[RepoPath, ...]:

@@ -2,7 +2,7 @@
 
 import getpass
 import os
-import socket
+import platform
 from pathlib import Path
 
 import click
@@ -28,7 +28,7 @@ def command(context: click.Context) -> InitReport:
         InitRequest(
             root=repository.root,
             keys=wiring.keys_folder(),
-            person=repository.person() or f"{getpass.getuser()}@{socket.gethostname()}",
+            person=repository.person() or f"{getpass.getuser()}@{platform.node()}",
             planner=getpass.getuser(),
             signing_key=Path(signing_key) if signing_key else None,
             machine_id=machine_id.read_text("utf-8").strip() if machine_id.is_file() else "",

@@ -6,7 +6,8 @@ import click
 
 from platformctl.cli import wiring
 from platformctl.cli.options import PATH, Duration, key_option, trust_options
-from platformctl.cli.verb import APPLY_CODES, verb
+from platformctl.cli.verb import verb
+from platformctl.errors import APPLY_CODES
 from platformctl.model.reports import Report
 from platformctl.workflows import rollback as workflow
 from platformctl.workflows.parts import TrustSource

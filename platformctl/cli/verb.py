@@ -1,16 +1,15 @@
 """What all verbs share: global options that also stand after the verb, and the exit codes in the help."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from platformctl.errors import EXIT_CODES, ExitCode
+if TYPE_CHECKING:
+    from platformctl.errors import ExitCode
 
 GLOBAL = "platformctl.global"
 """Where the global options are kept in click's `Context.meta`."""
-
-APPLY_CODES = tuple(code for code in ExitCode if code is not ExitCode.CHANGES_PRESENT)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -40,7 +39,9 @@ def global_options() -> list[click.Parameter]:
 class Verb(click.Command):
     """A command that knows the global options and says in its help how it may end."""
 
-    def __init__(self, *args: Any, codes: Sequence[ExitCode] = (), **settings: Any) -> None:
+    def __init__(self, *args: Any, codes: "Sequence[ExitCode]" = (), **settings: Any) -> None:
+        from platformctl.errors import EXIT_CODES
+
         super().__init__(*args, **settings)
         self.codes = tuple(codes)
         self.params.extend(global_options())
@@ -49,7 +50,9 @@ class Verb(click.Command):
         )
 
 
-def verb(name: str, *codes: ExitCode) -> Callable[[Callable[..., Any]], Verb]:
+def verb(name: str, *codes: "ExitCode") -> Callable[[Callable[..., Any]], Verb]:
     """Make a function the verb `name`, whose process may end with `codes`; usage errors and our own are added."""
+    from platformctl.errors import ExitCode
+
     always = {*codes, ExitCode.USAGE, ExitCode.TOOL_ERROR}
     return click.command(name, cls=Verb, codes=[code for code in ExitCode if code in always])

@@ -3,8 +3,8 @@
 import dataclasses
 import getpass
 import os
+import platform
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -86,7 +86,7 @@ def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts: 
 
 def operator(repository: Repository) -> str:
     """Who is at work, as receipts and locks name them; who they really are, their key says."""
-    return repository.person() or f"{getpass.getuser()}@{socket.gethostname()}"
+    return repository.person() or f"{getpass.getuser()}@{platform.node()}"
 
 
 def planner_key(given: Path | None) -> Path | None:

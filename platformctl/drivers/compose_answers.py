@@ -64,6 +64,7 @@ def observation(answer: bytes, release: Release, who: Identity, at: str) -> Obse
             networks=sections["networks"].lines,
             volumes=sections["volumes"].lines,
             missing_variables=tuple(n for n in sections["variables"].lines if n not in release.module.env.set),
+            overriding_variables=sections["deciding"].lines,
             kept=frozenset(Digest("sha256:" + name) for name in sections["kept"].lines),
             image_ids=frozenset(Digest(line) for line in sections["image-ids"].lines),
         )

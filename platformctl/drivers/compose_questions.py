@@ -55,8 +55,8 @@ containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compos
 WATCH = _FRAME + _CONTAINERS + "project=$1; tell containers containers\n"
 
 # Arguments: root, project, project folder, env file or /dev/null.
-# Standard input: a tar of compose.yaml, set.env, the lists paths, images and required, and without.yaml: an override
-# that takes env files away, for the case that one is not on the host yet and Compose would refuse to answer at all.
+# Standard input: a tar of compose.yaml, set.env, the lists paths, images, required and deciding, and without.yaml: an
+# override that takes env files away, for when one is not on the host yet and Compose would refuse to answer at all.
 LOOK = (
     _FRAME
     + _CONTAINERS
@@ -78,10 +78,11 @@ image_ids() { docker images -aq --no-trunc; }
 networks() { docker network ls -q --filter "label=com.docker.compose.project=$project" --format '{{.Name}}'; }
 volumes() { docker volume ls -q --filter "label=com.docker.compose.project=$project"; }
 kept() { [ ! -d "$base/blobs" ] || ls "$base/blobs"; }
+sets() { grep -qE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*([=:]|\\$)" "$env_file"; }
 variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
-  while IFS= read -r variable; do
-    grep -qE "^[[:space:]]*(export[[:space:]]+)?$variable[[:space:]]*[=:]" "$env_file" || echo "$variable"
-  done <"$work/in/required"; }
+  while IFS= read -r variable; do sets "$variable" || echo "$variable"; done <"$work/in/required"; }
+deciding() { [ -r "$env_file" ] || return 66
+  while IFS= read -r variable; do ! sets "$variable" || echo "$variable"; done <"$work/in/deciding"; }
 asked() { [ -r "$env_file" ] || return 66
   env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose "$@" -p "$project" \\
     --project-directory "$folder" --env-file "$env_file" --env-file "$work/in/set.env" config --hash '*'; }
@@ -90,7 +91,8 @@ other_hashes() { [ -s "$work/in/without.yaml" ] || return 1
   asked -f "$work/in/compose.yaml" -f "$work/in/without.yaml"; }
 tell containers containers; tell files files; tell images images; tell image-ids image_ids
 tell networks networks; tell volumes volumes; tell kept kept
-tell variables variables; tell hashes hashes; [ "$status" = 0 ] || tell other-hashes other_hashes
+tell variables variables; tell deciding deciding
+tell hashes hashes; [ "$status" = 0 ] || tell other-hashes other_hashes
 """
 )
 

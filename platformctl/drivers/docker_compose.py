@@ -255,6 +255,7 @@ def _enclosed(release: Release) -> bytes:
             "paths": _lines(file.path for file in release.files if not _is_own(file.path)),
             "images": _lines(images),
             "required": _lines(release.module.env.required),
+            "deciding": _lines(release.deciding),
         }
     )
 

@@ -204,6 +204,8 @@ class Release:
     `files` are every repository file the closure mounts, reads or is defined by, the compose file first, and one of
     the tool's own for `env.set`. `digest` covers what the host will be made to look like: a comment in a file does not
     count. `inputs` covers the bytes it was made from, by git's own object ids: equal inputs need not be read again.
+    `deciding` are variables without a value in `env.set` that decide more than values of `environment:`; nothing on a
+    host may set them, as policy judged their defaults.
     """
 
     module: Module
@@ -214,6 +216,7 @@ class Release:
     compose: ComposeModel
     digest: Digest
     inputs: Digest
+    deciding: tuple[str, ...] = ()
 
     @property
     def closure(self) -> tuple[ServiceName, ...]:

@@ -83,7 +83,8 @@ class Observation:
 
     `hashes` are what the host's own Compose says of the desired release with the flags apply uses; empty when Compose
     was not asked. `networks` and `volumes` are names. `missing_variables` are required ones that neither file nor
-    manifest sets; `kept` and `image_ids` are what a way back could use.
+    manifest sets, `overriding_variables` those the file sets although they decide more than environment values.
+    `kept` and `image_ids` are what a way back could use.
     """
 
     source: Source
@@ -96,6 +97,7 @@ class Observation:
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     missing_variables: tuple[str, ...] = ()
+    overriding_variables: tuple[str, ...] = ()
     kept: frozenset[Digest] = field(default_factory=frozenset)
     image_ids: frozenset[Digest] = field(default_factory=frozenset)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from platformctl.errors import ExitCode
+from platformctl.errors import ExitCode, Refusal
 from platformctl.model.desired import Finding
 from platformctl.model.names import Digest
 from platformctl.model.plan import Plan
@@ -40,6 +40,14 @@ class ErrorReport(Report):
     file: str | None = None
     line: int | None = None
     host: str | None = None
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "ErrorReport":
+        """The report of a refusal, in its own words."""
+        code = refusal.exit_code
+        fields = ("reason", "summary", "detail", "hint", "file", "line", "host")
+        values = {name: getattr(refusal, name) for name in fields}
+        return cls(exit_code=code, code=int(code), name=code.name, **values)
 
 
 @dataclass(frozen=True, kw_only=True)

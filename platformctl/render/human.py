@@ -95,7 +95,7 @@ def plan(report: PlanReport) -> Lines:
     yield from (f"! {warning}" for warning in report.warnings)
     if report.index:
         yield f"index: {report.index}"
-    if changing and changing[0].path:
+    if changing and changing[0].path and not changing[0].plan.speculative:
         yield f"next: platformctl approve {report.index or changing[0].path}"
 
 

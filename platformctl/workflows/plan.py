@@ -69,7 +69,7 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
             except Refusal as refusal:
                 if len(names) == 1 and not request.everything:
                     raise
-                failed.append(NotPlanned(name, _error(refusal)))
+                failed.append(NotPlanned(name, ErrorReport.of(refusal)))
     return _report(parts, request, desire.head, tuple(plans), unchanged, tuple(failed))
 
 
@@ -198,6 +198,15 @@ def _require_variables(release: Release, observation: Observation) -> None:
             file=release.module.path,
             host=release.host.name,
         )
+    if observation.overriding_variables:
+        raise PolicyViolation(
+            "the host's env file decides what was judged without it",
+            detail=f"{release.host.name}: {', '.join(observation.overriding_variables)} decide more than an environment",
+            hint="take them out of the host's file, and put them into spec.env.set",
+            reason="host-value",
+            file=release.module.path,
+            host=release.host.name,
+        )
 
 
 def _refuse_quarantined(release: Release, record: HostRecord) -> None:
@@ -216,14 +225,6 @@ def _sealed(parts: Parts, payload: bytes, payload_type: str, key: Path | None) -
     if key is None:
         return Envelope(payload, payload_type)
     return seal(payload, payload_type, key, NAMESPACE, parts.environment)
-
-
-def _error(refusal: Refusal) -> ErrorReport:
-    code = refusal.exit_code
-    fields = ("reason", "summary", "detail", "hint", "file", "line", "host")
-    return ErrorReport(
-        exit_code=code, code=int(code), name=code.name, **{name: getattr(refusal, name) for name in fields}
-    )
 
 
 def _report(
