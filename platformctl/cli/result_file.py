@@ -1,0 +1,61 @@
+"""The outcome for programs that only see files: `--result-file`, and the outputs of a CI step."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from platformctl.errors import EXIT_CODES, ToolError, Touched
+from platformctl.model import strict_json
+from platformctl.model.reports import SCHEMA_VERSION, ApplyReport, Report
+from platformctl.store.files import write_atomically
+
+_OUTPUTS = ("GITHUB_OUTPUT", "FORGEJO_OUTPUT")
+
+
+def outcome_of(report: Report, command: str) -> dict[str, Any]:
+    """What is written: the same words as in the report itself."""
+    host = getattr(report, "host", None)
+    touched = EXIT_CODES[report.exit_code].touched
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "exit_code": int(report.exit_code),
+        "outcome": report.status,
+        "mutated": getattr(report, "mutated", "no" if touched is Touched.NO else "unknown"),
+        "plan_digest": getattr(report, "plan_digest", None),
+        "source_sha": getattr(report, "source_sha", None),
+        "hosts": [host] if host else [],
+        "reason": getattr(report, "reason", ""),
+    }
+
+
+def written(report: Report, command: str, path: Path | None) -> Report:
+    """Write the outcome where it was asked for. What can not be written is a warning: the host is as it is."""
+    try:
+        _write(outcome_of(report, command), path, os.environ)
+    except (ToolError, OSError) as error:
+        warning = f"the outcome could not be written: {error}"
+        return replace(report, warnings=(*report.warnings, warning)) if isinstance(report, ApplyReport) else report
+    return report
+
+
+def _write(outcome: Mapping[str, Any], path: Path | None, environment: Mapping[str, str]) -> None:
+    if path is not None:
+        write_atomically(path, strict_json.dump(outcome) + b"\n", 0o644)
+    for name in _OUTPUTS:
+        if environment.get(name):
+            _append(Path(environment[name]), outcome)
+
+
+def _append(path: Path, outcome: Mapping[str, Any]) -> None:
+    """One delimited value each; the random delimiter keeps a value from ending its own block."""
+    lines = []
+    for key, value in outcome.items():
+        delimiter = f"platformctl-{secrets.token_hex(8)}"
+        text = value if isinstance(value, str) else strict_json.dump(value).decode()
+        lines.append(f"{key}<<{delimiter}\n{text}\n{delimiter}\n")
+    with path.open("a", encoding="utf-8") as output:
+        output.write("".join(lines))
