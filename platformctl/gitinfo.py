@@ -56,7 +56,9 @@ class Repository:
         """The repository that `start` lies in; raises `InvalidInput` when there is none."""
         told = _git(start, environment, ("rev-parse", "--show-toplevel"))
         if told.returncode:
-            hint = "git init, then platformctl init; where it is another user's: git config --global safe.directory"
+            hint = (
+                "git init, then platformctl init; where it is another user's: git config --global --add safe.directory"
+            )
             raise InvalidInput("this is not a git repository", detail=str(start), hint=hint)
         return cls(Path(told.stdout.decode().rstrip("\n")), environment)
 
@@ -158,8 +160,8 @@ def read_inputs(
 ) -> tuple[InputFile, ...]:
     """The files at `paths` as one commit has them, in that order.
 
-    Raises `InvalidInput` for a path the commit does not have or that is too large, `PolicyViolation` for links, submodules and LFS pointers:
-    what they lead to is not in the commit.
+    Raises `InvalidInput` for a path that is not in the commit or larger than `INPUT_LIMIT`, and `PolicyViolation` for
+    links, submodules and LFS pointers: what they lead to is not in the commit.
     """
     wanted = tuple(paths)
     found = {path: _required(entries, path, commit) for path in wanted}
