@@ -8,6 +8,7 @@ module is judged by `platformctl.policy`; that files exist, by whoever opens the
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from platformctl.errors import InvalidInput
@@ -35,6 +36,8 @@ from platformctl.model.names import HostName, ModuleId, ProjectName, RepoPath, S
 
 __all__ = ["InvalidManifest", "check_references", "read_hosts", "read_module", "read_policy", "seconds"]
 
+MOST_FINDINGS = 100
+"""Errors of one file that are told; more help nobody, and a suggestion for each of thousands takes its time."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -84,7 +87,7 @@ def _checked(text: bytes, file: str, shape: Shape, further: Any, *, module: str 
         document = parse(text, file)
     except InvalidInput as error:
         raise InvalidManifest((_unreadable(error, module, file),)) from error
-    problems = tuple(shape.problems(document.value, "")) or tuple(further(document.value))
+    problems = tuple(islice(shape.problems(document.value, ""), MOST_FINDINGS)) or tuple(further(document.value))
     if problems:
         found = (_finding(problem, document, module, file) for problem in problems)
         raise InvalidManifest(tuple(sorted(found, key=lambda finding: finding.line or 0)))

@@ -143,6 +143,7 @@ class Items:
 
     item: Shape
     least: int = 0
+    most: int = 1000
 
     @property
     def meaning(self) -> str:
@@ -151,15 +152,23 @@ class Items:
 
     def schema(self) -> dict[str, Any]:
         """As `Shape.schema`."""
-        return {"type": "array", "items": self.item.schema(), "minItems": self.least, "uniqueItems": True}
+        return {
+            "type": "array",
+            "items": self.item.schema(),
+            "minItems": self.least,
+            "maxItems": self.most,
+            "uniqueItems": True,
+        }
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
         """As `Shape.problems`."""
         if not isinstance(value, list):
             yield _wrong_type(self.meaning, value, path, "write [one, two], or one item a line after a dash")
             return
-        if len(value) < self.least:
-            yield Problem(path, "wrong-value", f"expected {self.least} or more items", f"name {self.item.meaning}")
+        if not self.least <= len(value) <= self.most:
+            message = f"expected {self.least} to {self.most} items"
+            yield Problem(path, "wrong-value", message, f"each item is {self.item.meaning}")
+            return
         for index, item in enumerate(value):
             yield from self.item.problems(item, f"{path}.{index}")
             if item in value[:index]:

@@ -8,35 +8,19 @@ not grow beyond its limit when it is expanded. Scalars follow YAML 1.2's core sc
 What the values mean is left to the readers of manifests and compose files.
 """
 
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
-import yaml
-
-from platformctl.errors import InvalidInput, ToolError
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much one document may hold: bytes, levels of nesting, values after expansion of aliases, and aliases."""
-
-    size: int
-    depth: int
-    nodes: int
-    aliases: int
-
+from platformctl.errors import InvalidInput
+from platformctl.manifests.yaml_events import Limits, Reader
+from platformctl.manifests.yaml_nodes import Node
 
 MANIFEST_LIMITS = Limits(size=1024 * 1024, depth=32, nodes=20_000, aliases=0)
 COMPOSE_LIMITS = Limits(size=2 * 1024 * 1024, depth=64, nodes=100_000, aliases=2_000)
-
-_MERGE = "<<"
-_LONGEST_NUMBER = 40
-_LOOKS_TYPED = frozenset("~nNtTfF+-.0123456789")
-_SHOWABLE = re.compile(r"[\x21-\x7e]{1,80}\Z")
+_LONGEST_PATH = 500
 
 # Characters that make a file read differently on a review page than in a parser: control characters, the line breaks
 # that only parsers see (CR alone, NEL, LS, PS), bidirectional controls, byte order marks and noncharacters.
@@ -46,57 +30,27 @@ _HIDDEN = re.compile(
 )
 
 
-class _Node(NamedTuple):
-    """A value with its 1-based line. `weight` counts the values in it, `height` its levels, aliases expanded."""
-
-    line: int
-    content: "dict[str, _Node] | list[_Node] | str | int | float | bool | None"
-    weight: int = 1
-    height: int = 0
-
-    @property
-    def children(self) -> "Iterator[tuple[str, _Node]]":
-        match self.content:
-            case dict():
-                yield from self.content.items()
-            case list():
-                yield from ((str(index), item) for index, item in enumerate(self.content))
-
-    def plain(self) -> Any:
-        """The value in dicts and lists of its own, so that changing one place never changes another."""
-        match self.content:
-            case dict():
-                return {key: node.plain() for key, node in self.content.items()}
-            case list():
-                return [node.plain() for node in self.content]
-        return self.content
-
-
-def _container(line: int, content: "dict[str, _Node] | list[_Node]") -> _Node:
-    inside = list(content.values() if isinstance(content, dict) else content)
-    return _Node(
-        line, content, 1 + sum(node.weight for node in inside), 1 + max((node.height for node in inside), default=0)
-    )
-
-
 @dataclass(frozen=True)
 class Document:
     """One parsed document. `value` is dicts, lists, text, numbers, booleans and None; empty text gives None."""
 
     value: Any
-    root: _Node
+    root: Node
 
     @cached_property
     def lines(self) -> Mapping[str, int]:
         """The 1-based line of each dotted path (`spec.env.set.NAME`, `ports.0`); "" is the document itself.
 
-        What an alias or a merge key brings in has the line where it was written.
+        What an alias or a merge key brings in has the line where it was written. Paths too long to be shown are left
+        out: a long key above many values would be repeated for each.
         """
         found = {"": self.root.line}
         waiting = [("", self.root)]
         while waiting:
             path, node = waiting.pop()
             for name, child in node.children:
+                if len(path) + len(name) > _LONGEST_PATH:
+                    continue
                 inner = f"{path}.{name}" if path else name
                 found.setdefault(inner, child.line)
                 waiting.append((inner, child))
@@ -116,7 +70,7 @@ def parse(
 
     Raises `InvalidInput` with file, line and what to write instead, and nothing else, whatever the bytes.
     """
-    root = _Reader(_decode(text, file, limits), file, limits, merge_keys=merge_keys, anchors=anchors).document()
+    root = Reader(_decode(text, file, limits), file, limits, merge_keys=merge_keys, anchors=anchors).document()
     return Document(root.plain(), root)
 
 
@@ -148,235 +102,3 @@ def _decode(text: bytes, file: str, limits: Limits) -> str:
             line=decoded.count("\n", 0, hidden.start()) + 1,
         )
     return decoded
-
-
-def _core_loader() -> Any:
-    """yamlcore's loader on libyaml: its class is missing where PyYAML was built without, and then nothing is read.
-
-    PyYAML's own scanner is no way out: two megabytes keep it busy for a minute.
-    """
-    try:
-        from yamlcore import CCoreLoader  # type: ignore[import-untyped]
-    except AttributeError as error:
-        raise ToolError(
-            "PyYAML was built without libyaml",
-            detail="YAML can not be read safely without it",
-            hint="install PyYAML from its wheel, or libyaml-dev before building it",
-        ) from error
-    return CCoreLoader
-
-
-class _Reader:
-    """Builds nodes from events, spending a budget of nodes and aliases; every method may raise `InvalidInput`."""
-
-    def __init__(self, text: str, file: str, limits: Limits, *, merge_keys: bool, anchors: bool) -> None:
-        self._text = text
-        self._file = file
-        self._limits = limits
-        self._merge_keys = merge_keys
-        self._anchors_allowed = anchors
-        self._loader = _core_loader()(text)
-        self._anchored: dict[str, _Node | None] = {}
-        self._nodes = 0
-        self._aliases = 0
-
-    def document(self) -> _Node:
-        """Read the stream's only document."""
-        self._next()
-        start = self._next()
-        if isinstance(start, yaml.StreamEndEvent):
-            return _Node(1, None)
-        self._check_directives(start)
-        first = self._next()
-        root = self._node(first, 0, first.start_mark.line + 1)
-        self._next()
-        after = self._next()
-        if isinstance(after, yaml.DocumentStartEvent):
-            self._refuse(
-                after,
-                "the file holds more than one document",
-                "a second document begins here",
-                "remove everything from this --- on",
-            )
-        return root
-
-    def _next(self) -> Any:
-        try:
-            return self._loader.get_event()
-        except yaml.MarkedYAMLError as error:
-            raise self._syntax_error(error) from error
-
-    def _syntax_error(self, error: yaml.MarkedYAMLError) -> InvalidInput:
-        mark: Any = error.problem_mark or error.context_mark
-        lines = self._text.split("\n")
-        line = min(mark.line, len(lines) - 1) if mark else 0
-        indentation = re.match(r"\s*", lines[line])
-        if indentation and "\t" in indentation[0]:
-            summary, detail, hint = "a tab is used for indentation", "YAML indents with spaces alone", "use spaces"
-        else:
-            summary, detail = "the file is not valid YAML", str(error.problem or error.context)
-            hint = "check the indentation, and put values that hold ': ', '#' or a leading symbol in quotes"
-        return InvalidInput(summary, detail=detail, hint=hint, file=self._file, line=line + 1)
-
-    def _refuse(self, event: Any, summary: str, detail: str, hint: str) -> NoReturn:
-        raise InvalidInput(summary, detail=detail, hint=hint, file=self._file, line=event.start_mark.line + 1)
-
-    def _check_directives(self, start: Any) -> None:
-        if start.version or start.tags:
-            self._refuse(
-                start, "YAML directives are not allowed", "the document begins with a % line", "remove the line"
-            )
-
-    def _node(self, event: Any, depth: int, line: int) -> _Node:
-        """The value that begins with `event`, said to stand on `line` (its key's, where it has one)."""
-        if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, depth)._replace(line=line)
-        self._check_properties(event)
-        self._spend(event, 1, depth)
-        if event.anchor:
-            self._anchored[event.anchor] = None
-        if isinstance(event, yaml.ScalarEvent):
-            node = _Node(line, self._scalar(event))
-        elif isinstance(event, yaml.SequenceStartEvent):
-            node = self._sequence(depth, line)
-        else:
-            node = self._mapping(depth, line)
-        if event.anchor:
-            self._anchored[event.anchor] = node
-        return node
-
-    def _check_properties(self, event: Any) -> None:
-        if event.tag in ("!reset", "!override"):
-            self._refuse(
-                event,
-                f"{event.tag} is not supported",
-                "it changes another compose file, and platformctl reads one file alone",
-                "write the value that shall hold",
-            )
-        if event.tag is not None:
-            self._refuse(
-                event,
-                "YAML tags are not allowed",
-                "the value is marked with a ! tag",
-                "remove the tag; put a value that shall be text in quotes",
-            )
-        if event.anchor and not self._anchors_allowed:
-            self._refuse_anchors(event)
-
-    def _refuse_anchors(self, event: Any) -> NoReturn:
-        self._refuse(
-            event,
-            "anchors and aliases are not allowed here",
-            "a value is named with & or repeated with *",
-            "write the value out where it is needed",
-        )
-
-    def _spend(self, event: Any, nodes: int, depth: int) -> None:
-        self._nodes += nodes
-        if self._nodes > self._limits.nodes:
-            self._refuse(
-                event,
-                "the file holds too many values",
-                f"more than {self._limits.nodes}, aliases and merge keys expanded",
-                "split the file",
-            )
-        if depth > self._limits.depth:
-            self._refuse(
-                event,
-                "the file is nested too deeply",
-                f"more than {self._limits.depth} levels",
-                "close the brackets, or flatten the structure",
-            )
-
-    def _alias(self, event: Any, depth: int) -> _Node:
-        if not self._anchors_allowed:
-            self._refuse_anchors(event)
-        target = self._anchored.get(event.anchor)
-        if target is None:
-            self._refuse(
-                event,
-                "an alias stands for nothing",
-                "its anchor is unknown here, or the alias lies inside of what it repeats",
-                "define the anchor (&) before the alias (*) that uses it",
-            )
-        self._aliases += 1
-        if self._aliases > self._limits.aliases:
-            self._refuse(
-                event, "the file holds too many aliases", f"more than {self._limits.aliases}", "write the values out"
-            )
-        self._spend(event, target.weight, depth + target.height)
-        return target
-
-    def _scalar(self, event: Any) -> str | int | float | bool | None:
-        value: str = event.value
-        if "\0" in value:
-            self._refuse(event, "a value holds a NUL character", "no program can be given one", "remove it")
-        if not event.implicit[0] or (value and value[0] not in _LOOKS_TYPED):
-            return value
-        tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))
-        if tag.endswith((":int", ":float")) and len(value) > _LONGEST_NUMBER:
-            self._refuse_number(event)
-        typed = self._loader.construct_object(yaml.ScalarNode(tag, value))
-        if isinstance(typed, float) and not math.isfinite(typed):
-            self._refuse_number(event)
-        return typed  # type: ignore[no-any-return]
-
-    def _refuse_number(self, event: Any) -> NoReturn:
-        self._refuse(event, "a number is out of range", "it is infinite or too long", "put it in quotes if it is text")
-
-    def _sequence(self, depth: int, line: int) -> _Node:
-        items: list[_Node] = []
-        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            items.append(self._node(event, depth + 1, event.start_mark.line + 1))
-        return _container(line, items)
-
-    def _mapping(self, depth: int, line: int) -> _Node:
-        entries: dict[str, _Node] = {}
-        merged: _Node | None = None
-        while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            key = self._key(event)
-            is_merge = key == _MERGE and event.implicit[0]
-            earlier = merged if is_merge else entries.get(key)
-            if earlier is not None:
-                self._refuse_twice(event, key, earlier.line)
-            value = self._node(self._next(), depth + 1, event.start_mark.line + 1)
-            if is_merge:
-                merged = self._mergeable(event, value)
-            else:
-                entries[key] = value
-        self._merge(entries, merged)
-        return _container(line, entries)
-
-    def _key(self, event: Any) -> str:
-        if isinstance(event, yaml.ScalarEvent):
-            self._check_properties(event)
-        key = self._scalar(event) if isinstance(event, yaml.ScalarEvent) else None
-        if not isinstance(key, str):
-            self._refuse(event, "a key is not text", "keys must be text", "put the key in quotes")
-        self._spend(event, 1, 0)
-        return key
-
-    def _refuse_twice(self, event: Any, key: str, earlier: int) -> NoReturn:
-        shown = f"the key {key}" if _SHOWABLE.match(key) else "the key"
-        self._refuse(event, "a key is written twice", f"{shown} is already on line {earlier}", "keep one of the two")
-
-    def _mergeable(self, event: Any, value: _Node) -> _Node:
-        if not self._merge_keys:
-            self._refuse(event, "merge keys are not allowed here", "the key << was found", "write the values out")
-        sources = value.content if isinstance(value.content, list) else [value]
-        if not all(isinstance(source.content, dict) for source in sources):
-            self._refuse(
-                event,
-                "a merge key needs mappings",
-                "<< stands before something else",
-                "write <<: *name, or <<: [*one, *two]",
-            )
-        return value
-
-    def _merge(self, entries: dict[str, _Node], merged: _Node | None) -> None:
-        """Add what `<<` brings: written keys win over merged ones, earlier sources over later ones."""
-        if merged is None:
-            return
-        for source in merged.content if isinstance(merged.content, list) else [merged]:
-            for key, node in source.children:
-                entries.setdefault(key, node)

@@ -58,6 +58,13 @@ HOSTILE = {
     "escapes": "\\" * (ROOM - 10),
     "percent signs": "%" * (ROOM - 10),
     "tags": "!" * (ROOM - 10),
+    "a long key above many values": "? " + "x" * MEBIBYTE + "\n: [" + "a, " * 90_000 + "]\n",
+    "long keys above many values": "".join(" " * n + "x" * 1000 + f"{n}:\n" for n in range(60))
+    + " " * 60
+    + "["
+    + "a, " * 90_000
+    + "]\n",
+    "a long key in many places": "a: &a {? " + "x" * MEBIBYTE + " : b}\nb: [" + "*a, " * 1900 + "]\n",
     "documents": "---\n" * (ROOM // 4 - 10),
 }
 
@@ -82,6 +89,31 @@ else:
 """
 
 
+MODULE_PROGRAM = """
+import resource, sys
+from platformctl.manifests.load import MOST_FINDINGS, InvalidManifest, read_module
+from platformctl.model.names import RepoPath
+
+text = sys.stdin.buffer.read()
+soft = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime) + 3
+resource.setrlimit(resource.RLIMIT_CPU, (soft, soft))
+try:
+    read_module(text, RepoPath("modules/web/module.yaml"))
+except InvalidManifest as error:
+    print(len(error.findings) <= MOST_FINDINGS)
+"""
+
+UNFIT = {
+    "many unknown keys": "".join(f"metadatb{n}: x\n" for n in range(9_900)),
+    "many items": "spec:\n  depends_on: [" + ", ".join(f"m{n}" for n in range(19_000)) + "]\n",
+    "many wrong variables": "spec: {env: {set: {" + ", ".join(f"V{n}: 1" for n in range(9_900)) + "}}}\n",
+    "long unknown keys": "".join("? " + "x" * 50_000 + f"{n}\n: y\n" for n in range(20)),
+    "almost a path": "spec: {runtime: {compose_file: " + "a/" * 500_000 + "}}\n",
+    "almost an address": "spec: {canary: {url: 'http://" + "a." * 500_000 + "@'}}\n",
+    "almost a line": "metadata: {description: '" + "a" * 1_000_000 + "'}\n",
+}
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_text_within_the_size_limit_keeps_the_reader_busy(name: str) -> None:
     # given a process with 3 seconds of CPU time (a kernel's limit, not a clock's) and a gibibyte of memory
@@ -92,6 +124,18 @@ def test_no_text_within_the_size_limit_keeps_the_reader_busy(name: str) -> None:
     # then it was read or refused in words, and not killed
     assert ended.returncode == 0, ended.stderr.decode()[-500:]
     assert ended.stdout.strip()
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_no_manifest_that_does_not_fit_keeps_the_reader_busy(name: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", MODULE_PROGRAM],
+        input=UNFIT[name].encode(),
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.stdout == b"True\n", ended.stderr.decode()[-500:]
 
 
 @pytest.mark.parametrize("name", ["billion laughs", "many wide merges", "many small values"])

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from platformctl.errors import InvalidInput
-from platformctl.manifests.yaml_text import COMPOSE_LIMITS, Document, Limits, parse
+from platformctl.manifests.yaml_events import Limits
+from platformctl.manifests.yaml_text import COMPOSE_LIMITS, Document, parse
 
 
 def compose(text: str) -> Document:
