@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from platformctl.manifests import schemas
+from platformctl.manifests.load import InvalidManifest, read_hosts, read_module, read_policy
 from platformctl.manifests.schemas import HOSTS, MODULE, POLICY, generate
 from platformctl.manifests.shapes import Fields, Items, Named, Shape, Text, Variants
 from platformctl.manifests.yaml_text import parse
+from platformctl.model.names import RepoPath
 
 DOCS = Path(__file__).parents[2] / "docs"
 PIN = "0f6c2a9b4d1e4e7f8a3b5c6d7e8f9a0b"
@@ -131,6 +133,36 @@ def test_shape_and_schema_accept_the_same_documents(file: str) -> None:
 
     compare()
     assert verdicts == {True, False}
+
+
+READERS: Mapping[str, Callable[[bytes], object]] = {
+    "module.v1.schema.json": lambda text: read_module(text, RepoPath("modules/honcho-redis/module.yaml")),
+    "hosts.v1.schema.json": lambda text: read_hosts(text, "hosts.yaml"),
+    "policy.v1.schema.json": lambda text: read_policy(text, "policy.yaml"),
+}
+BEYOND_SCHEMAS = {"module-id", "depends-on", "env-required"}
+
+
+@pytest.mark.parametrize("file", EXAMPLES)
+def test_a_reader_accepts_what_its_schema_accepts_but_for_rules_of_its_own(file: str) -> None:
+    shape, valid = EXAMPLES[file]
+    verdicts = set()
+
+    def verdict(document: Any) -> str:
+        try:
+            READERS[file](json.dumps(document).encode())
+        except InvalidManifest as error:
+            return "beyond" if {finding.rule for finding in error.findings} <= BEYOND_SCHEMAS else "unfit"
+        return "fits"
+
+    @given(spoiled(valid))
+    def compare(document: Any) -> None:
+        seen = verdict(document)
+        assert (seen == "unfit") == bool(list(shape.problems(document, "")))
+        verdicts.add(seen)
+
+    compare()
+    assert verdicts >= {"fits", "unfit"}
 
 
 @pytest.mark.parametrize("file", EXAMPLES)
