@@ -63,9 +63,29 @@ def _web(version: str) -> Image:
     return Image("web", ("httpd", "-f", "-p", "8080", "-h", f"/www/{version}"), tag=version)
 
 
+DATABASE = """\
+#!/bin/sh
+# Counts how often it was asked; the count outlives the container when /data is a volume.
+visits=$(($(cat /data/visits 2>/dev/null || echo 0) + 1))
+mkdir -p /data && echo "$visits" >/data/visits
+printf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "$visits"
+"""
+START_DATABASE = 'echo "/:api:$DB_PASSWORD" >/tmp/httpd.conf && exec httpd -f -p 5432 -h /srv/db -c /tmp/httpd.conf'
+API = """\
+#!/bin/sh
+# Greets, and says what the database answered to the password it was given.
+status='200 OK'
+visits=$(wget -q -T "${DB_TIMEOUT:-2}" -O - "http://api:$DB_PASSWORD@db:5432/") || status='502 Bad Gateway'
+printf 'Status: %s\\r\\nContent-Type: text/plain\\r\\n\\r\\n%s, visit %s\\n' "$status" "$GREETING" "${visits:-unknown}"
+"""
+PROGRAMS_OF_SERVICES = {"db": DATABASE, "api": API}
+"""CGI programs that busybox's httpd runs for `/`."""
+
 SLEEP = ("sleep", "2147483647")
 IMAGES = (
     *(_web(version) for version in WEB_VERSIONS),
+    Image("db", ("sh", "-c", START_DATABASE)),
+    Image("api", ("httpd", "-f", "-p", "8080", "-h", "/srv/api")),
     Image("healthy", SLEEP, check=("true",)),
     Image("unhealthy", SLEEP, check=("false",)),
     Image("crash", ("sh", "-c", "echo crashing; exit 3")),
@@ -115,14 +135,20 @@ def _layer() -> bytes:
 
 
 def _programs_and_pages() -> list[Member]:
-    folders = ("bin", "etc", "tmp", "www", *(f"www/{version}" for version in WEB_VERSIONS))
+    services = [f"srv/{name}" for name in PROGRAMS_OF_SERVICES]
+    pages = [f"www/{version}" for version in WEB_VERSIONS]
+    folders = ("bin", "etc", "srv", "tmp", "www", *pages, *services, *(f"{name}/cgi-bin" for name in services))
     return [
         *(_folder(name) for name in folders),
         _file("bin/busybox", _static_busybox(), mode=0o755),
         *(_link(f"bin/{applet}", "busybox") for applet in APPLETS),
         _file("etc/passwd", b"root:x:0:0::/:/bin/sh\n"),
         *(_file(f"www/{version}/index.html", f"version {version}\n".encode()) for version in WEB_VERSIONS),
-        *(_file(f"www/{version}/health", b"ok\n") for version in WEB_VERSIONS),
+        *(_file(f"{folder}/health", b"ok\n") for folder in (*pages, *services)),
+        *(
+            _file(f"srv/{name}/cgi-bin/index.cgi", program.encode(), mode=0o755)
+            for name, program in PROGRAMS_OF_SERVICES.items()
+        ),
     ]
 
 
