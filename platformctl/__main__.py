@@ -2,8 +2,12 @@
 
 Only 1 needs care: Python itself ends with 1 for an uncaught exception, so nothing may be left uncaught, not even a
 failing import. With `--detailed-exitcode` the meanings are those of terraform, decided from the words alone.
+
+The garbage collector is off until a verb runs: looking for garbage while modules are imported finds none and is a tenth
+of the time that `--help` takes.
 """
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +16,7 @@ _TOOL_ERROR, _INTERRUPTED = 3, 130
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    gc.disable()
     words = sys.argv[1:]
     sys.exit(_detailed(_run(words)) if _wants_detail(words) else _run(words))
 

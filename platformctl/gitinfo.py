@@ -7,13 +7,15 @@ anything. `environment` is the caller's; nothing here reads the process's own.
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, ToolError
 from platformctl.model.desired import InputFile
 from platformctl.model.names import Digest, GitSha, RepoPath
 
+SMALL_BLOB = 64 << 10
+"""Bytes below which an object is remembered for the run."""
 TIMEOUT = 60
 """Seconds any question to git may take."""
 _QUIET = ("--no-replace-objects", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
@@ -50,6 +52,10 @@ class Repository:
 
     root: Path
     environment: Mapping[str, str]
+    _small: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    _trees: dict[tuple[GitSha, tuple[str, ...]], Mapping[RepoPath, TreeEntry]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @classmethod
     def discover(cls, start: Path, environment: Mapping[str, str]) -> "Repository":
@@ -112,17 +118,23 @@ class Repository:
 
     def tree(self, commit: GitSha, prefixes: Sequence[str] = ()) -> Mapping[RepoPath, TreeEntry]:
         """Every path of a commit, or those below `prefixes`. Paths that no manifest could name are left out."""
-        listed = self._told("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *prefixes)
-        rows = (row.partition("\t") for row in listed.decode("utf-8", "surrogateescape").split("\0") if row)
-        return {RepoPath(path): _entry(facts) for facts, _, path in rows if RepoPath.pattern.match(path)}
+        key = (commit, tuple(prefixes))
+        if key not in self._trees:
+            listed = self._told("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *prefixes)
+            rows = (row.partition("\t") for row in listed.decode("utf-8", "surrogateescape").split("\0") if row)
+            self._trees[key] = {RepoPath(p): _entry(facts) for facts, _, p in rows if RepoPath.pattern.match(p)}
+        return self._trees[key]
 
     def blobs(self, ids: Iterable[str]) -> Mapping[str, bytes]:
-        """The bytes of objects by id, in one question."""
-        wanted = sorted(set(ids))
-        if not wanted:
-            return {}
-        answer = self._told("cat-file", "--batch", stdin="".join(f"{i}\n" for i in wanted).encode())
-        return _batch(answer)
+        """The bytes of objects by id, in one question; small ones are remembered, as an id never means other bytes."""
+        wanted = set(ids)
+        missing = sorted(wanted - self._small.keys())
+        found = self._fetched(missing) if missing else {}
+        self._small.update((each, content) for each, content in found.items() if len(content) < SMALL_BLOB)
+        return {each: found[each] if each in found else self._small[each] for each in wanted}
+
+    def _fetched(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        return _batch(self._told("cat-file", "--batch", stdin="".join(f"{each}\n" for each in ids).encode()))
 
     def changed_paths(self) -> frozenset[str]:
         """Paths whose bytes in the working tree differ from HEAD's, new files too, ignored ones not."""

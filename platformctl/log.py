@@ -54,6 +54,13 @@ def configure(
     )
 
 
+def is_configured() -> bool:
+    """Whether `configure` was called."""
+    import structlog
+
+    return structlog.is_configured()
+
+
 def logger() -> "FilteringBoundLogger":
     """Return the log. Until `configure` was called it writes nothing, as structlog's own default is the bare screen."""
     import structlog

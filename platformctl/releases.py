@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from platformctl import paths
 from platformctl.errors import InvalidInput
-from platformctl.gitinfo import Repository, read_inputs
+from platformctl.gitinfo import SMALL_BLOB, Repository, read_inputs
 from platformctl.manifests.compose import deciding_variables, read_compose
 from platformctl.manifests.load import read_module
 from platformctl.model.compose import ComposeModel, ComposeService
@@ -31,6 +31,9 @@ class Tree(Protocol):
 
     def read(self, path: RepoPath) -> InputFile:
         """Raises `InvalidInput` when there is no such file, `PolicyViolation` for a link or anything but a file."""
+
+    def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
+        """As `read`, for many files at once."""
 
     def object_id(self, path: RepoPath) -> str | None:
         """Git's own id of the file's bytes, None where there is no file."""
@@ -51,8 +54,25 @@ class CommitTree:
         return self.repository.tree(self.commit, ())
 
     def read(self, path: RepoPath) -> InputFile:
-        """As `Tree.read`."""
-        return read_inputs(self.repository, self.commit, (path,), self._entries)[0]
+        """As `Tree.read`; what lies beside it is fetched too."""
+        self.fetch((path.parent,))
+        return self.read_all((path,))[0]
+
+    def fetch(self, folders: Iterable[str]) -> None:
+        """Remember the small files of some folders in one question, as each question to git costs a process."""
+        files = (self._entries[path] for folder in folders for path in self._by_folder.get(folder, ()))
+        self.repository.blobs(entry.object_id for entry in files if entry.kind == "blob" and entry.size < SMALL_BLOB)
+
+    def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
+        """As `Tree.read_all`, in one question."""
+        return read_inputs(self.repository, self.commit, paths, self._entries)
+
+    @cached_property
+    def _by_folder(self) -> Mapping[str, list[RepoPath]]:
+        folders: dict[str, list[RepoPath]] = {}
+        for path in self._entries:
+            folders.setdefault(path.parent, []).append(path)
+        return folders
 
     def object_id(self, path: RepoPath) -> str | None:
         """As `Tree.object_id`; costs nothing, git has it."""
@@ -74,6 +94,10 @@ class FolderTree:
         """As `Tree.read`."""
         content, mode = paths.read_beneath(self.root, path, limit=FILE_LIMIT)
         return InputFile(path, content, Digest.of(content), mode)
+
+    def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
+        """As `Tree.read_all`."""
+        return tuple(self.read(path) for path in paths)
 
     def object_id(self, path: RepoPath) -> str | None:
         """As `Tree.object_id`, computed as git does."""
@@ -110,7 +134,8 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
     """The release of `module` as `tree` has it. Raises `InvalidInput` and `PolicyViolation` for what can not travel."""
     compose_path = module.runtime.compose_file
     compose_file = tree.read(compose_path)
-    variables: dict[str, str] = {"COMPOSE_PROJECT_NAME": str(module.runtime.project), **module.env.set}
+    variables = {"COMPOSE_PROJECT_NAME": str(module.runtime.project)}
+    variables.update({str(name): value for name, value in module.env.set.items()})
     compose = read_compose(compose_file.content, compose_path, variables)
     deciding = deciding_variables(compose_file.content, compose_path)
     _require_service(module, compose)

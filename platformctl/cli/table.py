@@ -1,5 +1,6 @@
 """The table of verbs. A verb's file is imported when that verb is used, never for the list of verbs."""
 
+import gc
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -51,6 +52,8 @@ class Table(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"platformctl.cli.{VERBS[cmd_name][0]}").command
+        gc.freeze()
+        gc.enable()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -163,9 +163,14 @@ def _teller(context: click.Context) -> Callable[[Event], None]:
     chosen = _chosen(context)
     level: log.Level = "quiet" if chosen.get("quiet") else "verbose" if chosen.get("verbose") else "normal"
     form: log.Form = "json" if chosen.get("log_format") == "json" else "text"
-    log.configure(level=level, form=form, write=printing.log_line, clean=printing.clean, now=lambda: datetime.now(UTC))
+
+    def now() -> datetime:
+        return datetime.now(UTC)
 
     def tell(event: Event) -> None:
+        """The log is set up with the first event: most commands have none, and structlog takes its time to import."""
+        if not log.is_configured():
+            log.configure(level=level, form=form, write=printing.log_line, clean=printing.clean, now=now)
         fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
         if isinstance(event, RollbackStub):
             log.logger().error("ROLLBACK_STUB", **fields, todo="manual recovery required")

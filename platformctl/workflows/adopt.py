@@ -10,7 +10,7 @@ from platformctl.model.reports import NoteReport
 from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, Receipt, RunningContainer
 from platformctl.planning.build import resolve_images
 from platformctl.planning.diff import Wanted, diff
-from platformctl.releases import CommitTree
+from platformctl.releases import CommitTree, module_ids
 from platformctl.session import held
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
@@ -36,7 +36,7 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
     """Write the receipt of what runs; raises `StalePlan` (`changed`) when it is not what the commit says."""
     roots = trust_roots(parts)
     head = parts.repository.head()
-    name = require_module(CommitTree(parts.repository, head), request.module)
+    name = require_module(module_ids(CommitTree(parts.repository, head)), request.module)
     release = release_at(parts, roots, head, name)
     agreed(release, roots.policy, moment(parts.clock.now())[:10])
     driver = parts.driver_of(release.module)

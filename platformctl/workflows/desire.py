@@ -8,7 +8,16 @@ from platformctl.errors import PolicyViolation, Refusal
 from platformctl.model.desired import Finding, Module, Policy, Release, TrustRoots
 from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.policy import judge
-from platformctl.releases import CommitTree, FolderTree, Tree, input_paths, manifest_path, read_manifest, read_release
+from platformctl.releases import (
+    CommitTree,
+    FolderTree,
+    Tree,
+    input_paths,
+    manifest_path,
+    module_ids,
+    read_manifest,
+    read_release,
+)
 from platformctl.workflows.parts import Parts, manifests, owners_of, require_host
 
 
@@ -29,6 +38,11 @@ class Desire:
     def folder(self) -> FolderTree:
         """The working tree."""
         return FolderTree(self.parts.root)
+
+    @cached_property
+    def names(self) -> tuple[ModuleId, ...]:
+        """Every module there is."""
+        return module_ids(self.tree)
 
     @cached_property
     def changed(self) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """What every story is given, and the first sentences of most: the trust roots, the modules, the host by name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -10,12 +10,12 @@ from platformctl.applying.clock import Clock
 from platformctl.drivers.interface import Driver
 from platformctl.errors import Interrupted, InvalidInput, PolicyViolation, ToolError
 from platformctl.gitinfo import Repository
-from platformctl.manifests.load import read_hosts, read_policy
+from platformctl.manifests.load import read_hosts, read_module, read_policy
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.events import Event
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath, ServiceName
 from platformctl.model.secret import Secret
-from platformctl.releases import CommitTree, FolderTree, Tree, module_ids, read_manifest
+from platformctl.releases import CommitTree, FolderTree, Tree, manifest_path, module_ids
 from platformctl.store.audit import AuditLog
 from platformctl.store.journal import Journals
 from platformctl.store.states import StateStore
@@ -111,12 +111,13 @@ def require_head(parts: Parts) -> GitSha:
 
 def manifests(tree: Tree) -> Mapping[ModuleId, Module]:
     """Every module of a tree, by id; raises for the first that can not be read."""
-    return {module: read_manifest(tree, module) for module in module_ids(tree)}
+    ids = module_ids(tree)
+    files = tree.read_all(manifest_path(module) for module in ids)
+    return {module: read_module(file.content, file.path) for module, file in zip(ids, files, strict=True)}
 
 
-def require_module(tree: Tree, name: str) -> ModuleId:
-    """A module of the tree by name; raises `InvalidInput` with the near names."""
-    known = module_ids(tree)
+def require_module(known: Sequence[ModuleId], name: str) -> ModuleId:
+    """The module of that name; raises `InvalidInput` with the near names."""
     if name in known:
         return ModuleId.parse(name)
     near = get_close_matches(name, known, n=1)

@@ -15,7 +15,7 @@ from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE, Plan
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
 from platformctl.model.state import HostRecord
 from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
-from platformctl.releases import inputs_digest, module_ids
+from platformctl.releases import inputs_digest, manifest_path
 from platformctl.store.files import write_atomically
 from platformctl.store.host import HostLayout
 from platformctl.trust import envelope
@@ -60,12 +60,14 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     roots = trust_roots(parts)
     desire = Desire(parts, roots, parts.repository.head())
     names, unchanged = _split(parts, desire, request)
+    desire.commit.fetch(manifest_path(ModuleId(name)).parent for name in names)
+    when = circumstances(parts, roots, request.expires_in)
     plans: list[PlannedModule] = []
     failed: list[NotPlanned] = []
     with hosts(parts) as reached:
         for name in names:
             try:
-                plans.append(_plan_one(parts, desire, roots, reached, name, request))
+                plans.append(_plan_one(parts, desire, when, reached, name, request))
             except Refusal as refusal:
                 if len(names) == 1 and not request.everything:
                     raise
@@ -112,10 +114,10 @@ def plan_release(
 
 
 def _plan_one(
-    parts: Parts, desire: Desire, roots: TrustRoots, reached: Hosts, name: str, request: PlanRequest
+    parts: Parts, desire: Desire, when: Circumstances, reached: Hosts, name: str, request: PlanRequest
 ) -> PlannedModule:
-    release = desire.release(require_module(desire.tree, name))
-    when = circumstances(parts, roots, request.expires_in)
+    roots = when.trust
+    release = desire.release(require_module(desire.names, name))
     findings = agreed(release, roots.policy, when.created_at[:10])
     if request.offline:
         status = parts.states.read(release.module.id)
@@ -175,7 +177,7 @@ def _split(parts: Parts, desire: Desire, request: PlanRequest) -> tuple[tuple[st
     """The modules to plan, and those that recorded state settles without reading them again."""
     if not request.everything:
         return tuple(dict.fromkeys(request.modules)), ()
-    names = module_ids(desire.tree)
+    names = desire.names
     if not request.offline or desire.changed:
         return names, ()
     same = {name for name in names if _is_settled(parts, desire, name)}
@@ -201,7 +203,7 @@ def _require_variables(release: Release, observation: Observation) -> None:
     if observation.overriding_variables:
         raise PolicyViolation(
             "the host's env file decides what was judged without it",
-            detail=f"{release.host.name}: {', '.join(observation.overriding_variables)} decide more than an environment",
+            detail=f"{release.host.name}: {', '.join(observation.overriding_variables)}, outside environment: values",
             hint="take them out of the host's file, and put them into spec.env.set",
             reason="host-value",
             file=release.module.path,

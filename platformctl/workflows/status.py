@@ -19,7 +19,7 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
     """What runs of each module now; a host that does not answer is said and does not hide the others."""
     roots = trust_roots(parts)
     tree = CommitTree(parts.repository, parts.repository.head())
-    wanted = tuple(require_module(tree, name) for name in names) or module_ids(tree)
+    wanted = tuple(require_module(module_ids(tree), name) for name in names) or module_ids(tree)
     rows: list[ModuleRow] = []
     warnings: list[str] = []
     with hosts(parts) as reached:
@@ -37,7 +37,7 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
 def history(parts: Parts, name: str) -> HistoryReport:
     """A module's receipts, newest first: the host's, or this clone's audit when the host does not answer."""
     roots = trust_roots(parts)
-    module = require_module(CommitTree(parts.repository, parts.repository.head()), name)
+    module = require_module(module_ids(CommitTree(parts.repository, parts.repository.head())), name)
     try:
         memory = recall_module(parts, roots, module, whole=True)
     except Unreachable:

@@ -8,7 +8,7 @@ from platformctl.errors import ExitCode, Refusal
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest, HostName
 from platformctl.model.reports import AuditReport, NoteReport
-from platformctl.releases import CommitTree, read_manifest
+from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.session import held
 from platformctl.store import chain, host_lock
 from platformctl.store.files import whole_lines
@@ -61,7 +61,7 @@ def unquarantine(parts: Parts, lift: Lift) -> NoteReport:
     roots = trust_roots(parts)
     ring, now = keyring(parts, roots), parts.clock.now()
     tree = CommitTree(parts.repository, parts.repository.head())
-    module = read_manifest(tree, require_module(tree, lift.module))
+    module = read_manifest(tree, require_module(module_ids(tree), lift.module))
     payload = f"unquarantine {module.id} on {module.host}: {lift.reason}".encode()
     signed = seal(payload, "text/plain", lift.key, "approval@platformctl", parts.environment)
     signer = sole_signer(signed, "text/plain", "approval@platformctl", ring, now)

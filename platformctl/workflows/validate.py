@@ -13,7 +13,7 @@ from platformctl.workflows.parts import Parts, folder_roots, moment, require_mod
 def validate(parts: Parts, names: tuple[str, ...]) -> ValidateReport:
     """Every finding about the working tree's modules, all of them: nothing stops at the first."""
     tree = FolderTree(parts.root)
-    wanted = tuple(require_module(tree, name) for name in names) or module_ids(tree)
+    wanted = tuple(require_module(module_ids(tree), name) for name in names) or module_ids(tree)
     roots = folder_roots(parts)
     modules: dict[ModuleId, Module] = {}
     findings: list[Finding] = []

@@ -1,0 +1,156 @@
+"""`plan --offline --all` of many modules of which ten changed, beside `terraform plan` of as many resources.
+
+The modules and their states are made by the program's own parts, so that they are what an apply would have left.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.measure import PROGRAM, Timed, machine, row, timed
+from platformctl.gitinfo import Repository
+from platformctl.model.desired import HostEntry
+from platformctl.model.names import Digest, GitSha, HostName
+from platformctl.model.plan import PlannedFile
+from platformctl.model.state import ModuleStatus
+from platformctl.releases import CommitTree, module_ids, read_manifest, read_release
+from platformctl.store.states import StateStore
+
+CHANGED = 10
+RUNS = 5
+HOSTS = 'hosts:\n  lab: {transport: local, root: /opt/platform, machine_id: "0123456789abcdef0123456789abcdef"}\n'
+MANIFEST = """\
+apiVersion: platform/v1
+kind: Module
+metadata: {{id: {id}, description: a module of the benchmark, owner: platform}}
+spec:
+  host: lab
+  kind: service
+  runtime: {{orchestrator: docker-compose, compose_file: modules/{id}/compose.yaml, compose_service: web}}
+  env: {{set: {{MODE: "{mode}"}}}}
+"""
+COMPOSE = """\
+services:
+  web:
+    image: registry.example/web:1
+    environment: {MODE: "${MODE}"}
+    restart: unless-stopped
+    healthcheck: {test: ["CMD", "true"], interval: 10s}
+    deploy: {resources: {limits: {memory: 64M}}}
+"""
+
+
+def main() -> None:
+    """Print the table; the argument is the number of modules, 1000 without one."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    print(machine())
+    with tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as folder:
+        ours = _ours(Path(folder) / "platform", count)
+        theirs = _terraform(Path(folder) / "terraform", count)
+    row("command", "wall", "memory", "exit", "times terraform")
+    row("---", "---", "---", "---", "---")
+    for name, measured in (
+        (f"`platformctl plan --offline --all`, {count} modules", ours),
+        ("`terraform plan`", theirs),
+    ):
+        if measured is None:
+            row(name, "not installed", "", "", "")
+            continue
+        share = f"{measured.seconds / theirs.seconds:.2f}" if theirs else ""
+        row(name, f"{measured.seconds:.2f} s", f"{measured.mebibytes:.0f} MiB", measured.status, share)
+
+
+def _ours(root: Path, count: int) -> Timed:
+    root.mkdir()
+    home = root.parent / "home"
+    environment = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
+    _run(root, "git", "init", "-q", "-b", "main")
+    _run(root, "git", "config", "user.email", "operator@example.org")
+    _run(root, "git", "config", "user.name", "Operator")
+    subprocess.run(
+        [*PROGRAM, "init", "-C", str(root), "-q"], check=True, env={**environment, **_path()}, capture_output=True
+    )
+    (root / ".platform" / "hosts.yaml").write_text(HOSTS)
+    for number in range(count):
+        _write_module(root, number, "one")
+    _commit(root)
+    _write_states(root)
+    for number in range(0, count, count // CHANGED):
+        _write_module(root, number, "two")
+    _commit(root)
+    return timed((*PROGRAM, "plan", "--offline", "--all", "-C", str(root)), RUNS, environment=environment)
+
+
+def _write_module(root: Path, number: int, mode: str) -> None:
+    name = f"module-{number:05}"
+    folder = root / "modules" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "module.yaml").write_text(MANIFEST.format(id=name, mode=mode))
+    (folder / "compose.yaml").write_text(COMPOSE)
+
+
+def _write_states(root: Path) -> None:
+    repository = Repository(root, _path())
+    tree = CommitTree(repository, repository.head())
+    entry = HostEntry(HostName("lab"), "local", "/opt/platform", machine_id="0123456789abcdef0123456789abcdef")
+    store = StateStore(root / ".platform")
+    for name in module_ids(tree):
+        release = read_release(tree, read_manifest(tree, name), entry, tree.commit, dirty=False)
+        store.write(
+            ModuleStatus(
+                module=name,
+                host=entry.name,
+                last_apply_sha=GitSha(tree.commit),
+                last_apply_pr=None,
+                plan_digest=Digest.of(name.encode()),
+                applied_at="2026-01-01T00:00:00Z",
+                desired=release.digest,
+                inputs=release.inputs,
+                files=tuple(PlannedFile(file.path, file.digest, file.mode) for file in release.files),
+                images=(),
+                containers=(),
+                previous=None,
+                serial=1,
+            )
+        )
+
+
+def _terraform(root: Path, count: int) -> Timed | None:
+    """As many `terraform_data` resources, applied once, ten of them changed."""
+    terraform = shutil.which("terraform")
+    if terraform is None:
+        return None
+    root.mkdir()
+    _write_resources(root, {f"r{n}": "one" for n in range(count)})
+    _run(root, terraform, "init", "-input=false")
+    _run(root, terraform, "apply", "-auto-approve", "-input=false")
+    _write_resources(root, {f"r{n}": "two" if n % (count // CHANGED) == 0 else "one" for n in range(count)})
+    return timed((terraform, "plan", "-input=false"), 3, cwd=root)
+
+
+def _write_resources(root: Path, values: dict[str, str]) -> None:
+    resources = {name: {"input": value} for name, value in values.items()}
+    (root / "main.tf.json").write_text(json.dumps({"resource": {"terraform_data": resources}}))
+
+
+def _commit(root: Path) -> None:
+    _run(root, "git", "add", "-A")
+    _run(root, "git", "commit", "-q", "-m", "benchmark")
+
+
+def _run(root: Path, *words: str) -> None:
+    subprocess.run(words, cwd=root, check=True, capture_output=True)
+
+
+def _path() -> dict[str, str]:
+    import os
+
+    return {"PATH": os.environ["PATH"]}
+
+
+if __name__ == "__main__":
+    main()
