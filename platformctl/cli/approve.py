@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from platformctl.cli import printing, wiring
-from platformctl.cli.options import PATH, key_option, plan_argument, trust_options
+from platformctl.cli.options import PATH, key_option, trust_options
 from platformctl.cli.verb import verb
 from platformctl.errors import ExitCode, Usage
-from platformctl.model.reports import ApproveReport, ShowReport
+from platformctl.model.reports import Report, ShowReport
 from platformctl.render import human
 from platformctl.workflows import approve as workflow
 from platformctl.workflows.parts import TrustSource
@@ -24,7 +24,8 @@ from platformctl.workflows.parts import TrustSource
     ExitCode.INVALID_INPUT,
     ExitCode.INTERRUPTED,
 )
-@plan_argument
+@click.argument("plan", type=PATH, required=False)
+@click.option("--trust-change", metavar="REF", help="Vouch for what changed in the trust roots since REF instead.")
 @click.option("--allow-destructive", is_flag=True, help="Allow what can not be taken back.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--comment", default="", help="A word for whoever reads the approval.")
@@ -34,7 +35,8 @@ from platformctl.workflows.parts import TrustSource
 @click.pass_context
 def command(
     context: click.Context,
-    plan: Path,
+    plan: Path | None,
+    trust_change: str | None,
     allow_destructive: bool,
     yes: bool,
     comment: str,
@@ -42,9 +44,14 @@ def command(
     key: Path | None,
     trust_ref: str | None,
     trust_root: Path | None,
-) -> ApproveReport:
+) -> Report:
     """Sign that a plan may run, after looking at it."""
     parts = wiring.parts(context, TrustSource(trust_ref, trust_root))
+    if trust_change is not None:
+        person = wiring.person_key(key, parts.repository)
+        return workflow.vouch(parts, workflow.VouchRequest(trust_change, person, comment))
+    if plan is None:
+        raise Usage("no plan is named", hint="platformctl approve PLAN")
     request = workflow.ApproveRequest(
         plan=plan,
         key=wiring.person_key(key, parts.repository),

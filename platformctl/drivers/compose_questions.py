@@ -57,6 +57,8 @@ WATCH = _FRAME + _CONTAINERS + "project=$1; tell containers containers\n"
 # Arguments: root, project, project folder, env file or /dev/null.
 # Standard input: a tar of compose.yaml, set.env, the lists paths, images, required and deciding, and without.yaml: an
 # override that takes env files away, for when one is not on the host yet and Compose would refuse to answer at all.
+# Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
+# `config --hash`: they are read first, and the answer, which never leaves the host, is hashed.
 LOOK = (
     _FRAME
     + _CONTAINERS
@@ -84,11 +86,13 @@ variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
 deciding() { [ -r "$env_file" ] || return 66
   while IFS= read -r variable; do ! sets "$variable" || echo "$variable"; done <"$work/in/deciding"; }
 asked() { [ -r "$env_file" ] || return 66
-  env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose "$@" -p "$project" \\
-    --project-directory "$folder" --env-file "$env_file" --env-file "$work/in/set.env" config --hash '*'; }
-hashes() { asked -f "$work/in/compose.yaml"; }
+  env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose -p "$project" --project-directory "$folder" \\
+    --env-file "$env_file" --env-file "$work/in/set.env" "$@"; }
+hashes() { if [ -s "$work/in/without.yaml" ]; then
+    asked -f "$work/in/compose.yaml" config | asked -f - config --hash '*'
+  else asked -f "$work/in/compose.yaml" config --hash '*'; fi; }
 other_hashes() { [ -s "$work/in/without.yaml" ] || return 1
-  asked -f "$work/in/compose.yaml" -f "$work/in/without.yaml"; }
+  asked -f "$work/in/compose.yaml" -f "$work/in/without.yaml" config --hash '*'; }
 tell containers containers; tell files files; tell images images; tell image-ids image_ids
 tell networks networks; tell volumes volumes; tell kept kept
 tell variables variables; tell deciding deciding

@@ -128,7 +128,8 @@ def _require_vouched(
     people = {person for person in vouching if person is not None}
     needed = people_for_trust(remembered.roots.policy.approvals)
     if needed < 1 or len(people) < needed:
-        raise _changed(f"vouched for by {len(people)} of {max(needed, 1)} people the host remembers", _VOUCH)
+        hint = f"platformctl approve --trust-change {seen.commit}, by people who stood in allowed_signers then"
+        raise _changed(f"vouched for by {len(people)} of {max(needed, 1)} people the host remembers", hint)
 
 
 def _who_vouches(envelope: Envelope, before: Trusted, after: Trusted, keyring: Keyring, now: datetime) -> str | None:
@@ -139,9 +140,6 @@ def _who_vouches(envelope: Envelope, before: Trusted, after: Trusted, keyring: K
     except (ApprovalMismatch, InvalidInput):
         return None
     return signer.principal if (change.before, change.after) == (before, after) else None
-
-
-_VOUCH = "sign the change with keys that stood in the earlier allowed_signers for trust@platformctl"
 
 
 def _changed(detail: str, hint: str) -> ApprovalMismatch:

@@ -10,15 +10,19 @@ from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
 from platformctl.model.names import GitSha, HostName
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
-from platformctl.model.reports import ApproveReport, ShowReport, TextReport, VerifyReport
+from platformctl.model.reports import ApproveReport, NoteReport, ShowReport, TextReport, VerifyReport
 from platformctl.store.files import write_atomically
 from platformctl.trust import envelope
 from platformctl.trust.approvals import encode_approval
 from platformctl.trust.envelope import Envelope
+from platformctl.trust.history import PAYLOAD_TYPE as TRUST_TYPE
+from platformctl.trust.history import TrustChange, Trusted, encode_trust_change
 from platformctl.trust.index import decode_index
 from platformctl.trust.keys import Keyring, seal
+from platformctl.trust.moment import Moment
 from platformctl.trust.signatures import sole_signer
-from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
+from platformctl.trust.signers import TRUST
+from platformctl.workflows.parts import Parts, keyring, moment, roots_at, trust_roots
 from platformctl.workflows.plan import shown
 from platformctl.workflows.signed import (
     PlanFile,
@@ -116,6 +120,38 @@ def approve(parts: Parts, request: ApproveRequest) -> ApproveReport:
         allows_destructive=approval.allows_destructive,
         expires_at=approval.expires_at,
         path=shown(parts, path) or str(path),
+    )
+
+
+@dataclass(frozen=True)
+class VouchRequest:
+    """A change of the trust roots to vouch for: since which commit, and with whose key."""
+
+    since: str
+    key: Path
+    comment: str
+
+
+def vouch(parts: Parts, request: VouchRequest) -> NoteReport:
+    """Sign that today's signers and approval rules may follow those of an earlier commit that a host remembers.
+
+    The signer must have stood in the earlier allowed_signers; the file is committed, so that every clone has it.
+    """
+    before = roots_at(parts, parts.repository.resolve(request.since), request.since)
+    now = parts.clock.now()
+    change = TrustChange(
+        before=Trusted.of(before),
+        after=Trusted.of(trust_roots(parts)),
+        comment=request.comment,
+        signed_at=Moment.of(now),
+    )
+    sealed = seal(encode_trust_change(change), TRUST_TYPE, request.key, TRUST, parts.environment)
+    signer = sole_signer(sealed, TRUST_TYPE, TRUST, keyring(parts, before), now)
+    path = parts.platform / "trust" / f"{sealed.digest.hexadecimal}.json"
+    write_atomically(path, envelope.write(sealed), 0o644, within=parts.platform)
+    details = {"file": shown(parts, path) or str(path), "next": "commit it, then apply again"}
+    return NoteReport(
+        message=f"✓ {signer.principal} vouches for the trust roots since {request.since}", details=details
     )
 
 

@@ -1,7 +1,7 @@
 """What a hostile host or pull request tries with output: command the terminal or runner, hide text, leak, stall."""
 
 from random import Random
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -136,6 +136,6 @@ def test_a_stream_goes_on_after_a_secret_that_was_dropped() -> None:
 def test_no_megabyte_of_anything_stalls_the_sink(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     redactor = Redactor([Secret(SECRET), Secret("battery staple")])
-    began = perf_counter()
+    began = process_time()
     redactor.clean(text)
-    assert perf_counter() - began < 5  # quadratic would be minutes
+    assert process_time() - began < 15  # processor seconds; quadratic would be minutes
