@@ -75,7 +75,7 @@ API = """\
 #!/bin/sh
 # Greets, and says what the database answered to the password it was given.
 status='200 OK'
-visits=$(wget -q -T "${DB_TIMEOUT:-2}" -O - "http://api:$DB_PASSWORD@db:5432/") || status='502 Bad Gateway'
+visits=$(wget -q -O - "http://api:$DB_PASSWORD@$DATABASE/") || status='502 Bad Gateway'
 printf 'Status: %s\\r\\nContent-Type: text/plain\\r\\n\\r\\n%s, visit %s\\n' "$status" "$GREETING" "${visits:-unknown}"
 """
 PROGRAMS_OF_SERVICES = {"db": DATABASE, "api": API}
