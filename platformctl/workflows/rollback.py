@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from platformctl.errors import PolicyViolation, StalePlan, Usage
+from platformctl.errors import ExitCode, PolicyViolation, StalePlan, Usage
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
 from platformctl.model.desired import ApprovalRule, Finding, Release, Strategy, TrustRoots
@@ -79,10 +79,14 @@ def _target(parts: Parts, roots: TrustRoots, request: RollbackRequest) -> Receip
 
 
 def _recorded(parts: Parts, roots: TrustRoots, module: ModuleId) -> tuple[Memory, Receipt | None]:
-    """What the host remembers, with every receipt verified, and the release that is there now."""
+    """What the host remembers, with every receipt verified, and the release that is there now.
+
+    An apply that was rolled back left the proven release there; any other that failed left its own.
+    """
     memory = recall_module(parts, roots, module, whole=True)
     latest = memory.record.latest
-    return memory, memory.record.current if latest is None or latest.healthy else latest
+    proven_is_there = latest is None or latest.healthy or latest.outcome == ExitCode.ROLLED_BACK.name
+    return memory, memory.record.current if proven_is_there else latest
 
 
 def _require_preapproved(roots: TrustRoots, target: Receipt, now: datetime) -> None:
