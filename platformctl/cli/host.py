@@ -1,6 +1,7 @@
 """`platformctl host trust` and `platformctl host prepare`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
@@ -17,22 +18,37 @@ def command() -> None:
     """Pin a host, or print what makes a new one ready."""
 
 
+def new_host_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where a host is that is not in .platform/hosts.yaml yet, and as whom it is reached."""
+    options = (
+        click.option("--address", metavar="ADDRESS", help="Where a host is that is not in .platform/hosts.yaml yet."),
+        click.option("--port", type=click.IntRange(1, 65535), default=22, help="Its SSH port; default 22."),
+        click.option("--user", default=workflow.NewHost.user, help="Its agent user; never root."),
+        click.option("--root", default=workflow.NewHost.root, help="The folder below which everything is delivered."),
+    )
+    for option in options:
+        function = option(function)
+    return function
+
+
 @verb("trust", ExitCode.NO_CHANGES, ExitCode.UNREACHABLE, ExitCode.WRONG_HOST)
 @click.argument("host")
 @click.option("--fingerprint", metavar="SHA256:…", help="The fingerprint you know from elsewhere.")
+@new_host_options
 @click.pass_context
-def trust(context: click.Context, host: str, fingerprint: str | None) -> TrustReport:
-    """Print the keys HOST offers; with one of them confirmed, print what to write into .platform/hosts.yaml."""
-    request = workflow.TrustRequest(host, fingerprint, ask=_ask, scan=_scan)
+def trust(context: click.Context, /, host: str, fingerprint: str | None, **place: Any) -> TrustReport:
+    """Print the keys HOST offers; with one of them confirmed, print its entry for .platform/hosts.yaml."""
+    request = workflow.TrustRequest(workflow.NewHost(host, **place), fingerprint, ask=_ask, scan=_scan)
     return workflow.trust(wiring.parts(context), request)
 
 
 @verb("prepare", ExitCode.NO_CHANGES)
 @click.argument("host")
+@new_host_options
 @click.pass_context
-def prepare(context: click.Context, host: str) -> TextReport:
+def prepare(context: click.Context, /, host: str, **place: Any) -> TextReport:
     """Print the script that root runs on HOST to make it ready; nothing is run."""
-    return workflow.prepare(wiring.parts(context), host)
+    return workflow.prepare(wiring.parts(context), workflow.NewHost(host, **place))
 
 
 def _ask(keys: tuple[Mapping[str, str], ...]) -> str | None:

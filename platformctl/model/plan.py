@@ -49,7 +49,16 @@ class Cause(Enum):
     @property
     def seen_by_compose(self) -> bool:
         """Whether Compose recreates for this on its own; it does not look into mounted files (compose#11900)."""
-        return self in (Cause.DEFINITION, Cause.COMPOSE_VERSION, Cause.IMAGE_DIGEST, Cause.DEPENDENCY)
+        return self in _SEEN_BY_COMPOSE
+
+
+_SEEN_BY_COMPOSE = (
+    Cause.DEFINITION,
+    Cause.ENV_FINGERPRINT,
+    Cause.COMPOSE_VERSION,
+    Cause.IMAGE_DIGEST,
+    Cause.DEPENDENCY,
+)
 
 
 def is_forced(causes: tuple[Cause, ...]) -> bool:

@@ -1,5 +1,6 @@
 """From what is wanted and what was seen to the changes, one for each service of the closure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from platformctl.model.state import HostRecord, ModuleStatus
 _REASONS = {
     Cause.MISSING: "no container",
     Cause.DEFINITION: "its definition differs",
+    Cause.ENV_FINGERPRINT: "a value of the host's env file differs",
     Cause.COMPOSE_VERSION: "the host's Compose computes another hash for the same definition",
     Cause.IMAGE_DIGEST: "the image differs",
     Cause.FILE_CONTENT: "a file it uses differs",
@@ -83,13 +85,19 @@ def _hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Con
 
 
 def _hash_cause(wanted: Wanted, containers: Iterable[Container]) -> Cause:
-    """Compose's version is the cause when it changed and what we want has not."""
+    """Where what we want has not changed, it is Compose's version, or else a value of the host's env file."""
     current = wanted.record.current
-    same = current is not None and current.desired == wanted.release.digest
-    versions = {container.compose_version for container in containers}
-    if same and versions != {wanted.observation.identity.compose_version}:
+    if current is None or current.desired != wanted.release.digest:
+        return Cause.DEFINITION
+    live = upstream_version(wanted.observation.identity.compose_version)
+    if any(upstream_version(container.compose_version) != live for container in containers):
         return Cause.COMPOSE_VERSION
-    return Cause.DEFINITION
+    return Cause.ENV_FINGERPRINT if wanted.release.module.env.file else Cause.DEFINITION
+
+
+def upstream_version(version: str) -> str:
+    """A version without what a distribution appends: `docker compose version` says 2.26.1-4, its labels 2.26.1."""
+    return re.split(r"[-+~]", version, maxsplit=1)[0]
 
 
 def _image_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:

@@ -10,7 +10,7 @@ from platformctl.drivers.interface import Driver
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, WrongHost
 from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry, Module, TrustRoots
-from platformctl.model.names import ModuleId
+from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Identity
 from platformctl.model.reports import Check, DoctorReport, TextReport, TrustReport
 from platformctl.releases import CommitTree
@@ -91,10 +91,21 @@ def _env_file(transport: Transport, entry: HostEntry, module: Module, who: Ident
 
 
 @dataclass(frozen=True)
+class NewHost:
+    """A host by name; where it is and as whom, for one that is not on the allow-list yet."""
+
+    name: str
+    address: str | None = None
+    port: int = 22
+    user: str = "platform-host-agent"
+    root: str = "/opt/platform"
+
+
+@dataclass(frozen=True)
 class TrustRequest:
     """A host to pin. `fingerprint` is what the operator knows from elsewhere; `ask` has it typed."""
 
-    host: str
+    host: NewHost
     fingerprint: str | None
     ask: Callable[[tuple[Mapping[str, str], ...]], str | None]
     scan: Callable[[HostEntry], tuple[tuple[str, str], ...]]
@@ -105,7 +116,7 @@ def trust(parts: Parts, request: TrustRequest) -> TrustReport:
 
     Raises `WrongHost` when none of the keys is the one that was given.
     """
-    entry = _entry(folder_roots(parts), request.host)
+    entry = _named(parts, request.host)
     if entry.transport == "local":
         raise Usage("a local host has no key", detail=f"{entry.name} is reached by transport local")
     keys = tuple({"type": kind, "fingerprint": value} for kind, value in request.scan(entry))
@@ -125,7 +136,7 @@ def trust(parts: Parts, request: TrustRequest) -> TrustReport:
         status="confirmed",
         host=entry.name,
         keys=keys,
-        written=(f'host_key: ["{confirmed[0]}"]', f'machine_id: "{who.machine_id}"', f'engine_id: "{who.engine_id}"'),
+        written=_lines(entry, confirmed[0], who),
         machine_id=who.machine_id,
         engine_id=who.engine_id,
     )
@@ -138,14 +149,38 @@ def _identity(parts: Parts, entry: HostEntry, fingerprint: str) -> Identity:
         return driver.read_identity(transport.run(driver.identify()), entry)
 
 
-def prepare(parts: Parts, name: str) -> TextReport:
+def _lines(entry: HostEntry, fingerprint: str, who: Identity) -> tuple[str, ...]:
+    """The entry of .platform/hosts.yaml, pinned; it counts once it is merged."""
+    return (
+        f"{entry.name}:",
+        f"  transport: {entry.transport}",
+        f"  address: {entry.address}",
+        f"  port: {entry.port}",
+        f"  user: {entry.user}",
+        f"  root: {entry.root}",
+        f'  host_key: ["{fingerprint}"]',
+        f'  machine_id: "{who.machine_id}"',
+        f'  engine_id: "{who.engine_id}"',
+    )
+
+
+def prepare(parts: Parts, host: NewHost) -> TextReport:
     """The script that makes a machine ready: run by root on the host, read first. It is printed, never run."""
-    entry = _entry(folder_roots(parts), name)
+    entry = _named(parts, host)
     if entry.user is None:
         raise Usage("a local host needs no agent user", detail=f"{entry.name} is reached by transport local")
     user, root = shlex.quote(entry.user), shlex.quote(entry.root)
     made = moment(parts.clock.now())
     return TextReport(text=_PREPARE.format(name=entry.name, user=user, root=root, made=made))
+
+
+def _named(parts: Parts, host: NewHost) -> HostEntry:
+    """The working tree's entry, as pinning begins before a merge; else what the operator says of a new one."""
+    roots = folder_roots(parts)
+    name = HostName.parse(host.name)
+    if name in roots.hosts or host.address is None:
+        return _entry(roots, name)
+    return HostEntry(name, "ssh", host.root, address=host.address, port=host.port, user=host.user)
 
 
 def _entry(roots: TrustRoots, name: str) -> HostEntry:
@@ -155,7 +190,7 @@ def _entry(roots: TrustRoots, name: str) -> HostEntry:
         raise PolicyViolation(
             "the host is not on the allow-list",
             detail=f"{name!r} is not in .platform/hosts.yaml",
-            hint=f"did you mean {near[0]}?" if near else "add it to .platform/hosts.yaml",
+            hint=f"did you mean {near[0]}?" if near else f"platformctl host trust {name} --address ADDRESS",
             reason="host-allow-list",
         )
     return found
