@@ -10,6 +10,7 @@ from platformctl.cli.verb import verb
 from platformctl.errors import APPLY_CODES
 from platformctl.model.reports import Report
 from platformctl.workflows import apply as workflow
+from platformctl.workflows import fleet
 from platformctl.workflows.parts import TrustSource
 
 
@@ -18,6 +19,7 @@ from platformctl.workflows.parts import TrustSource
 @click.option("--approved-sha", required=True, metavar="SHA", help="The full commit id that was approved.")
 @click.option("--approved-pr", type=click.IntRange(min=1), metavar="N", help="The pull request, for the receipt.")
 @click.option("--approval", "approvals", type=PATH, multiple=True, metavar="F", help="An approval to count too.")
+@click.option("--keep-going", is_flag=True, help="With an index: go on behind a plan that failed.")
 @click.option("--lock-wait", type=Duration(), default=0, metavar="D", help="Wait so long for the host's lock.")
 @click.option("--result-file", type=PATH, metavar="F", help="Write the outcome to F before exiting.")
 @click.option("--exit-zero-on-success", is_flag=True, help="Exit 0 instead of 9.")
@@ -30,6 +32,7 @@ def command(
     approved_sha: str,
     approved_pr: int | None,
     approvals: tuple[Path, ...],
+    keep_going: bool,
     lock_wait: int,
     result_file: Path | None,
     exit_zero_on_success: bool,
@@ -37,7 +40,7 @@ def command(
     trust_ref: str | None,
     trust_root: Path | None,
 ) -> Report:
-    """Verify an approved plan, plan again, run it, and prove what happened."""
+    """Verify an approved plan, plan again, run it, and prove what happened; with an index, each of its plans."""
     context.obj.update(result_file=result_file, exit_zero=exit_zero_on_success, verb="apply")
     parts = wiring.parts(context, TrustSource(trust_ref, trust_root))
     request = workflow.ApplyRequest(
@@ -50,4 +53,4 @@ def command(
         phase=wiring.phase(),
     )
     with wiring.patient_signals():
-        return workflow.apply_plan(parts, request)
+        return fleet.apply(parts, request, keep_going=keep_going)

@@ -54,6 +54,7 @@ containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compos
 
 WATCH = _FRAME + _CONTAINERS + "project=$1; tell containers containers\n"
 
+# A registry on the host's own loopback may speak plain HTTP, as it may to the engine.
 # Arguments: root, project, project folder, env file or /dev/null.
 # Standard input: a tar of compose.yaml, set.env, the lists paths, images, required and deciding, and without.yaml: an
 # override that takes env files away, for when one is not on the host yet and Compose would refuse to answer at all.
@@ -73,7 +74,8 @@ files() { while IFS= read -r path; do
 images() { while IFS= read -r ref; do
     found=$(docker image inspect --format '{"id":{{json .Id}},"digests":{{json .RepoDigests}}}' "$ref" 2>/dev/null)
     if [ -n "$found" ]; then printf 'local %s %s\\n' "$ref" "$found"
-    else found=$(timeout -k 2 20 docker manifest inspect -v "$ref" 2>/dev/null | tr -d '\\n\\t')
+    else case $ref in 127.*:*/* | localhost:*/*) plain=--insecure ;; *) plain=--insecure=false ;; esac
+      found=$(timeout -k 2 20 docker manifest inspect "$plain" -v "$ref" 2>/dev/null | tr -d '\\n\\t')
       printf 'remote %s %s\\n' "$ref" "${found:-null}"; fi
   done <"$work/in/images"; }
 image_ids() { docker images -aq --no-trunc; }

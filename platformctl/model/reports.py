@@ -186,6 +186,15 @@ class ApplyReport(Report):
     steps: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class FleetReport(Report):
+    """What became of each plan of an index, in its order; `skipped` are the modules that were not tried."""
+
+    kind: ClassVar[str] = "ApplyIndex"
+    results: tuple[ApplyReport | ErrorReport, ...]
+    skipped: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class ModuleRow:
     """One module as `status` sees it: what was applied, and what runs."""

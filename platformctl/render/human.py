@@ -10,6 +10,7 @@ from platformctl.model.reports import (
     DoctorReport,
     ErrorReport,
     ExitCodesReport,
+    FleetReport,
     HistoryReport,
     InitReport,
     NoteReport,
@@ -139,6 +140,15 @@ def apply(report: ApplyReport) -> Lines:
     yield f"  exit {int(report.exit_code)} {report.exit_code.name}; host touched: {report.mutated}"
 
 
+def fleet(report: FleetReport) -> Lines:
+    """Each plan's own verdict, then what was not tried."""
+    for result in report.results:
+        yield from apply(result) if isinstance(result, ApplyReport) else error(result)
+    if report.skipped:
+        yield f"! not tried: {', '.join(report.skipped)}; platformctl plan --all, and apply again"
+    yield f"exit {int(report.exit_code)} {report.exit_code.name}"
+
+
 def status(report: StatusReport) -> Lines:
     """One line a module, one a container."""
     for row in report.modules:
@@ -260,6 +270,7 @@ _LINES: dict[type[Report], Callable[..., Lines]] = {
     VerifyReport: verify,
     ApproveReport: approve,
     ApplyReport: apply,
+    FleetReport: fleet,
     StatusReport: status,
     HistoryReport: history,
     DoctorReport: doctor,

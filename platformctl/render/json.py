@@ -11,6 +11,7 @@ from platformctl.model.codec import encode
 from platformctl.model.reports import (
     SCHEMA_VERSION,
     ErrorReport,
+    FleetReport,
     NotPlanned,
     PlannedModule,
     PlanReport,
@@ -49,6 +50,8 @@ def _own(report: Report) -> dict[str, Any]:
             return {**own, "plans": plans, "failed": [_failed(failed) for failed in report.failed]}
         case ShowReport():
             return {**_planned(report.plan), "verification": data(report.verification)}
+        case FleetReport():
+            return {**_fields(report, "results"), "results": [data(result) for result in report.results]}
         case TextReport():
             return {"text": report.text}
         case _:
