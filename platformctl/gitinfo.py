@@ -178,12 +178,26 @@ def read_inputs(
     wanted = tuple(paths)
     found = {path: _required(entries, path, commit) for path in wanted}
     contents = repository.blobs(entry.object_id for entry in found.values())
-    return tuple(_input(path, found[path], contents[found[path].object_id]) for path in wanted)
+    return tuple(input_file(path, contents[found[path].object_id], found[path].mode) for path in wanted)
+
+
+def input_file(path: RepoPath, content: bytes, mode: int) -> InputFile:
+    """A file that a release may be made from; raises `PolicyViolation` for an LFS pointer, whose file is elsewhere."""
+    if content.startswith(_LFS):
+        raise PolicyViolation(
+            "a file is kept elsewhere", detail=f"{path} is a Git LFS pointer", reason="not-regular", file=path
+        )
+    return InputFile(path, content, Digest.of(content), mode)
 
 
 def _required(entries: Mapping[RepoPath, TreeEntry], path: RepoPath, commit: GitSha) -> TreeEntry:
     if path not in entries:
-        raise InvalidInput("a file is not there", detail=f"{path} is not in commit {commit[:12]}", file=path)
+        raise InvalidInput(
+            "a file is not there",
+            detail=f"{path} is not in commit {commit[:12]}",
+            hint="commit it, or correct the path",
+            file=path,
+        )
     if entries[path].kind != "blob":
         raise PolicyViolation(
             "a path is not a regular file",
@@ -200,14 +214,6 @@ def _required(entries: Mapping[RepoPath, TreeEntry], path: RepoPath, commit: Git
             file=path,
         )
     return entries[path]
-
-
-def _input(path: RepoPath, entry: TreeEntry, content: bytes) -> InputFile:
-    if content.startswith(_LFS):
-        raise PolicyViolation(
-            "a file is kept elsewhere", detail=f"{path} is a Git LFS pointer", reason="not-regular", file=path
-        )
-    return InputFile(path, content, Digest.of(content), entry.mode)
 
 
 def _entry(facts: str) -> TreeEntry:

@@ -27,18 +27,26 @@ def decode_plan(payload: bytes) -> Plan:
     """
     data = strict_json.load(payload, "plan")
     _require_known_format(data)
-    document = codec.decode(Document, data, "plan", ignore_unknown=True)
-    plan = _plan(document)
+    plan = _plan(_fitting(data))
     for name, value in derived(plan).items():
         if strict_json.dump(data[name]) != strict_json.dump(value):
             raise InvalidInput("a plan contradicts itself", detail=f"plan: {name} does not say what changes says")
     return plan
 
 
+def _fitting(data: Any) -> Document:
+    try:
+        return codec.decode(Document, data, "plan", ignore_unknown=True)
+    except InvalidInput as error:
+        raise InvalidInput(error.summary, detail=error.detail, hint="platformctl plan makes a new one") from error
+
+
 def _require_known_format(data: Any) -> None:
     found = (data.get("format"), data.get("format_version")) if isinstance(data, dict) else (None, None)
     if found[0] != FORMAT or not isinstance(found[1], str):
-        raise InvalidInput("a document is not a plan", detail=f"plan: format: expected {FORMAT}")
+        raise InvalidInput(
+            "a document is not a plan", detail=f"plan: format: expected {FORMAT}", hint="name a plan's file"
+        )
     if found[1].partition(".")[0] != _MAJOR:
         raise InvalidInput(
             "a plan is of a version this tool does not read",

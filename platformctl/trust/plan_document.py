@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from platformctl.errors import PolicyViolation
+from platformctl.errors import InvalidInput, PolicyViolation
 from platformctl.model import plan as model
 from platformctl.model.names import Checked, Digest, GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.model.plan import Action, Cause, Run
@@ -217,11 +217,21 @@ def _summary(plan: model.Plan) -> str:
 
 
 def _service(target: str) -> ServiceName:
-    name = target.removeprefix(model.TARGET_PREFIX)
-    if name == target:
-        known = f"{model.TARGET_PREFIX}<name>"
-        raise PolicyViolation("a plan has a target of an unknown form", detail=f"this version knows {known} alone")
-    return ServiceName.parse(name)
+    if not target.startswith(model.TARGET_PREFIX):
+        raise _unknown_form()
+    try:
+        return ServiceName.parse(target.removeprefix(model.TARGET_PREFIX))
+    except InvalidInput as error:
+        raise _unknown_form() from error
+
+
+def _unknown_form() -> PolicyViolation:
+    return PolicyViolation(
+        "a plan has a target of an unknown form",
+        detail=f"this version knows {model.TARGET_PREFIX}<name> alone",
+        hint="platformctl plan, with this version",
+        reason="target",
+    )
 
 
 def _mode(bits: int) -> Mode:
