@@ -5,7 +5,7 @@ Reads through `Tree` alone, so that a commit and a working tree are judged by th
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from platformctl import paths
 from platformctl.errors import InvalidInput
-from platformctl.gitinfo import SMALL_BLOB, Repository, read_inputs
+from platformctl.gitinfo import SMALL_BLOB, Repository, input_file, read_inputs
 from platformctl.manifests.compose import deciding_variables, read_compose
 from platformctl.manifests.load import read_module
 from platformctl.model.compose import ComposeModel, ComposeService
@@ -93,24 +93,36 @@ class FolderTree:
     def read(self, path: RepoPath) -> InputFile:
         """As `Tree.read`."""
         content, mode = paths.read_beneath(self.root, path, limit=FILE_LIMIT)
-        return InputFile(path, content, Digest.of(content), mode)
+        return input_file(path, content, mode)
 
     def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
         """As `Tree.read_all`."""
         return tuple(self.read(path) for path in paths)
 
     def object_id(self, path: RepoPath) -> str | None:
-        """As `Tree.object_id`, computed as git does."""
-        if not (self.root / path).is_file():
+        """As `Tree.object_id`, computed as git does; links and submodules are refused."""
+        if not _is_leaf(self.root / path):
             return None
         content = self.read(path).content
         return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
     def below(self, folder: str) -> tuple[RepoPath, ...]:
-        """As `Tree.below`; links are listed, and refused when read."""
-        top = self.root / folder
-        found = (path for path in top.rglob("*") if path.is_symlink() or path.is_file()) if top.is_dir() else ()
-        return tuple(sorted(RepoPath.parse(path.relative_to(self.root).as_posix()) for path in found))
+        """As `Tree.below`; links and submodules are listed as git does, and refused when read."""
+        found = (path.relative_to(self.root).as_posix() for path in _leaves(self.root / folder))
+        return tuple(sorted(map(RepoPath.parse, found)))
+
+
+def _is_leaf(path: Path) -> bool:
+    """Whether git would have one entry for it: a file, a link, or a folder that is a repository of its own."""
+    return path.is_symlink() or path.is_file() or (path / ".git").exists()
+
+
+def _leaves(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _is_leaf(path):
+            yield path
+        else:
+            yield from _leaves(path)
 
 
 def module_ids(tree: Tree) -> tuple[ModuleId, ...]:
@@ -198,6 +210,9 @@ def _travels(tree: Tree, module: Module, service: ComposeService, path: RepoPath
 
 
 def _expanded(tree: Tree, name: RepoPath) -> tuple[RepoPath, ...]:
+    """The files below a mounted path. What is behind a link or in a submodule is not in the tree; reading says so."""
+    above = (RepoPath("/".join(name.parts[:length])) for length in range(1, len(name.parts)))
+    tree.read_all(path for path in above if tree.object_id(path))
     return (name,) if tree.object_id(name) else tree.below(name)
 
 
@@ -211,8 +226,11 @@ def _environment_file(module: Module) -> tuple[InputFile, ...]:
 
 
 def quoted(value: str) -> str:
-    """A value as Compose's env files take it literally: single quotes know no escapes, double quotes know a few."""
-    if "'" not in value and "\n" not in value and "\r" not in value:
+    """A value as Compose's env files take it literally.
+
+    Single quotes know no escapes, but a backslash before the closing one hides it; double quotes know a few.
+    """
+    if not value.endswith("\\") and not any(character in value for character in "'\n\r"):
         return f"'{value}'"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r") + '"'
