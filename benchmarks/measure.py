@@ -16,18 +16,32 @@ PROGRAM = (sys.executable, "-m", "platformctl")
 
 @dataclass(frozen=True)
 class Timed:
-    """One command: median wall time of the runs in seconds, greatest memory in MiB, and the last exit status."""
+    """One command: median and least wall time of its runs in seconds, greatest memory in MiB, and the last exit status.
+
+    The least is the run that other work on the machine disturbed least.
+    """
 
     seconds: float
+    fastest: float
     mebibytes: float
     status: int
 
 
+def timed_in_turn(commands: Mapping[str, Sequence[str]], rounds: int) -> Mapping[str, Timed]:
+    """Run every command once a round, so that what else the machine does falls on all of them alike."""
+    results = [{name: _once(words, ROOT, os.environ) for name, words in commands.items()} for _ in range(rounds)]
+    return {name: _summary([result[name] for result in results]) for name in commands}
+
+
 def timed(words: Sequence[str], runs: int, *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Timed:
     """Run `words` so often and measure each run; output is thrown away."""
-    results = [_once(words, cwd, {**os.environ, **(environment or {})}) for _ in range(runs)]
+    return _summary([_once(words, cwd, {**os.environ, **(environment or {})}) for _ in range(runs)])
+
+
+def _summary(results: Sequence[Timed]) -> Timed:
     return Timed(
         seconds=median(result.seconds for result in results),
+        fastest=min(result.fastest for result in results),
         mebibytes=max(result.mebibytes for result in results),
         status=results[-1].status,
     )
@@ -40,7 +54,7 @@ def _once(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Ti
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - began
     child.returncode = os.waitstatus_to_exitcode(status)
-    return Timed(seconds, usage.ru_maxrss / 1024, child.returncode)
+    return Timed(seconds, seconds, usage.ru_maxrss / 1024, child.returncode)
 
 
 def machine() -> str:

@@ -147,7 +147,6 @@ def _run(root: Path, *words: str) -> None:
 
 
 def _path() -> dict[str, str]:
-    import os
 
     return {"PATH": os.environ["PATH"]}
 

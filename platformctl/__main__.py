@@ -3,8 +3,8 @@
 Only 1 needs care: Python itself ends with 1 for an uncaught exception, so nothing may be left uncaught, not even a
 failing import. With `--detailed-exitcode` the meanings are those of terraform, decided from the words alone.
 
-The garbage collector is off until a verb runs: looking for garbage while modules are imported finds none and is a tenth
-of the time that `--help` takes.
+The garbage collector is off until a verb runs, and what is left at the end is frozen: looking for garbage while modules
+are imported, and three times more while the interpreter shuts down, is a sixth of the time that `--help` takes.
 """
 
 import gc
@@ -18,7 +18,9 @@ def main() -> None:
     """Run the command line of this process and exit."""
     gc.disable()
     words = sys.argv[1:]
-    sys.exit(_detailed(_run(words)) if _wants_detail(words) else _run(words))
+    code = _run(words)
+    gc.freeze()
+    sys.exit(_detailed(code) if _wants_detail(words) else code)
 
 
 def _run(words: Sequence[str]) -> int:

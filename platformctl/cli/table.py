@@ -1,7 +1,9 @@
 """The table of verbs. A verb's file is imported when that verb is used, never for the list of verbs."""
 
 import gc
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -68,9 +70,17 @@ def platformctl() -> Table:
         name="platformctl",
         params=[click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version)],
         help="Plan, approve, apply and prove Docker Compose services on your own hosts.",
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
         no_args_is_help=True,
     )
+
+
+def _help_width() -> int:
+    """COLUMNS, else the terminal's, within reason. Click would ask shutil, and that imports every archive format."""
+    columns = 80
+    with suppress(OSError, ValueError):
+        columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+    return max(50, min(columns, 110) - 2)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
