@@ -7,6 +7,7 @@
         assert repo.run("status", "web", "--json", expect=0).json["modules"][0]["in_step"]
 
 - `create(folder, hosts)`: repository in `folder/repo`, home in `folder/home`; `init` has run, `.platform` is committed.
+  `empty(folder, hosts)`: the same before `init`.
 - `run(*words, expect=None, stdin="", **environment)` → `Ended(code, stdout, stderr)`; `.json` is stdout parsed.
   `start(...)` gives the running process instead, for tests that cut, kill or race it.
 - `plan(module)` → path of the plan; `approve(plan)`, `apply(plan)`, `deploy(module)`: each asserts its exit code,
@@ -65,16 +66,22 @@ class PlatformRepo:
     @classmethod
     def create(cls, folder: Path, hosts: Mapping[str, Host] | None = None) -> Self:
         """A repository whose allow-list has `hosts` under the names given; none: only what `init` writes."""
-        repo = cls(folder, _environment(folder / "home", hosts or {}))
+        repo = cls.empty(folder, hosts or {})
+        repo.run("init", expect=0)
+        if hosts:
+            repo.hosts_file({name: host_entry(host) for name, host in hosts.items()})
+        repo.commit("begin")
+        return repo
+
+    @classmethod
+    def empty(cls, folder: Path, hosts: Mapping[str, Host]) -> Self:
+        """A git repository without a commit, and a home whose owner may log in to `hosts`."""
+        repo = cls(folder, _environment(folder / "home", hosts))
         repo.root.mkdir(parents=True)
         repo.home.mkdir()
         repo.git("init", "--quiet", "--initial-branch=main")
         repo.git("config", "user.name", "Ann Operator")
         repo.git("config", "user.email", "ann@example.org")
-        repo.run("init", expect=0)
-        if hosts:
-            repo.hosts_file({name: host_entry(host) for name, host in hosts.items()})
-        repo.commit("begin")
         return repo
 
     @property
