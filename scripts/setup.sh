@@ -241,12 +241,15 @@ stop_engine() {
 
 # --- the lab ---------------------------------------------------------------------------------------
 
-# What tests/lab runs: ebtables-nft is in iptables, pivot_root and nsenter are in util-linux.
+# What tests/lab and the tests on it run: ebtables-nft is in iptables, pivot_root and nsenter are in util-linux.
 setup_lab_tools() {
-    need_debian_or_ubuntu "OpenSSH's server, iproute2, iptables, busybox-static, procps and git" || return 1
+    need_debian_or_ubuntu "OpenSSH's server, iproute2, iptables, busybox-static, docker-registry, procps and git" || return 1
     setup_sshd_missing=$(missing_packages openssh-server)
-    apt_need openssh-server openssh-client iproute2 iptables busybox-static util-linux mount procps git || return 1
+    setup_registry_missing=$(missing_packages docker-registry)
+    apt_need openssh-server openssh-client iproute2 iptables busybox-static docker-registry util-linux mount procps git ||
+        return 1
     [ -z "$setup_sshd_missing" ] || leave_off ssh.service ssh.socket
+    [ -z "$setup_registry_missing" ] || leave_off docker-registry.service
 }
 
 # True when lab hosts can be had here: root, and a kernel that lets root make namespaces and mount in them.

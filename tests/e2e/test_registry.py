@@ -1,0 +1,76 @@
+"""Images from a registry: resolved to a digest when planning, pulled by that digest when applying."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Host
+from tests.platform_repo import WEB, PlatformRepo
+
+pytestmark = pytest.mark.lab
+
+NAME = "127.0.0.1:5000/web"
+CONFIGURATION = """\
+version: 0.1
+storage: {filesystem: {rootdirectory: /run/registry/data}}
+http: {addr: "127.0.0.1:5000"}
+"""
+
+
+@pytest.fixture
+def registry(host: Host) -> Host:
+    """A real registry on the host's own loopback; it ends with the host's next reset, and is asked until it answers."""
+    host.sh("mkdir -p /run/registry && cat >/run/registry/config.yml", CONFIGURATION.encode())
+    host.sh("pkill -x docker-registry; setsid docker-registry serve /run/registry/config.yml >/dev/null 2>&1 &")
+    host.sh("for i in $(seq 500); do busybox wget -q -O /dev/null http://127.0.0.1:5000/v2/ && exit; done; exit 1")
+    return host
+
+
+def push(host: Host, tag: str, image: str) -> str:
+    """Push a lab image under another name, forget that name here, and return its digest reference."""
+    host.docker("tag", image, f"{NAME}:{tag}")
+    host.docker("push", "-q", f"{NAME}:{tag}")
+    digest = host.docker("image", "inspect", "--format", "{{index .RepoDigests 0}}", f"{NAME}:{tag}").strip()
+    host.docker("rmi", f"{NAME}:{tag}")
+    return digest
+
+
+def module_of(repo: PlatformRepo, image: str) -> None:
+    """The web module with another image, committed."""
+    repo.add_module("web", {"services": {"web": {**WEB["services"]["web"], "image": image}}})
+
+
+def test_an_image_the_host_does_not_have_is_planned_and_run_by_digest(tmp_path: Path, registry: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": registry})
+    digest = push(registry, "live", "platformctl-lab/web:1")
+    module_of(repo, f"{NAME}:live")
+
+    plan = repo.plan("web")
+
+    images = repo.run("show", plan, "--json").json["plan"]["images"]
+    assert [(image["ref"], image["digest"]) for image in images] == [(f"{NAME}:live", digest)]
+    repo.approve(plan)
+    repo.apply(plan)
+    assert registry.http(8080) == (200, "version 1\n")
+
+
+def test_a_tag_that_moved_since_the_plan_makes_it_stale(tmp_path: Path, registry: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": registry})
+    push(registry, "live", "platformctl-lab/web:1")
+    module_of(repo, f"{NAME}:live")
+    plan = repo.plan("web")
+    repo.approve(plan)
+
+    push(registry, "live", "platformctl-lab/web:2")
+
+    assert repo.apply(plan, expect=7).json["error"]["reason"] == "changed"
+    assert registry.docker("ps", "-aq") == ""
+
+
+def test_an_image_nobody_knows_is_refused_when_planning(tmp_path: Path, registry: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": registry})
+    module_of(repo, f"{NAME}:nowhere")
+
+    refused = repo.run("plan", "web", "--json", expect=4)
+
+    assert f"{NAME}:nowhere" in refused.json["error"]["detail"]
