@@ -163,7 +163,7 @@ def _tags(images: tuple[PlannedImage, ...], observation: Observation) -> tuple[R
     """Point references at the planned images where the host's tags point elsewhere."""
     seen = {image.ref: image.id for image in observation.images if image.present}
     return tuple(
-        Run(("docker", "tag", image.id, image.ref), SHORT_TIMEOUT)
+        Run(("docker", "tag", "--", image.id, image.ref), SHORT_TIMEOUT)
         for image in images
         if seen.get(image.ref) != image.id and "@" not in image.ref
     )
@@ -186,7 +186,7 @@ def _undo(
     files = _previous_files(release, observation)
     if previous is None:
         return (*gone, *_created_networks(release, observation), *files)
-    tags = tuple(Run(("docker", "tag", i.id, i.ref), SHORT_TIMEOUT) for i in previous.images if "@" not in i.ref)
+    tags = tuple(Run(("docker", "tag", "--", i.id, i.ref), SHORT_TIMEOUT) for i in previous.images if "@" not in i.ref)
     return (*gone, *files, *tags, *_previous_ups(release, changes, previous))
 
 
