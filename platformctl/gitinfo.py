@@ -38,12 +38,11 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 
 @dataclass(frozen=True)
 class TreeEntry:
-    """One path of a commit. `kind` is blob, symlink or submodule; `mode` 0o644 or 0o755; `size` in bytes."""
+    """One path of a commit. `kind` is blob, symlink or submodule; `mode` 0o644 or 0o755."""
 
     kind: str
     mode: int
     object_id: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class Repository:
         """Every path of a commit, or those below `prefixes`. Paths that no manifest could name are left out."""
         key = (commit, tuple(prefixes))
         if key not in self._trees:
-            listed = self._told("ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *prefixes)
+            listed = self._told("ls-tree", "-r", "-z", "--full-tree", commit, "--", *prefixes)
             rows = (row.partition("\t") for row in listed.decode("utf-8", "surrogateescape").split("\0") if row)
             self._trees[key] = {RepoPath(p): _entry(facts) for facts, _, p in rows if RepoPath.pattern.match(p)}
         return self._trees[key]
@@ -133,8 +132,18 @@ class Repository:
         self._small.update((each, content) for each, content in found.items() if len(content) < SMALL_BLOB)
         return {each: found[each] if each in found else self._small[each] for each in wanted}
 
+    def sizes(self, ids: Iterable[str]) -> Mapping[str, int]:
+        """How many bytes objects have, by id, in one question: git opens each, so ask for those that will be read."""
+        wanted = set(ids)
+        known = {each: len(self._small[each]) for each in wanted & self._small.keys()}
+        missing = sorted(wanted - known.keys())
+        return {**known, **(_sizes(self._asked_for("--batch-check", missing)) if missing else {})}
+
     def _fetched(self, ids: Sequence[str]) -> Mapping[str, bytes]:
-        return _batch(self._told("cat-file", "--batch", stdin="".join(f"{each}\n" for each in ids).encode()))
+        return _batch(self._asked_for("--batch", ids))
+
+    def _asked_for(self, question: str, ids: Sequence[str]) -> bytes:
+        return self._told("cat-file", question, stdin="".join(f"{each}\n" for each in ids).encode())
 
     def changed_paths(self) -> frozenset[str]:
         """Paths whose bytes in the working tree differ from HEAD's, new files too, ignored ones not."""
@@ -177,7 +186,10 @@ def read_inputs(
     """
     wanted = tuple(paths)
     found = {path: _required(entries, path, commit) for path in wanted}
-    contents = repository.blobs(entry.object_id for entry in found.values())
+    sizes = repository.sizes(entry.object_id for entry in found.values())
+    for path, entry in found.items():
+        _require_small(path, sizes[entry.object_id])
+    contents = repository.blobs(sizes)
     return tuple(input_file(path, contents[found[path].object_id], found[path].mode) for path in wanted)
 
 
@@ -206,24 +218,35 @@ def _required(entries: Mapping[RepoPath, TreeEntry], path: RepoPath, commit: Git
             reason="symlink" if entries[path].kind == "symlink" else "not-regular",
             file=path,
         )
-    if entries[path].size > INPUT_LIMIT:
+    return entries[path]
+
+
+def _require_small(path: RepoPath, size: int) -> None:
+    if size > INPUT_LIMIT:
         raise InvalidInput(
             "a file is too large",
             detail=f"{path} has more than {INPUT_LIMIT} bytes",
             hint="put it in an image",
             file=path,
         )
-    return entries[path]
 
 
 def _entry(facts: str) -> TreeEntry:
-    mode, _, object_id, size = facts.split()
-    return TreeEntry(
-        kind=_KINDS.get(mode, "blob"),
-        mode=0o755 if mode == "100755" else 0o644,
-        object_id=object_id,
-        size=int(size) if size.isdecimal() else 0,
-    )
+    mode, _, object_id = facts.split()
+    return TreeEntry(_KINDS.get(mode, "blob"), 0o755 if mode == "100755" else 0o644, object_id)
+
+
+def _sizes(answer: bytes) -> dict[str, int]:
+    """`<id> <type> <size>` or `<id> missing`, a line each."""
+    rows = [line.split() for line in answer.splitlines()]
+    for row in rows:
+        _require_there(row)
+    return {row[0].decode(): int(row[2]) for row in rows}
+
+
+def _require_there(words: Sequence[bytes]) -> None:
+    if len(words) != 3:
+        raise ToolError("git misses an object", detail=words[0].decode(), hint="git fsck")
 
 
 def _batch(answer: bytes) -> dict[str, bytes]:
@@ -233,8 +256,7 @@ def _batch(answer: bytes) -> dict[str, bytes]:
     while at < len(answer):
         end = answer.index(b"\n", at)
         words = answer[at:end].split()
-        if len(words) != 3:
-            raise ToolError("git misses an object", detail=words[0].decode(), hint="git fsck")
+        _require_there(words)
         size = int(words[2])
         found[words[0].decode()] = answer[end + 1 : end + 1 + size]
         at = end + 1 + size + 1

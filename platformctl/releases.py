@@ -61,7 +61,8 @@ class CommitTree:
     def fetch(self, folders: Iterable[str]) -> None:
         """Remember the small files of some folders in one question, as each question to git costs a process."""
         files = (self._entries[path] for folder in folders for path in self._by_folder.get(folder, ()))
-        self.repository.blobs(entry.object_id for entry in files if entry.kind == "blob" and entry.size < SMALL_BLOB)
+        sizes = self.repository.sizes(entry.object_id for entry in files if entry.kind == "blob")
+        self.repository.blobs(each for each, size in sizes.items() if size < SMALL_BLOB)
 
     def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
         """As `Tree.read_all`, in one question."""

@@ -207,18 +207,34 @@ def test_a_tree_lists_every_path_with_its_kind(repository: Repository, folder: P
     # when
     entries = repository.tree(repository.head())
     # then
-    told = {path: (entry.kind, entry.mode, entry.size) for path, entry in entries.items()}
+    told = {path: (entry.kind, entry.mode) for path, entry in entries.items()}
     assert told == {
-        ".gitignore": ("blob", 0o644, 8),
-        "compose/compose.yaml": ("blob", 0o644, 13),
-        "compose/link": ("symlink", 0o644, 11),
-        "compose/run.sh": ("blob", 0o755, 10),
-        "sub": ("submodule", 0o644, 0),
-        "täst file": ("blob", 0o644, 1),
+        ".gitignore": ("blob", 0o644),
+        "compose/compose.yaml": ("blob", 0o644),
+        "compose/link": ("symlink", 0o644),
+        "compose/run.sh": ("blob", 0o755),
+        "sub": ("submodule", 0o644),
+        "täst file": ("blob", 0o644),
     }
     assert set(repository.tree(repository.head(), ["compose"])) == {
         path for path in told if path.startswith("compose/")
     }
+
+
+def test_the_sizes_of_objects_are_told_whether_they_were_read_or_not(repository: Repository) -> None:
+    # given
+    entries = repository.tree(repository.head())
+    read, unread = entries[RepoPath(".gitignore")].object_id, entries[RepoPath("compose/run.sh")].object_id
+    repository.blobs([read])
+    # when
+    sizes = repository.sizes([read, unread])
+    # then
+    assert sizes == {read: 8, unread: 10}
+
+
+def test_the_size_of_an_object_git_misses_is_refused(repository: Repository) -> None:
+    with pytest.raises(ToolError, match="misses an object"):
+        repository.sizes(["1" * 40])
 
 
 def test_the_bytes_of_objects_come_in_one_answer(repository: Repository) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +143,11 @@ def _asker(kind: type[Interrupted]) -> Callable[[int, Any], None]:
     return ask
 
 
+@cache
 def _driver(name: str) -> Driver:
     """The driver of the table `platformctl.drivers` by name."""
+    from importlib.metadata import entry_points
+
     found = {entry.name: entry for entry in entry_points(group="platformctl.drivers")}
     if name not in found:
         raise PolicyViolation(

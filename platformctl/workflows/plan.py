@@ -13,7 +13,7 @@ from platformctl.model.names import Digest, GitSha, ModuleId
 from platformctl.model.observed import Observation
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE, Plan
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
-from platformctl.model.state import HostRecord
+from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
 from platformctl.releases import inputs_digest, manifest_path
 from platformctl.store.files import write_atomically
@@ -180,15 +180,14 @@ def _split(parts: Parts, desire: Desire, request: PlanRequest) -> tuple[tuple[st
     names = desire.names
     if not request.offline or desire.changed:
         return names, ()
-    same = {name for name in names if _is_settled(parts, desire, name)}
+    known = {status.module: status for status in parts.states.all()}
+    same = {name for name in names if name in known and _is_settled(desire, known[name])}
     return tuple(name for name in names if name not in same), tuple(sorted(same))
 
 
-def _is_settled(parts: Parts, desire: Desire, name: ModuleId) -> bool:
+def _is_settled(desire: Desire, status: ModuleStatus) -> bool:
     """Whether the recorded inputs are the very ones of HEAD, by git's object ids."""
-    status = parts.states.read(name)
-    paths = (file.path for file in status.files) if status else ()
-    return status is not None and status.inputs == inputs_digest(desire.commit, name, paths)
+    return status.inputs == inputs_digest(desire.commit, status.module, (file.path for file in status.files))
 
 
 def _require_variables(release: Release, observation: Observation) -> None:
