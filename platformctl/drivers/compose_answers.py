@@ -1,30 +1,70 @@
 """What a host's answers about Docker and Compose mean. Whatever does not fit the frame is garbage, never a guess."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from platformctl.drivers.compose_questions import Section, garbage, read_sections
-from platformctl.errors import InvalidInput, PolicyViolation, Unreachable
+from platformctl.errors import InvalidInput, PolicyViolation, Refusal, Unreachable
+from platformctl.model import strict_json
+from platformctl.model.codec import decode
 from platformctl.model.desired import HostEntry, Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation, Source
+from platformctl.model.plan import OWN_FOLDER
 
-_ENGINE_REASONS = {
+T = TypeVar("T")
+Reason = tuple[str, str, str]
+"""The stable word, the summary and the hint of a refusal."""
+
+_DOWN = ("docker_down", "the Docker Engine does not answer", "start it on the host: `systemctl start docker`")
+_NO_COMPOSE = ("compose_missing", "Compose v2 is not installed", "install the Compose v2 plugin on the host")
+_ENGINE_REASONS: Mapping[str, Reason] = {
     "missing": ("compose_missing", "Docker is not installed", "install Docker Engine and Compose v2 on the host"),
     "permission": (
         "docker_permission",
         "the user may not use Docker",
         "add the user to the group docker: `usermod -aG docker USER`",
     ),
-    "down": ("docker_down", "the Docker Engine does not answer", "start it on the host: `systemctl start docker`"),
+    "down": _DOWN,
+    "": _DOWN,
 }
-_COMPOSE_REASONS = {
-    "missing": ("compose_missing", "Compose v2 is not installed", "install the Compose v2 plugin on the host"),
+_COMPOSE_REASONS: Mapping[str, Reason] = {
+    "missing": _NO_COMPOSE,
     "v1": ("compose_v1", "Compose is version 1", "install the Compose v2 plugin on the host"),
+    "": _NO_COMPOSE,
 }
+_WHOLE = ("files", "images", "image-ids", "networks", "volumes", "kept", "deciding")
+"""Sections of a look that say nothing when they failed: an empty list would be a guess."""
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+
+
+@dataclass(frozen=True)
+class _Inspected:
+    """A container in the words of the question; labels are None where Compose did not make it."""
+
+    id: str
+    name: str
+    service: str | None
+    image_id: Digest
+    image_ref: str
+    hash: str | None
+    version: str | None
+    oneoff: str | None
+    state: str
+    health: str | None
+    exit_code: int
+    restarts: int
+    started_at: str
+
+
+@dataclass(frozen=True)
+class _Local:
+    """An image that the host has."""
+
+    id: Digest
+    digests: tuple[str, ...] | None
 
 
 def identity(answer: bytes, entry: HostEntry) -> Identity:
@@ -32,6 +72,7 @@ def identity(answer: bytes, entry: HostEntry) -> Identity:
     with _understood(entry.name):
         sections = read_sections(answer, entry.name)
         uid, user, machine_id, clock, home = _identity_lines(sections, entry)
+        (path,) = sections["path"].lines
         engine_id, engine_version, machine = _answered(sections["engine"], _ENGINE_REASONS, entry).split(" ")
         return Identity(
             uid=int(uid),
@@ -43,7 +84,7 @@ def identity(answer: bytes, entry: HostEntry) -> Identity:
             compose_version=_answered(sections["compose"], _COMPOSE_REASONS, entry).removeprefix("v"),
             clock=int(clock),
             home=home,
-            path=sections["path"].body.decode().strip(),
+            path=path,
         )
 
 
@@ -52,13 +93,16 @@ def observation(answer: bytes, release: Release, who: Identity, at: str) -> Obse
     host = release.host.name
     with _understood(host):
         sections = read_sections(answer, host)
-        _refuse_unreadable(sections, release)
+        unreadable = _unreadable(sections, release)
+    if unreadable is not None:
+        raise unreadable
+    with _understood(host):
         return Observation(
             source=Source.LIVE,
             at=at,
             identity=who,
             containers=_containers(sections["containers"], host),
-            files=_files(sections["files"]),
+            files=_files(sections["files"], release),
             images=tuple(_image(line, who.architecture) for line in sections["images"].lines),
             hashes=_hashes(sections, release),
             networks=sections["networks"].lines,
@@ -66,7 +110,7 @@ def observation(answer: bytes, release: Release, who: Identity, at: str) -> Obse
             missing_variables=tuple(n for n in sections["variables"].lines if n not in release.module.env.set),
             overriding_variables=sections["deciding"].lines,
             kept=frozenset(Digest("sha256:" + name) for name in sections["kept"].lines),
-            image_ids=frozenset(Digest(line) for line in sections["image-ids"].lines),
+            image_ids=frozenset(Digest.parse(line) for line in sections["image-ids"].lines),
         )
 
 
@@ -80,7 +124,7 @@ def containers(answer: bytes, entry: HostEntry) -> tuple[Container, ...]:
 def _understood(host: str) -> Iterator[None]:
     try:
         yield
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, InvalidInput) as error:
         raise garbage(host, f"an answer does not have the expected form ({type(error).__name__})") from error
 
 
@@ -97,19 +141,20 @@ def _identity_lines(sections: Mapping[str, Section], entry: HostEntry) -> tuple[
     return lines
 
 
-def _answered(section: Section, reasons: Mapping[str, tuple[str, str, str]], entry: HostEntry) -> str:
-    """The first line, unless it is one of the words the script says instead of an answer."""
-    word = section.lines[-1].strip() if section.lines else "down"
+def _answered(section: Section, reasons: Mapping[str, Reason], entry: HostEntry) -> str:
+    """The last line, unless it is one of the words the script says instead of an answer."""
+    word = section.lines[-1].strip() if section.lines else ""
     if word in reasons or section.status:
-        reason, summary, hint = reasons.get(word) or reasons["missing"]
+        reason, summary, hint = reasons.get(word, reasons[""])
         raise Unreachable(summary, detail=f"on host {entry.name}", hint=hint, reason=reason, host=entry.name)
     return word
 
 
-def _refuse_unreadable(sections: Mapping[str, Section], release: Release) -> None:
+def _unreadable(sections: Mapping[str, Section], release: Release) -> Refusal | None:
+    """Why the host could look, but not at this release; None when it could."""
     host, module = release.host.name, release.module
     if "root" in sections:
-        raise Unreachable(
+        return Unreachable(
             "the host's root folder can not be entered",
             detail=f"{host}: {release.host.root}",
             hint=f"platformctl host prepare {host}",
@@ -117,21 +162,25 @@ def _refuse_unreadable(sections: Mapping[str, Section], release: Release) -> Non
             host=host,
         )
     if sections["variables"].status:
-        raise PolicyViolation(
+        return PolicyViolation(
             "the environment file is not on the host",
             detail=f"{host}: {release.host.root}/{module.env.file} (spec.env.file of {module.id}) can not be read",
             hint="place it there: owner the agent user, mode 0600",
             file=module.path,
             host=host,
         )
+    failed = next((name for name in _WHOLE if sections[name].status), None)
+    if failed is not None:
+        return garbage(host, f"{failed}: status {sections[failed].status}")
     if sections["hashes"].status and not _other_hashes(sections):
-        raise InvalidInput(
+        return InvalidInput(
             "Compose does not accept the file",
             detail=sections["hashes"].complaint.strip()[:2000],
             hint=f"docker compose -f {module.runtime.compose_file} config -q",
             file=module.runtime.compose_file,
             host=host,
         )
+    return None
 
 
 def _other_hashes(sections: Mapping[str, Section]) -> bool:
@@ -157,43 +206,51 @@ def _containers(section: Section, host: str) -> tuple[Container, ...]:
             reason="docker_down",
             host=host,
         )
-    return tuple(sorted((_container(json.loads(line)) for line in section.lines), key=lambda c: c.name))
+    return tuple(sorted((_container(_read(_Inspected, line)) for line in section.lines), key=lambda c: c.name))
 
 
-def _container(data: Mapping[str, Any]) -> Container:
+def _container(seen: _Inspected) -> Container:
     return Container(
-        id=data["id"],
-        name=data["name"].removeprefix("/"),
-        service=ServiceName(data["service"] or ""),
-        image_id=Digest(data["image_id"]),
-        image_ref=data["image_ref"],
-        config_hash=data["hash"] or "",
-        compose_version=data["version"] or "",
-        state=data["state"],
-        health=data["health"],
-        exit_code=data["exit_code"],
-        restarts=data["restarts"],
-        started_at=data["started_at"],
-        oneoff=data["oneoff"] == "True",
+        id=seen.id,
+        name=seen.name.removeprefix("/"),
+        service=ServiceName(seen.service or ""),
+        image_id=seen.image_id,
+        image_ref=seen.image_ref,
+        config_hash=seen.hash or "",
+        compose_version=seen.version or "",
+        state=seen.state,
+        health=seen.health,
+        exit_code=seen.exit_code,
+        restarts=seen.restarts,
+        started_at=seen.started_at,
+        oneoff=seen.oneoff == "True",
     )
 
 
-def _files(section: Section) -> tuple[FileSeen, ...]:
-    return tuple(_file(*line.split(" ", 2)) for line in section.lines)
+def _read(cls: type[T], text: str) -> T:
+    return decode(cls, strict_json.load(text.encode(), "an answer"), "an answer")
+
+
+def _files(section: Section, release: Release) -> tuple[FileSeen, ...]:
+    seen = tuple(_file(*line.split(" ", 2)) for line in section.lines)
+    asked = {file.path for file in release.files if not file.path.startswith(OWN_FOLDER + "/")}
+    if not asked <= {file.path for file in seen}:
+        raise ValueError("a file was not looked at")
+    return seen
 
 
 def _file(digest: str, mode: str, path: str) -> FileSeen:
     if digest == "-":
         return FileSeen(RepoPath(path), None, None)
-    return FileSeen(RepoPath(path), Digest("sha256:" + digest), int(mode, 8))
+    return FileSeen(RepoPath(path), Digest.parse("sha256:" + digest), int(mode, 8))
 
 
 def _image(line: str, architecture: str) -> ImageSeen:
     where, ref, found = line.split(" ", 2)
-    data = json.loads(found)
     if where == "local":
-        return ImageSeen(ref, Digest(data["id"]), tuple(data["digests"] or ()))
-    return _registry_image(ref, data, architecture)
+        local = _read(_Local, found)
+        return ImageSeen(ref, local.id, local.digests or ())
+    return _registry_image(ref, strict_json.load(found.encode(), "an answer"), architecture)
 
 
 def _registry_image(ref: str, data: Any, architecture: str) -> ImageSeen:
@@ -207,6 +264,6 @@ def _registry_image(ref: str, data: Any, architecture: str) -> ImageSeen:
         if (platform["os"], platform["architecture"]) == ("linux", architecture):
             body = manifest.get("SchemaV2Manifest") or manifest.get("OCIManifest") or {}
             repository = ref.partition("@")[0].rpartition(":")[0] or ref
-            digest = f"{repository}@{manifest['Descriptor']['digest']}"
-            return ImageSeen(ref, Digest(body["config"]["digest"]), (digest,), present=False)
+            digest = f"{repository}@{Digest.parse(manifest['Descriptor']['digest'])}"
+            return ImageSeen(ref, Digest.parse(body["config"]["digest"]), (digest,), present=False)
     return ImageSeen(ref, None, present=False)

@@ -69,13 +69,13 @@ cd "$root" || { echo "root 1 0"; exit 0; }
 mkdir "$work/in" && tar -xf - -C "$work/in" || exit 74
 files() { while IFS= read -r path; do
     if [ -L "$path" ] || [ ! -f "$path" ]; then echo "- - $path"
-    else printf '%s %s %s\\n' "$(sha256sum <"$path" | cut -d' ' -f1)" "$(stat -c %a "$path")" "$path"; fi
+    else printf '%s %s %s\\n' "$(sha256sum <"$path" | cut -d' ' -f1)" "$(stat -c %a -- "$path")" "$path"; fi
   done <"$work/in/paths"; }
 images() { while IFS= read -r ref; do
-    found=$(docker image inspect --format '{"id":{{json .Id}},"digests":{{json .RepoDigests}}}' "$ref" 2>/dev/null)
+    found=$(docker image inspect --format '{"id":{{json .Id}},"digests":{{json .RepoDigests}}}' -- "$ref" 2>/dev/null)
     if [ -n "$found" ]; then printf 'local %s %s\\n' "$ref" "$found"
     else case $ref in 127.*:*/* | localhost:*/*) plain=--insecure ;; *) plain=--insecure=false ;; esac
-      found=$(timeout -k 2 20 docker manifest inspect "$plain" -v "$ref" 2>/dev/null | tr -d '\\n\\t')
+      found=$(timeout -k 2 20 docker manifest inspect "$plain" -v -- "$ref" 2>/dev/null | tr -d '\\n\\t')
       printf 'remote %s %s\\n' "$ref" "${found:-null}"; fi
   done <"$work/in/images"; }
 image_ids() { docker images -aq --no-trunc; }
