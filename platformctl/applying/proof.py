@@ -1,28 +1,33 @@
 """Success is observed: containers, their health for as long as it must hold, their images, and the canary."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from platformctl.applying import canary
 from platformctl.applying.clock import Clock
 from platformctl.applying.hands import Hands
 from platformctl.drivers.interface import Driver
-from platformctl.model.desired import Canary, Health, HostEntry, Strategy
+from platformctl.errors import OutcomeUnknown, Refusal
+from platformctl.model.desired import Canary, Health, HostEntry
 from platformctl.model.events import Event, Watching
 from platformctl.model.observed import Container
-from platformctl.model.plan import Action, Plan
 from platformctl.model.result import CanaryResult, ContainerHealth, Proof
 
 PAUSE = 0.5
 """Seconds between two looks at the containers."""
 
+INTERRUPTED = "interrupted"
+"""The reason when somebody asked to stop: it says nothing against a release."""
+
+_WAITING = "waiting"
+
 
 @dataclass(frozen=True)
 class Wish:
-    """What must be seen for a verdict. `images` are image ids by service; `fresh` services must have no restart at all.
+    """What must be seen for a verdict: `services` that run, or ended well, and `absent` ones without a container.
 
-    `may_change` are the services whose containers were planned to change; `show_logs` is False when the values of
-    env.file could not be read, as then nothing could be taken out of a log.
+    `images` are image ids by service; `may_change` are the services whose containers were planned to change;
+    `show_logs` is False when the values of env.file could not be read, as then nothing could be taken out of a log.
     """
 
     entry: HostEntry
@@ -30,22 +35,19 @@ class Wish:
     services: frozenset[str]
     one_shots: frozenset[str]
     may_change: frozenset[str]
-    images: dict[str, str]
+    images: Mapping[str, str]
     health: Health
     canary: Canary | None
-    strategy: Strategy
+    absent: frozenset[str] = frozenset()
     show_logs: bool = True
 
-    def undone(self, plan: Plan) -> "Wish":
-        """What must be seen after the way back: the services that were there before, and no canary on the new."""
-        created = {change.service for change in plan.changes if change.action is Action.CREATE}
-        before = {str(c.service): str(c.before["image_id"]) for c in plan.changes if c.before}
-        return replace(
-            self,
-            services=self.services - created,
-            images=before,
-            canary=self.canary if self.services - created else None,
-        )
+
+@dataclass(frozen=True)
+class _Before:
+    """A container as it was at the first look after the steps: what it may not go beyond."""
+
+    restarts: int
+    started_at: str
 
 
 def prove(
@@ -68,7 +70,7 @@ def prove(
         containers=containers,
         health=shown,
         canary=_canary(wish, tell, clock) if healthy else canary.not_run("not healthy"),
-        unplanned=_unplanned(wish, before, containers),
+        unplanned=unplanned(wish, before, containers),
         wrong_images=_wrong_images(wish, containers),
     )
 
@@ -82,22 +84,24 @@ def _settle(
 ) -> tuple[tuple[ContainerHealth, ...], tuple[Container, ...]]:
     """Look again and again: a failure or an ended wait is final, health only after it held for `stable_for`."""
     deadline = clock.monotonic() + wish.health.timeout
-    first = look()
-    restarts = {c.id: 0 if c.service in wish.may_change else c.restarts for c in first}
+    containers = look()
+    first = {c.id: _Before(0 if c.service in wish.may_change else c.restarts, c.started_at) for c in containers}
     good_since: float | None = None
-    containers = first
     while True:
         now = clock.monotonic()
-        verdicts = tuple(_judge(wish, service, containers, restarts) for service in sorted(wish.services))
-        if any(v.reason and not v.healthy and v.state != "waiting" for v in verdicts):
+        verdicts = _verdicts(wish, containers, first)
+        if any(_is_final(verdict) for verdict in verdicts):
             return verdicts, containers
-        good_since = (good_since or now) if all(v.healthy for v in verdicts) else None
+        if not all(verdict.healthy for verdict in verdicts):
+            good_since = None
+        elif good_since is None:
+            good_since = now
         if good_since is not None and now - good_since >= _hold(wish):
             return verdicts, containers
         if now >= deadline and good_since is None:
             return tuple(v if v.healthy else replace(v, reason=f"{v.reason} in time") for v in verdicts), containers
         if interrupted():
-            return tuple(replace(v, healthy=False, reason="interrupted") for v in verdicts), containers
+            return tuple(replace(v, healthy=False, reason=INTERRUPTED) for v in verdicts), containers
         clock.wait(PAUSE)
         containers = look()
 
@@ -107,19 +111,35 @@ def _hold(wish: Wish) -> int:
     return 0 if wish.services <= wish.one_shots else wish.health.stable_for
 
 
-def _judge(wish: Wish, service: str, containers: Sequence[Container], restarts: dict[str, int]) -> ContainerHealth:
+def _verdicts(wish: Wish, containers: Sequence[Container], first: Mapping[str, _Before]) -> tuple[ContainerHealth, ...]:
+    left = sorted({c.service: c.id for c in containers if c.service in wish.absent and not c.oneoff}.items())
+    return (
+        *(_judge(wish, service, containers, first) for service in sorted(wish.services)),
+        *(ContainerHealth(service, id_, "left", healthy=False, reason="is still there") for service, id_ in left),
+    )
+
+
+def _is_final(verdict: ContainerHealth) -> bool:
+    """Whether more waiting can not make it better."""
+    return not verdict.healthy and verdict.state != _WAITING
+
+
+def _judge(wish: Wish, service: str, containers: Sequence[Container], first: Mapping[str, _Before]) -> ContainerHealth:
+    """The worst of the service's containers speaks for it."""
     mine = [c for c in containers if c.service == service and not c.oneoff]
     if not mine:
         return ContainerHealth(service, "", "missing", healthy=False, reason="has no container")
-    verdicts = [_judge_one(c, c.service in wish.one_shots, restarts.get(c.id, 0)) for c in mine]
-    return next((verdict for verdict in verdicts if not verdict.healthy), verdicts[0])
+    verdicts = [_judge_one(c, c.service in wish.one_shots, first.get(c.id)) for c in mine]
+    return max(verdicts, key=lambda verdict: (_is_final(verdict), not verdict.healthy))
 
 
-def _judge_one(container: Container, one_shot: bool, restarts: int) -> ContainerHealth:
+def _judge_one(container: Container, one_shot: bool, before: _Before | None) -> ContainerHealth:
     def verdict(state: str, reason: str) -> ContainerHealth:
         return ContainerHealth(container.service, container.id, state, healthy=not reason, reason=reason)
 
-    if container.restarts > restarts or container.state == "restarting":
+    if before is None:
+        return verdict("replaced", "was replaced by another container")
+    if container.restarts > before.restarts or container.state == "restarting":
         return verdict("restarting", "was restarted")
     if container.state == "exited":
         done = one_shot and container.exit_code == 0
@@ -127,10 +147,12 @@ def _judge_one(container: Container, one_shot: bool, restarts: int) -> Container
     if container.state != "running":
         return verdict(container.state, f"is {container.state}")
     if one_shot:
-        return verdict("waiting", "did not end")
+        return verdict(_WAITING, "did not end")
+    if container.started_at != before.started_at:
+        return verdict("restarting", "was restarted")
     if container.health == "unhealthy":
         return verdict("unhealthy", "is unhealthy")
-    return verdict("waiting", "did not become healthy") if container.health == "starting" else verdict("running", "")
+    return verdict(_WAITING, "did not become healthy") if container.health == "starting" else verdict("running", "")
 
 
 def _with_log(
@@ -139,7 +161,10 @@ def _with_log(
     container = next((c for c in containers if c.id == verdict.container), None)
     if container is None or not wish.show_logs:
         return verdict
-    answer = hands.ask(driver.logs(container))
+    try:
+        answer = hands.ask(driver.logs(container))
+    except (Refusal, OutcomeUnknown):
+        return verdict  # its last words are worth less than the way back
     return replace(verdict, log=(answer.text + answer.complaint)[-4096:])
 
 
@@ -149,14 +174,16 @@ def _canary(wish: Wish, tell: Callable[[Event], None], clock: Clock) -> CanaryRe
     return canary.ask(wish.canary, local=wish.entry.transport == "local", tell=tell, clock=clock)
 
 
-def _unplanned(wish: Wish, before: Sequence[Container], after: Sequence[Container]) -> tuple[str, ...]:
-    """Services of the project that were not to change and whose containers are not the ones that were there."""
-    was, now = ({c.id: c.service for c in containers} for containers in (before, after))
+def unplanned(wish: Wish, before: Sequence[Container], after: Sequence[Container]) -> tuple[str, ...]:
+    """Services of the project that were not to change and whose containers are not the ones that were there.
+
+    One-off containers (`docker compose run`) are nothing that an apply makes or replaces.
+    """
+    was, now = ({c.id: c.service for c in containers if not c.oneoff} for containers in (before, after))
     changed = {service for mapping in (was, now) for id_, service in mapping.items() if (id_ in was) != (id_ in now)}
     return tuple(sorted(changed - wish.may_change))
 
 
 def _wrong_images(wish: Wish, containers: Sequence[Container]) -> tuple[str, ...]:
-    return tuple(
-        sorted({c.service for c in containers if c.service in wish.images and c.image_id != wish.images[c.service]})
-    )
+    mine = (c for c in containers if c.service in wish.images and not c.oneoff)
+    return tuple(sorted({c.service for c in mine if c.image_id != wish.images[c.service]}))

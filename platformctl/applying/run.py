@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 
 from platformctl.applying.clock import Clock
 from platformctl.applying.hands import Hands
-from platformctl.applying.proof import Wish, prove
+from platformctl.applying.proof import INTERRUPTED, Wish, prove, unplanned
 from platformctl.drivers.interface import Driver
 from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
-from platformctl.model.desired import Strategy
 from platformctl.model.events import Event, OperationEnded, OperationStarted, RollbackStub, Undoing
 from platformctl.model.observed import Container
 from platformctl.model.plan import Operation, Place, Plan, Remove, Run, Step
@@ -18,13 +17,19 @@ Tell = Callable[[Event], None]
 
 
 class Apply:
-    """One run of one plan. `interrupted` is asked between operations and while waiting, on the way forward only."""
+    """One run of one plan: `wish` is what must be seen at its end, `back` what must be seen after its undo.
+
+    With `leave` there is no way back, so that a failure stays in place for a person. `interrupted` is asked between
+    operations and while waiting, on the way forward only.
+    """
 
     def __init__(
         self,
         verified: VerifiedPlan,
         wish: Wish,
+        back: Wish,
         *,
+        leave: bool,
         hands: Hands,
         driver: Driver,
         tell: Tell,
@@ -33,6 +38,8 @@ class Apply:
     ) -> None:
         self._plan: Plan = verified.plan
         self._wish = wish
+        self._back = back
+        self._leave = leave
         self._hands = hands
         self._driver = driver
         self._tell = tell
@@ -44,24 +51,29 @@ class Apply:
         return self._driver.read_watch(self._hands.ask(self._driver.watch(self._wish.project)), self._wish.entry)
 
     def __call__(self, before: Sequence[Container]) -> ApplyResult:
-        """Run the plan to its end and say how that was; whatever is lost on the way ends as `REMOTE_FAILED`.
+        """Run the plan to its end and say how that was; raises nothing, as a host may have been touched by then.
 
-        `before` is what `look` saw.
+        Whatever is lost on the way ends as `REMOTE_FAILED`, a mistake of ours too. `before` is what `look` saw.
         """
         try:
             failure = self._forward()
             proof = None if failure else self._prove(self._wish, before, self._interrupted)
             return self._verdict(before, failure, proof)
         except (OutcomeUnknown, Refusal) as lost:
-            self._tell(OperationEnded("host", lost.summary, succeeded=False, detail=lost.detail))
-            return ApplyResult(ExitCode.REMOTE_FAILED, f"outcome unknown: {lost.summary}", None, lost=True)
+            return self._lost(lost.summary, lost.detail)
+        except Exception as mistake:  # noqa: BLE001 - any other exit code would say that nothing was touched
+            return self._lost("platformctl made a mistake", type(mistake).__name__)
+
+    def _lost(self, summary: str, detail: str) -> ApplyResult:
+        self._tell(OperationEnded("host", summary, succeeded=False, detail=detail))
+        return ApplyResult(ExitCode.REMOTE_FAILED, f"outcome unknown: {summary} ({detail})", None, lost=True)
 
     def _forward(self) -> str:
         """Run every step; return why it stopped, or "" at the end."""
         for step in self._plan.steps:
             if complaint := self._run(step, step.do, undoing=False):
                 return complaint
-        return "interrupted" if self._interrupted() else ""
+        return INTERRUPTED if self._interrupted() else ""
 
     def _run(self, step: Step, operations: Sequence[Operation], *, undoing: bool) -> str:
         """Run the operations of one step, its intent before and its outcome after in the journal."""
@@ -69,7 +81,7 @@ class Apply:
         complaint = ""
         for operation in operations:
             if not undoing and self._interrupted():
-                complaint = "interrupted"
+                complaint = INTERRUPTED
             complaint = complaint or self._perform(step, operation, undoing=undoing)
             if complaint:
                 break
@@ -80,7 +92,8 @@ class Apply:
         words = in_words(operation)
         self._tell(OperationStarted(step.id, words, undoing))
         done = self._hands.perform(operation)
-        self._tell(OperationEnded(step.id, words, done.status == 0, "" if done.status == 0 else done.words))
+        said = done.words if done.status and self._wish.show_logs else ""
+        self._tell(OperationEnded(step.id, words, done.status == 0, said))
         return "" if done.status == 0 else f"step {step.id}: {words.split(' ', 1)[0]} ended with status {done.status}"
 
     def _prove(self, wish: Wish, before: Sequence[Container], interrupted: Callable[[], bool]) -> Proof:
@@ -96,13 +109,15 @@ class Apply:
 
     def _verdict(self, before: Sequence[Container], failure: str, proof: Proof | None) -> ApplyResult:
         """Design section 5, step 13: unplanned changes are left for a person, everything else may be undone."""
-        if proof is not None and proof.unplanned:
-            what = f"unplanned: {', '.join(proof.unplanned)}"
-            return ApplyResult(ExitCode.REMOTE_FAILED, what, proof)
+        strange = proof.unplanned if proof else unplanned(self._wish, before, self.look())
+        if strange:
+            return ApplyResult(ExitCode.REMOTE_FAILED, f"unplanned: {', '.join(strange)}", proof)
         reason = failure or (proof.complaint if proof else "")
         if not reason:
             return ApplyResult(ExitCode.APPLIED, "", proof)
-        if self._wish.strategy is Strategy.NONE:
+        if proof is not None and any(verdict.reason == INTERRUPTED for verdict in proof.health):
+            reason = INTERRUPTED
+        if self._leave:
             self._tell(RollbackStub(self._plan.module, self._plan.host.name, reason))
             return ApplyResult(ExitCode.REMOTE_FAILED if failure else ExitCode.UNHEALTHY, reason, proof)
         return self._undo(before, reason, proof)
@@ -112,9 +127,10 @@ class Apply:
         for step in reversed(self._plan.steps):
             if complaint := self._run(step, step.undo, undoing=True):
                 return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof, undone=complaint)
-        back = self._prove(self._wish.undone(self._plan), before, lambda: False)
-        if back.complaint:
-            return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof or back, undone=back.complaint)
+        back = self._prove(self._back, before, lambda: False)
+        complaint = back.complaint or ", ".join(f"{service} changed unplanned" for service in back.unplanned)
+        if complaint:
+            return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof or back, undone=complaint)
         what = "the previous release is back" if self._plan.rollback.to else "what this apply created is gone"
         return ApplyResult(ExitCode.ROLLED_BACK, reason, proof or back, undone=what)
 

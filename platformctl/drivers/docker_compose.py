@@ -22,6 +22,7 @@ from platformctl.model.plan import (
     Change,
     Operation,
     Place,
+    PlannedFile,
     PlannedImage,
     Remove,
     Run,
@@ -32,6 +33,19 @@ from platformctl.model.state import Receipt
 
 UP_TIMEOUT = 300
 SHORT_TIMEOUT = 60
+
+_REMOVE = """project=$1; shift
+for service; do
+  ids=$(docker ps -aq --filter "label=com.docker.compose.project=$project" \\
+    --filter "label=com.docker.compose.service=$service" --filter label=com.docker.compose.oneoff=False) || exit
+  [ -z "$ids" ] || { docker stop $ids && docker rm -f $ids; } || exit
+done"""
+
+_REMOVE_NETWORKS = """for network; do
+  docker network inspect "$network" >/dev/null 2>&1 || continue
+  users=$(docker ps -aq --filter "network=$network") || exit
+  [ -n "$users" ] || docker network rm "$network" || exit
+done"""
 
 
 class DockerCompose:
@@ -82,6 +96,10 @@ class DockerCompose:
         """Pull by digest, so that no moved tag can slip in; the tag is set by a step of the plan."""
         return Command(("docker", "pull", "--quiet", "--", image.digest or image.ref), timeout=600)
 
+    def has(self, image: PlannedImage) -> Command:
+        """Ask for the image by its id: what was pulled is what was planned, or the host does not know it."""
+        return Command(("docker", "image", "inspect", "--format", "{{.Id}}", "--", image.id), timeout=SHORT_TIMEOUT)
+
     def keep(self, release: Release, images: Mapping[str, Digest]) -> tuple[Run, ...]:
         """Name the previous images `platformctl/<module>:<digest12>`; `docker image prune` then leaves them alone."""
         return tuple(
@@ -123,6 +141,7 @@ class DockerCompose:
         forward: tuple[Operation, ...] = (
             *_tags(images, observation),
             *_places(release, observation),
+            *(Remove(file.path) for file in _deleted(release, previous)),
             *_ups(release, changes),
         )
         return (Step("release", forward, _undo(release, changes, observation, previous)),)
@@ -178,51 +197,82 @@ def _places(release: Release, observation: Observation) -> tuple[Place, ...]:
     )
 
 
+def _deleted(release: Release, previous: Receipt | None) -> tuple[PlannedFile, ...]:
+    """Files of the previous release below mounted folders, where a container would go on seeing them."""
+    mounted = tuple(f"{path}/" for name in release.closure for path in release.compose.services[name].mounted)
+    left = previous.left_behind(file.path for file in release.files) if previous else ()
+    return tuple(file for file in left if file.path.startswith(mounted))
+
+
 def _undo(
     release: Release, changes: tuple[Change, ...], observation: Observation, previous: Receipt | None
 ) -> tuple[Operation, ...]:
+    """What was created goes, and what was before comes back: containers by the previous release's own files."""
     created = tuple(c.service for c in changes if c.action is Action.CREATE)
-    gone = (Run((*_prefix(release), "rm", "-s", "-f", "--", *created), UP_TIMEOUT),) if created else ()
-    files = _previous_files(release, observation)
+    gone = (_removal(release.module.runtime.project, created),) if created else ()
     if previous is None:
-        return (*gone, *_created_networks(release, observation), *files)
+        return (*gone, *_created_networks(release, observation), *_as_found(release, observation, None))
     tags = tuple(Run(("docker", "tag", "--", i.id, i.ref), SHORT_TIMEOUT) for i in previous.images if "@" not in i.ref)
-    return (*gone, *files, *tags, *_previous_ups(release, changes, previous))
+    files = _previous_files(release, previous)
+    ups = _previous_ups(release, changes, previous)
+    return (*gone, *files, *tags, *ups, *_as_found(release, observation, previous))
 
 
-def _previous_files(release: Release, observation: Observation) -> tuple[Remove | Place, ...]:
-    replaced = {place.path for place in _places(release, observation)}
+def _removal(project: str, services: tuple[str, ...]) -> Run:
+    """By label, as the compose file may not have come to its place: no file, nothing that Compose could remove."""
+    return Run(("sh", "-c", _REMOVE, "rm-services", project, *services), UP_TIMEOUT)
+
+
+def _previous_files(release: Release, previous: Receipt) -> tuple[Place, ...]:
+    """Files of the previous release where this one has others.
+
+    They need not be the ones that were found: another module of the same compose file may have brought newer ones.
+    """
+    now = {file.path: (file.digest, file.mode) for file in release.files}
+    files = (file for file in previous.files if not _is_own(file.path))
+    return tuple(Place(f.path, f.digest, f.mode) for f in files if now.get(f.path) != (f.digest, f.mode))
+
+
+def _as_found(release: Release, observation: Observation, previous: Receipt | None) -> tuple[Remove | Place, ...]:
+    """The files as this plan found them, where after all else ours or the previous release's are in their place."""
+    there = {file.path: (file.digest, file.mode) for file in release.files}
+    there.update({file.path: (file.digest, file.mode) for file in (previous.files if previous else ())})
     return tuple(
         Place(seen.path, seen.digest, seen.mode or 0o644) if seen.digest else Remove(seen.path)
         for seen in observation.files
-        if seen.path in replaced
+        if there.get(seen.path) != (seen.digest, seen.mode)
     )
 
 
 def _created_networks(release: Release, observation: Observation) -> tuple[Run, ...]:
-    project = release.module.runtime.project
-    declared = release.compose.networks or ("default",)
-    new = tuple(f"{project}_{name}" for name in declared if f"{project}_{name}" not in observation.networks)
-    script = 'for network; do docker network rm "$network" 2>/dev/null || ! docker network inspect "$network"; done'
-    return (Run(("sh", "-c", script, "rm-networks", *new), SHORT_TIMEOUT),) if new else ()
+    """Networks the closure uses that are not there yet; one that something else uses by then stays."""
+    project, declared = release.module.runtime.project, release.compose.document.get("networks") or {}
+    services = (release.compose.services[name].definition for name in release.closure)
+    used = {name for each in services if "network_mode" not in each for name in each.get("networks") or ("default",)}
+    own = {name: network for name in used if not (network := declared.get(name) or {}).get("external")}
+    names = {str(network.get("name") or f"{project}_{name}") for name, network in own.items()}
+    new = sorted(names - set(observation.networks))
+    return (Run(("sh", "-c", _REMOVE_NETWORKS, "rm-networks", *new), SHORT_TIMEOUT),) if new else ()
 
 
 def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Receipt) -> tuple[Run, ...]:
-    """The recorded words of the previous release. A job is put back without being run again."""
-    if release.module.kind is ModuleKind.JOB:
-        return tuple(Run(_without_start(up.argv), up.timeout) for up in previous.up)
-    forced = {c.service for c in changes if Cause.FILE_CONTENT in c.causes}
+    """The recorded words of the previous release. A job is put back without being run again, what it needs runs."""
+    forced = {c.service for c in changes if Cause.FILE_CONTENT in c.causes} & set(previous.closure)
     main = release.module.runtime.compose_service
+    needed = [service for service in previous.closure if service != main]
+    if release.module.kind is ModuleKind.JOB:
+        ups = tuple(Run(_up_of(up.argv, s, force=s in forced), up.timeout) for up in previous.up for s in needed)
+        return (*ups, *(Run(_without_start(up.argv), up.timeout) for up in previous.up))
     return (
-        *(Run(_forced(up.argv, s), up.timeout) for up in previous.up for s in sorted(forced - {main})),
-        *(Run(_forced(up.argv, main), up.timeout) if main in forced else up for up in previous.up),
+        *(Run(_up_of(up.argv, s, force=True), up.timeout) for up in previous.up for s in needed if s in forced),
+        *(Run(_up_of(up.argv, main, force=True), up.timeout) if main in forced else up for up in previous.up),
     )
 
 
-def _forced(argv: tuple[str, ...], service: str) -> tuple[str, ...]:
-    """An up of one recorded release, for one service, whether or not Compose sees a difference."""
+def _up_of(argv: tuple[str, ...], service: str, *, force: bool) -> tuple[str, ...]:
+    """An up of one recorded release, for one service; forced, whether or not Compose sees a difference."""
     at = argv.index("--", argv.index("up"))
-    return (*argv[:at], "--force-recreate", "--", service)
+    return (*argv[:at], *(("--force-recreate",) if force else ()), "--", service)
 
 
 def _without_start(argv: tuple[str, ...]) -> tuple[str, ...]:

@@ -44,6 +44,9 @@ class Driver(Protocol):
     def fetch(self, image: PlannedImage) -> Command:
         """Get an image by digest; it must change no running container."""
 
+    def has(self, image: PlannedImage) -> Command:
+        """Ask whether the image is there by its id; the status is 0 only then."""
+
     def keep(self, release: Release, images: Mapping[str, Digest]) -> tuple[Run, ...]:
         """Give images of the previous release a name, so that a clean-up leaves them alone."""
 

@@ -1,10 +1,10 @@
 """What is remembered: receipts and the host record on the host, the status file in `.platform/state`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
-from platformctl.model.plan import PlannedFile, PlannedImage, Run
+from platformctl.model.plan import OWN_FOLDER, PlannedFile, PlannedImage, Run
 
 RECEIPT_PAYLOAD_TYPE = "application/vnd.platformctl.receipt.v1+json"
 
@@ -39,6 +39,11 @@ class Receipt:
     up: tuple[Run, ...]
     closure: tuple[str, ...]
     containers: tuple[RunningContainer, ...]
+
+    def left_behind(self, paths: Iterable[str]) -> tuple[PlannedFile, ...]:
+        """Files this release had delivered that are not among `paths`; the tool's own are not meant."""
+        kept = set(paths)
+        return tuple(f for f in self.files if f.path not in kept and not f.path.startswith(OWN_FOLDER + "/"))
 
     @property
     def healthy(self) -> bool:

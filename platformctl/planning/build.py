@@ -46,15 +46,16 @@ def build(
     driver: Driver,
     circumstances: Circumstances,
     findings: Iterable[Finding],
-    pinned: Mapping[str, Digest] | None = None,
+    foreign: frozenset[ServiceName] = frozenset(),
+    pinned: Mapping[str, PlannedImage] | None = None,
 ) -> Plan:
     """The plan of `release` for the host as it was seen.
 
-    `pinned` are image ids by reference that count whatever the references mean now; a rollback gives them. Raises
-    `PolicyViolation` when an image can not be resolved.
+    `foreign` are services of the project that other modules name. `pinned` are images by reference that count whatever
+    the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved.
     """
     images = resolve_images(release, observation, pinned or {})
-    wanted = Wanted(release, observation, {image.ref: image.id for image in images}, record, driver)
+    wanted = Wanted(release, observation, {image.ref: image.id for image in images}, record, driver, foreign)
     changes = diff(wanted)
     return _plan(
         release,
@@ -96,7 +97,7 @@ def build_offline(
 
 
 def resolve_images(
-    release: Release, observation: Observation, pinned: Mapping[str, Digest]
+    release: Release, observation: Observation, pinned: Mapping[str, PlannedImage]
 ) -> tuple[PlannedImage, ...]:
     """Every image of the closure by what it is; raises `PolicyViolation` for one nobody can resolve."""
     seen = {image.ref: image for image in observation.images}
@@ -112,7 +113,7 @@ def resolve_images(
             host=release.host.name,
         )
     return tuple(
-        PlannedImage(ref, next(iter(seen[ref].repo_digests), None), pinned.get(ref) or Digest(seen[ref].id or ""))
+        pinned.get(ref) or PlannedImage(ref, next(iter(seen[ref].repo_digests), None), Digest(seen[ref].id or ""))
         for ref in refs
     )
 
@@ -235,7 +236,7 @@ def _rollback(release: Release, observation: Observation, previous: Receipt | No
 
 def missing_for_return(observation: Observation, previous: Receipt) -> tuple[str, ...]:
     """What of the previous release is no longer on the host, by name; empty when the way back is there."""
-    on_host = observation.kept | {file.digest for file in observation.files if file.digest}
-    files = (file.path for file in previous.files if file.digest not in on_host)
+    in_place = {file.path: file.digest for file in observation.files}
+    files = (f.path for f in previous.files if f.digest not in observation.kept and in_place.get(f.path) != f.digest)
     images = (image.ref for image in previous.images if image.id not in observation.image_ids)
     return (*files, *images)

@@ -6,19 +6,29 @@ from typing import Any
 from platformctl.model.codec import encode
 from platformctl.model.plan import Plan
 
-_MATERIAL = ("module", "source_sha", "desired", "files", "images", "closure", "changes", "steps", "rollback")
+_MATERIAL = (
+    *("module", "kind", "source_sha", "desired", "files", "images", "closure"),
+    *("changes", "steps", "rollback", "policy"),
+)
 _LIMIT = 20
 """Lines of difference that are shown; who sees twenty plans again anyway."""
 
 
 def differences(plan: Plan, again: Plan) -> tuple[str, ...]:
     """What planning again says otherwise, one line a field: `changes.web.action: recreate, now create`."""
-    found = (line for name in _MATERIAL for line in _compare(name, _data(plan, name), _data(again, name)))
+    found = (line for name in _MATERIAL for line in _told(name, _data(plan, name), _data(again, name)))
     return tuple(found)[:_LIMIT]
 
 
 def _data(plan: Plan, name: str) -> Any:
     return encode(getattr(plan, name))
+
+
+def _told(name: str, before: Any, after: Any) -> tuple[str, ...]:
+    """Whatever is not equal is told, also where no single field of it differs."""
+    if before == after:
+        return ()
+    return tuple(_compare(name, before, after)) or (f"{name}: in another order",)
 
 
 def _compare(path: str, before: Any, after: Any) -> Iterator[str]:
@@ -40,8 +50,13 @@ def _are_rows(value: Any) -> bool:
 
 
 def _by_name(rows: list[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Rows are told apart by their name where they have one, so that one row more does not shift all others."""
-    return {str(row.get("service") or row.get("path") or row.get("ref") or n): row for n, row in enumerate(rows)}
+    """Rows are told apart by their name where they have one, so that one row more does not shift all others.
+
+    Names that come twice, in a plan that somebody wrote by hand, are told apart by number: no row may hide another.
+    """
+    names = [str(row.get("service") or row.get("path") or row.get("ref") or n) for n, row in enumerate(rows)]
+    named = enumerate(zip(names, rows, strict=True))
+    return {name if names.count(name) == 1 else f"{name} ({n})": row for n, (name, row) in named}
 
 
 def _shown(value: Any) -> str:

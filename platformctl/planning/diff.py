@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from platformctl.drivers.interface import Driver
+from platformctl.model.compose import ComposeService
 from platformctl.model.desired import Release
-from platformctl.model.names import Digest, ServiceName
+from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container, Observation
 from platformctl.model.plan import Action, Cause, Change, is_forced
 from platformctl.model.state import HostRecord, ModuleStatus
@@ -33,11 +34,22 @@ class Wanted:
     images: Mapping[str, Digest]
     record: HostRecord
     driver: Driver
+    foreign: frozenset[ServiceName] = frozenset()
 
     @property
     def unmanaged(self) -> bool:
-        """Whether containers of the project run that no receipt names: they were not made by an apply."""
-        return self.record.current is None and bool(self.observation.containers)
+        """Whether containers of ours are there that no receipt names: they were not made by an apply.
+
+        `foreign` services of the project are other modules', whose own receipts name them.
+        """
+        mine = (service for service in self.release.closure if service not in self.foreign)
+        return self.record.current is None and any(self.observation.of(service) for service in mine)
+
+    def deleted(self, used: Iterable[str]) -> tuple[RepoPath, ...]:
+        """Files below the folders `used` that the last release had there and this one has not."""
+        current = self.record.current
+        left = current.left_behind(file.path for file in self.release.files) if current else ()
+        return tuple(file.path for file in left if _is_used(file.path, used))
 
 
 def diff(wanted: Wanted) -> tuple[Change, ...]:
@@ -72,11 +84,19 @@ def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
         return (Cause.MISSING,)
     checks = (
         (_hash_cause(wanted, containers), _hash_differs(wanted, service, containers)),
+        (Cause.DEFINITION, len(containers) != _replicas(wanted.release.compose.services[service])),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
         (Cause.FILE_CONTENT, _files_differ(wanted, service)),
         (Cause.UNHEALTHY, _is_down(wanted, service, containers)),
     )
-    return tuple(cause for cause, holds in checks if holds)
+    return tuple(dict.fromkeys(cause for cause, holds in checks if holds))
+
+
+def _replicas(service: ComposeService) -> int:
+    """How many containers the service is to have; no part of Compose's hash. What is no number, Compose refuses."""
+    deploy = service.definition.get("deploy")
+    wanted = service.definition.get("scale", deploy.get("replicas") if isinstance(deploy, Mapping) else None)
+    return int(wanted) if isinstance(wanted, int | str) and str(wanted).isdecimal() else 1
 
 
 def _hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
@@ -106,10 +126,16 @@ def _image_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Co
 
 
 def _files_differ(wanted: Wanted, service: ServiceName) -> bool:
+    """A mounted file may differ in its mode alone, and one that is gone from the repository is to go from the host."""
     used = wanted.release.compose.services[service]
-    seen = {file.path: file.digest for file in wanted.observation.files}
-    mine = (f for f in wanted.release.files if _is_used(f.path, (*used.mounted, *used.env_files)))
-    return any(seen.get(file.path) != file.digest for file in mine)
+    seen = {file.path: (file.digest, file.mode) for file in wanted.observation.files}
+    mounted = (file for file in wanted.release.files if _is_used(file.path, used.mounted))
+    read = (file for file in wanted.release.files if file.path in used.env_files)
+    return (
+        any(seen.get(file.path) != (file.digest, file.mode) for file in mounted)
+        or any(seen.get(file.path, (None, None))[0] != file.digest for file in read)
+        or bool(wanted.deleted(used.mounted))
+    )
 
 
 def _is_used(path: str, used: Iterable[str]) -> bool:

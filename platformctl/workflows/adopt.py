@@ -17,11 +17,18 @@ from platformctl.store.host_records import write_record
 from platformctl.store.owner import Owner
 from platformctl.trust import envelope
 from platformctl.trust.keys import seal
-from platformctl.workflows.desire import agreed, release_at
+from platformctl.workflows.desire import agreed, release_at, require_merged
 from platformctl.workflows.hosts import hosts
-from platformctl.workflows.parts import Parts, moment, require_module, trust_roots
+from platformctl.workflows.parts import Parts, keyring, moment, require_module, trust_roots
 from platformctl.workflows.plan import look
-from platformctl.workflows.records import NAMESPACE, next_record, receipt_payload, record_bytes
+from platformctl.workflows.records import (
+    NAMESPACE,
+    next_record,
+    receipt_payload,
+    record_bytes,
+    refuse_unsettled,
+    require_receipt_key,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
     name = require_module(module_ids(CommitTree(parts.repository, head)), request.module)
     release = release_at(parts, roots, head, name)
     agreed(release, roots.policy, moment(parts.clock.now())[:10])
+    require_merged(parts, head, roots)
+    require_receipt_key(request.key, keyring(parts, roots), parts.clock.now(), parts.environment)
     driver = parts.driver_of(release.module)
     now = moment(parts.clock.now())
     with hosts(parts) as reached:
@@ -54,9 +63,15 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
             pause=parts.clock.wait,
         ) as session:
             observation, memory = look(parts, reached, release, roots)
+            refuse_unsettled(memory, release.host.name)
             images = resolve_images(release, observation, {})
             changes = diff(Wanted(release, observation, {i.ref: i.id for i in images}, memory.record, driver))
             differing = [f"{c.service}: {c.reason}" for c in changes if c.action is not Action.KEEP]
+            differing += [
+                f"{c.service}: is {c.health or c.state}"
+                for c in observation.containers
+                if c.service in release.closure and (c.health not in (None, "healthy") or c.state == "restarting")
+            ]
             seen = {file.path: file.digest for file in observation.files}
             differing += [
                 f"{f.path}: differs on the host" for f in release.files if seen.get(f.path, f.digest) != f.digest

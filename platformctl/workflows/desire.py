@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from platformctl.errors import PolicyViolation, Refusal
+from platformctl.errors import ApprovalMismatch, PolicyViolation, Refusal
 from platformctl.model.desired import Finding, Module, Policy, Release, TrustRoots
 from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.policy import judge
@@ -80,6 +80,23 @@ class Desire:
         except Refusal:
             return True
         return bool(input_paths(there.module, there) & self.changed)
+
+
+def require_merged(parts: Parts, commit: GitSha, roots: TrustRoots) -> None:
+    """Raise `ApprovalMismatch` (`not_merged`) where policy wants merged commits and this one is not."""
+    trusted = roots.commit or parts.repository.trusted_ref(None)
+    if roots.policy.require_merged and not parts.repository.is_ancestor(commit, trusted):
+        raise ApprovalMismatch(
+            "the commit is not merged",
+            detail=f"{commit} is not an ancestor of {trusted}",
+            hint="merge it, or fetch what was merged",
+            reason="not_merged",
+        )
+
+
+def owners_at(parts: Parts, commit: GitSha, module: Module) -> Mapping[ServiceName, str]:
+    """Which module names which service beside this one, at one commit."""
+    return owners_of(module, manifests(CommitTree(parts.repository, commit)).values())
 
 
 def release_at(parts: Parts, roots: TrustRoots, commit: GitSha, name: ModuleId) -> Release:

@@ -17,6 +17,7 @@ from platformctl.releases import CommitTree
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import read_recall, recall
 from platformctl.transports.interface import Transport
+from platformctl.workflows.hosts import Answering
 from platformctl.workflows.parts import Parts, folder_roots, manifests, moment, trust_roots
 
 DRIVER = "docker-compose"
@@ -43,7 +44,7 @@ def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
 
 def _examined(parts: Parts, entry: HostEntry, modules: list[Module]) -> Iterator[Check]:
     driver = parts.driver_for(DRIVER)
-    with parts.reach(entry) as transport:
+    with Answering(parts.reach(entry)) as transport:
         now = parts.clock.now().timestamp()
         who = observing.identify(transport, driver, now=now)
         yield Check(entry.name, "identity", "ok", f"{who.user} (uid {who.uid}), machine {who.machine_id[:12]}")
@@ -145,7 +146,7 @@ def trust(parts: Parts, request: TrustRequest) -> TrustReport:
 def _identity(parts: Parts, entry: HostEntry, fingerprint: str) -> Identity:
     """Who answers behind the confirmed key. Nothing of it was pinned yet, so nothing of it is compared."""
     driver: Driver = parts.driver_for(DRIVER)
-    with parts.reach(replace(entry, host_key=(fingerprint,))) as transport:
+    with Answering(parts.reach(replace(entry, host_key=(fingerprint,)))) as transport:
         return driver.read_identity(transport.run(driver.identify()), entry)
 
 

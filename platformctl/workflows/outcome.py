@@ -5,8 +5,9 @@ Nothing in here can undo a deed: what can not be written after a success is a wa
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from platformctl.applying.proof import INTERRUPTED
 from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
 from platformctl.model.names import GitSha
 from platformctl.model.observed import Container
@@ -33,6 +34,8 @@ from platformctl.workflows.records import NAMESPACE, Memory, next_record, receip
 if TYPE_CHECKING:
     from platformctl.workflows.apply import Case
 
+_Made = TypeVar("_Made")
+
 _STATUS = {
     ExitCode.NO_CHANGES: ("no_changes", "no"),
     ExitCode.APPLIED: ("applied", "yes"),
@@ -55,28 +58,38 @@ class Outcome:
 def remember_outcome(
     parts: Parts, case: "Case", session: HostSession, memory: Memory, result: ApplyResult, seen: TrustSeen
 ) -> Outcome:
-    """Write everything down; each part on its own, so that one that fails does not keep the others from being written.
+    """Write everything down, each part on its own: one that fails does not keep the others from being written.
 
-    After an unknown outcome the host's journal stays open, for `recover`.
+    Raises nothing: the host is as it is. The host's journal stays open, for `recover`, where the outcome is unknown or
+    the host does not know of it.
     """
     receipt = _receipt(parts, case, result)
-    sealed = seal(receipt_payload(receipt), RECEIPT_PAYLOAD_TYPE, case.key, NAMESPACE, parts.environment)
-    text = envelope.write(sealed).decode()
-    warnings: list[str] = []
-    artifact: list[str] = []
+    warnings: list[str] = ["the host's journal stays open: platformctl recover"] if result.lost else []
+    sealed = _attempt("the receipt", warnings, lambda: _sealed(parts, case, receipt))
+    recorded = _attempt(
+        "the host record", warnings, lambda: _write_record(case, session, memory, receipt, sealed, seen, result)
+    )
+    artifact = _attempt("the state", warnings, lambda: _write_state(parts, case, receipt, result))
+    _attempt("the audit record", warnings, lambda: _write_audit(parts, case, session, memory, receipt, sealed or ""))
+    if recorded and not result.lost:
+        _attempt("the journal's end", warnings, lambda: session.settle(receipt.outcome))
+    return Outcome(result, artifact, tuple(warnings))
 
-    def attempt(what: str, deed: Callable[[], object]) -> None:
-        try:
-            deed()
-        except (Refusal, OutcomeUnknown) as problem:
-            warnings.append(f"{what} could not be written: {problem.summary} ({problem.detail})")
 
-    attempt("the host record", lambda: _write_record(case, session, memory, receipt, text, seen, result))
-    attempt("the state", lambda: artifact.append(_write_state(parts, case, receipt, result)))
-    attempt("the audit record", lambda: _write_audit(parts, case, session, memory, receipt, text))
-    if not result.lost:
-        attempt("the journal's end", lambda: session.settle(receipt.outcome))
-    return Outcome(result, artifact[0] if artifact else None, tuple(warnings))
+def _attempt(what: str, warnings: list[str], deed: Callable[[], _Made]) -> _Made | None:
+    """What `deed` made, or None and a warning."""
+    try:
+        return deed()
+    except (Refusal, OutcomeUnknown) as problem:
+        warnings.append(f"{what} could not be written: {problem.summary} ({problem.detail})")
+    except Exception as mistake:  # noqa: BLE001 - a mistake of ours must not hide what became of the host
+        warnings.append(f"{what} could not be written: platformctl made a mistake ({type(mistake).__name__})")
+    return None
+
+
+def _sealed(parts: Parts, case: "Case", receipt: Receipt) -> str:
+    payload = receipt_payload(receipt)
+    return envelope.write(seal(payload, RECEIPT_PAYLOAD_TYPE, case.key, NAMESPACE, parts.environment)).decode()
 
 
 def report_of(verified: VerifiedPlan, outcome: Outcome) -> ApplyReport:
@@ -140,24 +153,26 @@ def _write_record(
     session: HostSession,
     memory: Memory,
     receipt: Receipt,
-    sealed: str,
+    sealed: str | None,
     seen: TrustSeen,
     result: ApplyResult,
-) -> None:
+) -> bool:
+    """True when the host has it; without a receipt the plan is used all the same."""
     record = memory.record
     changes = {
         "consumed": (*record.consumed, receipt.plan_digest),
         "trust": seen,
         "quarantine": (*record.quarantine, *_quarantine(receipt, result)),
     }
-    content = record_bytes(next_record(record, **changes), (*memory.envelopes, sealed))
+    content = record_bytes(next_record(record, **changes), (*memory.envelopes, *([sealed] if sealed else [])))
     layout = HostLayout(case.release.host.root)
     session.write(host_records.write_record(layout, record.module, content, replacing=memory.content))
+    return True
 
 
 def _quarantine(receipt: Receipt, result: ApplyResult) -> tuple[Quarantine, ...]:
     """What was rolled back is refused from now on, until somebody lifts that."""
-    if result.exit_code is not ExitCode.ROLLED_BACK or result.reason == "interrupted":
+    if result.exit_code is not ExitCode.ROLLED_BACK or result.reason == INTERRUPTED:
         return ()
     return (Quarantine(receipt.desired, receipt.source_sha, result.reason, receipt.applied_at),)
 

@@ -1,6 +1,6 @@
 """Say what would change, why, and sign it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -9,9 +9,9 @@ from platformctl import observing
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage
 from platformctl.model import strict_json
 from platformctl.model.desired import Finding, Release, TrustRoots
-from platformctl.model.names import Digest, GitSha, ModuleId
+from platformctl.model.names import GitSha, ModuleId, ServiceName
 from platformctl.model.observed import Observation
-from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE, Plan
+from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE, Plan, PlannedImage
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
 from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
@@ -107,10 +107,18 @@ def plan_release(
     record: HostRecord,
     when: Circumstances,
     findings: Iterable[Finding],
-    pinned: dict[str, Digest] | None = None,
+    owners: Mapping[ServiceName, str],
+    pinned: Mapping[str, PlannedImage] | None = None,
 ) -> Plan:
-    """The plan of a release for its host as it was seen; raises `PolicyViolation` for an image nobody can resolve."""
-    return build(release, observation, record, parts.driver_of(release.module), when, findings, pinned)
+    """The plan of a release for its host as it was seen.
+
+    Raises `PolicyViolation` for an image nobody can resolve, and for a change of a service that is another module's.
+    """
+    foreign = frozenset(service for service, owner in owners.items() if owner != release.module.id)
+    driver = parts.driver_of(release.module)
+    plan = build(release, observation, record, driver, when, findings, foreign, pinned)
+    refuse_foreign(plan, owners)
+    return plan
 
 
 def _plan_one(
@@ -125,8 +133,8 @@ def _plan_one(
     else:
         observation, memory = look(parts, reached, release, roots)
         _refuse_quarantined(release, memory.record)
-        plan = plan_release(parts, release, observation, memory.record, when, findings)
-        refuse_foreign(plan, desire.owners(release.module))
+        owners = desire.owners(release.module)
+        plan = plan_release(parts, release, observation, memory.record, when, findings, owners)
     return write_plan(parts, plan, request.key, request.out)
 
 
@@ -237,7 +245,8 @@ def _report(
     failed: Sequence[NotPlanned],
 ) -> PlanReport:
     changing = [planned for planned in plans if planned.plan.has_changes]
-    worst = next((code for code in _WORST_FIRST if any(f.error.exit_code is code for f in failed)), None)
+    codes = [each.error.exit_code for each in failed]
+    worst = next((code for code in (*_WORST_FIRST, *codes) if code in codes), None)
     code = worst or (ExitCode.CHANGES_PRESENT if changing else ExitCode.NO_CHANGES)
     return PlanReport(
         exit_code=code,

@@ -1,7 +1,9 @@
 """The host record: read from a host, believed as far as signatures hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, Locked, ToolError
 from platformctl.model import strict_json
@@ -12,12 +14,17 @@ from platformctl.store.host import HostLayout
 from platformctl.store.host_records import Recalled, read_recall, recall
 from platformctl.transports.interface import Transport
 from platformctl.trust import envelope
-from platformctl.trust.keys import Keyring
+from platformctl.trust.envelope import Envelope
+from platformctl.trust.keys import Keyring, seal
 from platformctl.trust.signatures import sole_signer
 
 NAMESPACE = "receipt@platformctl"
-KEPT_RECEIPTS = 50
-"""Receipts a host record keeps; the audit chain keeps them all."""
+KEPT_RECEIPTS = 40
+"""Newest receipts a host record keeps whatever they say; the audit chain keeps them all."""
+KEPT_RELEASES = 10
+"""Newest receipts of releases that were proven to work, kept beside those: failures must not push out the way back."""
+KEPT_CONSUMED = 200
+"""Digests of used plans a host record keeps. Older ones still show among the host's settled journals."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,9 @@ def remember(
     recalled = read_recall(transport.run(recall(layout, module)), transport.entry.name)
     if recalled.record is None:
         return Memory(HostRecord(module, 0), None, recalled)
-    stored = _stored(recalled.record, module, transport.entry.name)
-    receipts, distrusted = _receipts(stored.receipts, keyring, now, whole=whole)
+    host = transport.entry.name
+    stored = _stored(recalled.record, module, host)
+    receipts, distrusted = _receipts(stored.receipts, _Reader(module, host, keyring, now), whole=whole)
     record = HostRecord(module, stored.serial, receipts, stored.consumed, stored.quarantine, stored.trust)
     return Memory(record, recalled.record, recalled, stored.receipts, distrusted)
 
@@ -69,12 +77,25 @@ def record_bytes(record: HostRecord, envelopes: tuple[str, ...]) -> bytes:
         format="platformctl/host-record.1",
         module=record.module,
         serial=record.serial,
-        receipts=envelopes[-KEPT_RECEIPTS:],
-        consumed=record.consumed,
+        receipts=_kept(envelopes),
+        consumed=record.consumed[-KEPT_CONSUMED:],
         quarantine=record.quarantine,
         trust=record.trust,
     )
     return strict_json.dump(encode(stored)) + b"\n"
+
+
+def _kept(envelopes: tuple[str, ...]) -> tuple[str, ...]:
+    """What they say is read without belief: this is about room, not about trust."""
+    older, newest = envelopes[:-KEPT_RECEIPTS], envelopes[-KEPT_RECEIPTS:]
+    return (*(text for text in older if _says_healthy(text)), *newest)[-(KEPT_RECEIPTS + KEPT_RELEASES) :]
+
+
+def _says_healthy(text: str) -> bool:
+    try:
+        return _receipt(envelope.read(text.encode())).healthy
+    except InvalidInput:
+        return False
 
 
 def next_record(record: HostRecord, **changes: object) -> HostRecord:
@@ -108,15 +129,34 @@ def _stored(content: bytes, module: ModuleId, host: HostName) -> _Stored:
     return stored
 
 
+@dataclass(frozen=True)
+class _Reader:
+    """Whose word counts, and what for: a receipt of another host or module proves nothing here, however well signed."""
+
+    module: ModuleId
+    host: HostName
+    keyring: Keyring
+    now: datetime
+
+    def believed(self, text: str) -> SignedReceipt:
+        """The receipt in an envelope; raises `ApprovalMismatch` or `InvalidInput` unless it holds and is of here."""
+        sealed = envelope.read(text.encode())
+        sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, NAMESPACE, self.keyring, self.now)
+        receipt = _receipt(sealed)
+        if (receipt.module, receipt.host) != (self.module, self.host):
+            raise ApprovalMismatch("a receipt is of another module or host", reason="digest")
+        return SignedReceipt(receipt, text)
+
+
 def _receipts(
-    texts: tuple[str, ...], keyring: Keyring, now: datetime, *, whole: bool
+    texts: tuple[str, ...], reader: _Reader, *, whole: bool
 ) -> tuple[tuple[SignedReceipt, ...], tuple[str, ...]]:
-    """Receipts whose signature holds, oldest first."""
+    """Receipts that are believed, oldest first."""
     believed: list[SignedReceipt] = []
     distrusted: list[str] = []
     for position, text in reversed(tuple(enumerate(texts))):
         try:
-            believed.append(_believed(text, keyring, now))
+            believed.append(reader.believed(text))
         except (ApprovalMismatch, InvalidInput) as error:
             distrusted.append(f"receipt {position}: {error.summary} ({error.reason or 'form'})")
         if not whole and believed and believed[-1].receipt.healthy:
@@ -124,7 +164,14 @@ def _receipts(
     return tuple(reversed(believed)), tuple(distrusted)
 
 
-def _believed(text: str, keyring: Keyring, now: datetime) -> SignedReceipt:
-    sealed = envelope.read(text.encode())
-    sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, NAMESPACE, keyring, now)
-    return SignedReceipt(decode(Receipt, strict_json.load(sealed.payload, "receipt"), "receipt"), text)
+def _receipt(sealed: Envelope) -> Receipt:
+    return decode(Receipt, strict_json.load(sealed.payload, "receipt"), "receipt")
+
+
+def require_receipt_key(key: Path, keyring: Keyring, now: datetime, environment: Mapping[str, str]) -> None:
+    """Refuse now what would be found out after the deed: a key that can not sign, or that nobody here believes.
+
+    Raises what `seal` raises, and `ApprovalMismatch` (`signer`) for a key that may not sign receipts.
+    """
+    probe = seal(b"may this key sign receipts?", "text/plain", key, NAMESPACE, environment)
+    sole_signer(probe, "text/plain", NAMESPACE, keyring, now)

@@ -11,7 +11,7 @@ from platformctl.model.desired import ApprovalRule, Finding, Release, Strategy, 
 from platformctl.model.names import ModuleId
 from platformctl.model.plan import PAYLOAD_TYPE, Plan
 from platformctl.model.reports import ApplyReport
-from platformctl.model.state import Receipt
+from platformctl.model.state import HostRecord, Receipt
 from platformctl.policy import judge
 from platformctl.trust.approvals import encode_approval
 from platformctl.trust.envelope import Envelope
@@ -21,12 +21,11 @@ from platformctl.trust.rules import approved_sha, for_apply
 from platformctl.trust.verify import VerifiedPlan, verify
 from platformctl.workflows.apply import Case, refuse_unarmed, run_case
 from platformctl.workflows.approve import NAMESPACE as APPROVAL
-from platformctl.workflows.desire import agreed, release_at
+from platformctl.workflows.desire import agreed, owners_at, release_at
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
 from platformctl.workflows.plan import NAMESPACE as PLAN
 from platformctl.workflows.plan import circumstances, look, plan_release
-from platformctl.workflows.records import Memory
 from platformctl.workflows.status import recall_module
 
 
@@ -48,11 +47,12 @@ def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
     target = _target(parts, roots, request)
     release = release_at(parts, roots, target.source_sha, ModuleId.parse(request.module))
     findings = _own_findings(parts, roots, release)
-    pinned = {image.ref: image.id for image in target.images}
+    pinned = {image.ref: image for image in target.images}
+    owners = owners_at(parts, target.source_sha, release.module)
     with hosts(parts) as reached:
         observation, memory = look(parts, reached, release, roots)
         when = circumstances(parts, roots)
-        plan = plan_release(parts, release, observation, memory.record, when, findings, pinned)
+        plan = plan_release(parts, release, observation, memory.record, when, findings, owners, pinned)
     verified = _verified(parts, roots, request, plan)
     case = Case(verified, release, roots, findings, request.key, None, request.lock_wait, pinned)
     refuse_unarmed(request.phase, case)
@@ -61,32 +61,50 @@ def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
 
 def _target(parts: Parts, roots: TrustRoots, request: RollbackRequest) -> Receipt:
     """The receipt to go back to: signed, healthy, and within what policy accepts."""
-    memory, current = _recorded(parts, roots, ModuleId.parse(request.module))
-    healthy = [s.receipt for s in memory.record.receipts if s.receipt.healthy]
-    if request.to is not None:
-        found = [receipt for receipt in healthy if receipt.source_sha == approved_sha(request.to)]
-    else:
-        found = [r for r in healthy if current is None or r.desired != current.desired or r.images != current.images]
-    if not found:
+    record = recall_module(parts, roots, ModuleId.parse(request.module), whole=True).record
+    target = before(record)
+    if target is None:
         raise PolicyViolation(
             "there is no release to go back to",
-            detail=f"{request.module}: {len(healthy)} healthy signed receipts on the host, none that fits",
+            detail=f"{request.module}: none that was proven to work came before the one that is there",
             hint=f"platformctl history {request.module}",
             reason="no_release",
         )
-    _require_preapproved(roots, found[-1], parts.clock.now())
-    return found[-1]
+    if request.to is not None and approved_sha(request.to) != target.source_sha:
+        raise PolicyViolation(
+            "one person may go back by one release only",
+            detail=f"{request.module}: the release before is of {target.source_sha}",
+            hint="git revert to what you want, have that merged, then plan, approve and apply it",
+            reason="rollback",
+        )
+    _require_preapproved(roots, target, parts.clock.now())
+    return target
 
 
-def _recorded(parts: Parts, roots: TrustRoots, module: ModuleId) -> tuple[Memory, Receipt | None]:
-    """What the host remembers, with every receipt verified, and the release that is there now.
+def before(record: HostRecord) -> Receipt | None:
+    """The last release known to work before the one that is there, as last known good is ours to keep.
 
-    An apply that was rolled back left the proven release there; any other that failed left its own.
+    Releases are a stack: to come back to one that was there before takes away all that came after it, so that going
+    back twice goes further back and never forward again to what was left. One that failed is not on the stack.
     """
-    memory = recall_module(parts, roots, module, whole=True)
-    latest = memory.record.latest
-    proven_is_there = latest is None or latest.healthy or latest.outcome == ExitCode.ROLLED_BACK.name
-    return memory, memory.record.current if proven_is_there else latest
+    stack: list[Receipt] = []
+    for receipt in (signed.receipt for signed in record.receipts if signed.receipt.healthy):
+        known = [n for n, earlier in enumerate(stack) if _same(earlier, receipt)]
+        del stack[known[0] if known else len(stack) :]
+        stack.append(receipt)
+    latest = record.latest
+    if stack and latest is not None and (_left_the_proven_one(latest) or _same(stack[-1], latest)):
+        stack.pop()
+    return stack[-1] if stack else None
+
+
+def _left_the_proven_one(latest: Receipt) -> bool:
+    """Whether the last apply proved its release, or went back to the one that was proven before."""
+    return latest.healthy or latest.outcome == ExitCode.ROLLED_BACK.name
+
+
+def _same(one: Receipt, other: Receipt) -> bool:
+    return (one.desired, one.images) == (other.desired, other.images)
 
 
 def _require_preapproved(roots: TrustRoots, target: Receipt, now: datetime) -> None:
