@@ -8,6 +8,7 @@ are imported, and three times more while the interpreter shuts down, is a sixth 
 """
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ def main() -> None:
     gc.disable()
     words = sys.argv[1:]
     code = _run(words)
+    _flush()
     gc.freeze()
     sys.exit(_detailed(code) if _wants_detail(words) else code)
 
@@ -35,6 +37,16 @@ def _run(words: Sequence[str]) -> int:
             return error.code
         print(f"platformctl could not start: {type(error).__name__}", file=sys.stderr)  # noqa: T201
         return _TOOL_ERROR
+
+
+def _flush() -> None:
+    """Empty the streams while the exit code is ours: where Python's own last flush fails, it ends with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _wants_detail(words: Sequence[str]) -> bool:

@@ -41,6 +41,9 @@ def _report(words: Sequence[str], chosen: dict[str, Any]) -> "Report | None":
         return _answer(words, chosen)
     except click.exceptions.Exit:
         raise
+    except BrokenPipeError:  # click's own --help or --version; reports are written later
+        _forget(sys.stdout)
+        return None
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every failure becomes a report, never a traceback
         from platformctl.cli import failures
 
@@ -78,12 +81,13 @@ def _write(report: "Report", chosen: Mapping[str, Any]) -> None:
     json = chosen.get("as_json") or chosen.get("output") == "json"
     try:
         printing.write(report, json=bool(json), color=not chosen.get("no_color"))
-    except BrokenPipeError:
+    except OSError as error:
         _forget(sys.stdout)
-        _forget(sys.stderr)
+        if not isinstance(error, BrokenPipeError):
+            printing.progress(f"the report could not be written: {error.strerror}")
 
 
 def _forget(stream: Any) -> None:
-    """The reader went away: what is left in the buffer goes nowhere, and the exit code stays what it was."""
+    """Nobody takes it: what is left in the buffer goes nowhere, and the exit code stays what it was."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

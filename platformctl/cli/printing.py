@@ -35,8 +35,8 @@ def clean(text: str) -> str:
 
 
 def log_line(line: str) -> None:
-    """One line on stderr that was cleaned already; a reader that went away is no reason to stop."""
-    with suppress(BrokenPipeError):
+    """One line on stderr that was cleaned already; a reader that went away or has no room is no reason to stop."""
+    with suppress(OSError):
         sys.stderr.write(line)
         sys.stderr.flush()
 

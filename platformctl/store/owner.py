@@ -39,7 +39,7 @@ def locked(owner: Owner | None, host: HostName) -> Locked:
     return Locked(
         "the host is locked",
         detail=f"{host}: {owner or 'held by somebody who left no name'}",
-        hint="wait for the other apply to end, or give --lock-wait",
+        hint=f"wait for it to end, or give --lock-wait; a lock by hand is taken back with: platformctl unlock {host}",
         reason="held",
         host=host,
     )
