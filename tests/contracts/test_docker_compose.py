@@ -1,0 +1,615 @@
+"""The driver docker-compose: its scripts under a real sh, with a `docker` that says what it is told, and its steps."""
+
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.errors import InvalidInput, PolicyViolation, Unreachable
+from platformctl.model.command import Completed
+from platformctl.model.desired import Environment, HostEntry, InputFile, ModuleKind, Release
+from platformctl.model.names import Digest, HostName, ProjectName, RepoPath, ServiceName, VariableName
+from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation
+from platformctl.model.plan import Action, Cause, Change, Place, PlannedFile, PlannedImage, Remove, Run
+from platformctl.model.state import Receipt, RunningContainer
+from platformctl.transports.ssh import SshTransport
+from tests.contracts.compose_host import CONTAINER, IMAGE, OTHER_IMAGE, FakeDocker, frame, line, look
+from tests.contracts.releases import FOLDER, HOST, MODULE, SHA, a_release
+from tests.lab import Host
+
+DRIVER = DockerCompose()
+NOW = "2026-06-01T12:00:00Z"
+WHO = Identity(1000, "agent", "m", "e", "28.2.2", "amd64", "2.26.1", 1780000000, "/home/agent", "/usr/bin:/bin")
+WEB = "services: {web: {image: 'web:1', volumes: ['./web.conf:/etc/web.conf']}}"
+FILES = {"web.conf": b"listen 80\n"}
+
+
+@pytest.fixture
+def docker() -> Iterator[FakeDocker]:
+    """Beside pytest's own folders, which nobody but their owner may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield FakeDocker.create(Path(name) / "host")
+
+
+# --- who are you? ---------------------------------------------------------------------------------
+
+
+def well(docker: FakeDocker) -> FakeDocker:
+    return docker.says("info", b"engine-1 28.2.2 aarch64\n").says("compose version", b"v2.26.1\n")
+
+
+def identify(docker: FakeDocker, **environment: str) -> Identity:
+    answer = docker.run(DRIVER.identify(), **{"DOCKER_HOST": "unix:///nowhere", **environment})
+    return DRIVER.read_identity(answer, HOST)
+
+
+def reason(docker: FakeDocker, **environment: str) -> str:
+    with pytest.raises(Unreachable) as caught:
+        identify(docker, **environment)
+    assert caught.value.host == HOST.name
+    assert caught.value.hint
+    return caught.value.reason
+
+
+def test_a_host_with_docker_and_compose_says_who_it_is(docker: FakeDocker) -> None:
+    who = identify(well(docker))
+
+    assert (who.engine_id, who.engine_version, who.architecture) == ("engine-1", "28.2.2", "arm64")
+    assert (who.compose_version, who.uid, who.home) == ("2.26.1", os.getuid(), str(docker.here))
+    assert who.machine_id == Path("/etc/machine-id").read_text().strip()
+    assert who.path == str(docker.here / "bin")
+
+
+def test_to_ask_leaves_nothing_behind(docker: FakeDocker) -> None:
+    identify(well(docker))
+
+    assert list((docker.here / "tmp").iterdir()) == []
+
+
+def test_without_docker_the_reason_is_compose_missing(docker: FakeDocker) -> None:
+    assert reason(docker) == "compose_missing"
+
+
+@pytest.mark.parametrize("said", [b"", b" \n", b"engine-1 28.2.2 x86_64\n"])
+def test_an_engine_that_does_not_answer_is_down(docker: FakeDocker, said: bytes) -> None:
+    assert reason(well(docker).says("info", said, 1)) == "docker_down"
+
+
+def test_an_engine_that_says_nothing_is_down(docker: FakeDocker) -> None:
+    assert reason(well(docker).says("info", b"")) == "docker_down"
+
+
+def test_a_socket_that_may_not_be_written_is_a_matter_of_permission(docker: FakeDocker) -> None:
+    path = docker.here / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(path))
+        path.chmod(0o400)
+        answer = well(docker).run(DRIVER.identify(), as_nobody=True, DOCKER_HOST=f"unix://{path}")
+
+    with pytest.raises(Unreachable) as caught:
+        DRIVER.read_identity(answer, HOST)
+    assert caught.value.reason == "docker_permission"
+    assert "usermod -aG docker" in caught.value.hint
+
+
+def test_without_compose_the_reason_is_compose_missing(docker: FakeDocker) -> None:
+    assert reason(well(docker).says("compose version", b"", 1)) == "compose_missing"
+
+
+def test_compose_that_says_no_version_is_missing(docker: FakeDocker) -> None:
+    assert reason(well(docker).says("compose version", b"")) == "compose_missing"
+
+
+def test_version_1_alone_is_named_so(docker: FakeDocker) -> None:
+    well(docker).says("compose version", b"", 1).program("docker-compose", "#!/bin/sh\n")
+
+    assert reason(docker) == "compose_v1"
+
+
+# --- how are you? ---------------------------------------------------------------------------------
+
+
+def watch(docker: FakeDocker) -> tuple[Container, ...]:
+    return DRIVER.read_watch(docker.run(DRIVER.watch("shop")), HOST)
+
+
+def test_containers_of_the_project_are_asked_for_and_read(docker: FakeDocker) -> None:
+    docker.says("ps -aq", b"1\n2\n").says(
+        "inspect", line({**CONTAINER, "name": "/b"}) + line({**CONTAINER, "name": "/a"})
+    )
+
+    assert [container.name for container in watch(docker)] == ["a", "b"]
+    assert docker.asked[0] == "ps -aq --no-trunc --filter label=com.docker.compose.project=shop"
+    assert docker.asked[1].endswith(" 1 2")
+
+
+def test_a_project_without_containers_is_empty(docker: FakeDocker) -> None:
+    assert watch(docker.says("ps -aq")) == ()
+
+
+@pytest.mark.parametrize("broken", ["ps -aq", "inspect"])
+def test_containers_that_can_not_be_listed_are_not_taken_for_none(docker: FakeDocker, broken: str) -> None:
+    docker.says("ps -aq", b"1\n").says("inspect", line(CONTAINER)).says(broken, b"", 1)
+
+    with pytest.raises(Unreachable) as caught:
+        watch(docker)
+    assert caught.value.reason == "docker_down"
+
+
+def read_container(data: object) -> tuple[Container, ...]:
+    return DRIVER.read_watch(Completed(0, frame({"containers": line(data)}), b""), HOST)
+
+
+NOT_OPTIONAL = sorted(CONTAINER.keys() - {"service", "hash", "version", "oneoff", "health"})
+
+
+@pytest.mark.parametrize("field", CONTAINER)
+@pytest.mark.parametrize("wrong", [["x"], {}, 1.5, True])
+def test_a_field_of_another_type_is_no_answer(field: str, wrong: object) -> None:
+    with pytest.raises(Unreachable):
+        read_container({**CONTAINER, field: wrong})
+
+
+@pytest.mark.parametrize("field", NOT_OPTIONAL)
+def test_a_field_that_must_be_there_is_never_null(field: str) -> None:
+    with pytest.raises(Unreachable):
+        read_container({**CONTAINER, field: None})
+
+
+@pytest.mark.parametrize("field", ["service", "hash", "version", "oneoff", "health"])
+def test_a_container_that_compose_did_not_make_or_without_a_check_is_read(field: str) -> None:
+    assert len(read_container({**CONTAINER, field: None})) == 1
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:abc", "latest", IMAGE.upper()])
+def test_an_image_id_that_is_no_digest_is_no_answer(digest: str) -> None:
+    with pytest.raises(Unreachable):
+        read_container({**CONTAINER, "image_id": digest})
+
+
+# --- what is there? -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(docker: FakeDocker) -> Path:
+    """A host's root with the compose file of the release, and one file that was kept."""
+    root = docker.here / "root"
+    (root / FOLDER).mkdir(parents=True)
+    (root / FOLDER / "compose.yaml").write_text("before")
+    (root / ".platformctl/blobs").mkdir(parents=True)
+    (root / ".platformctl/blobs" / Digest.of(b"kept").hexadecimal).write_text("kept")
+    return root
+
+
+def running(docker: FakeDocker) -> FakeDocker:
+    """A host where the project runs."""
+    found = {"id": IMAGE, "digests": ["web@" + OTHER_IMAGE]}
+    docker.says("ps -aq", b"1\n").says("inspect --type container", line(CONTAINER))
+    docker.says("image inspect", line(found)).says("images -aq", IMAGE.encode() + b"\n")
+    docker.says("network ls", b"shop_default\n").says("volume ls", b"shop_data\n")
+    return docker.says("compose -p", b"web " + b"a" * 64 + b"\n")
+
+
+def observe(docker: FakeDocker, release: Release) -> Observation:
+    return DRIVER.read_look(docker.run(DRIVER.look(release)), release, WHO, NOW)
+
+
+def release_in(root: Path, compose: str = WEB, **about: object) -> Release:
+    return a_release(compose, root=str(root), files={**FILES, **about.pop("files", {})}, **about)  # type: ignore
+
+
+def test_one_look_tells_all_that_a_plan_needs(docker: FakeDocker, root: Path) -> None:
+    seen = observe(running(docker), release_in(root))
+
+    assert seen.files == (
+        FileSeen(RepoPath(f"{FOLDER}/compose.yaml"), Digest.of(b"before"), 0o644),
+        FileSeen(RepoPath(f"{FOLDER}/web.conf"), None, None),
+    )
+    assert seen.images == (ImageSeen("web:1", IMAGE, ("web@" + OTHER_IMAGE,)),)
+    assert (seen.image_ids, seen.kept) == (frozenset({IMAGE}), frozenset({Digest.of(b"kept")}))
+    assert (seen.networks, seen.volumes) == (("shop_default",), ("shop_data",))
+    assert seen.hashes == {"web": "a" * 64}
+    assert [container.service for container in seen.containers] == ["web"]
+
+
+def test_hashes_are_asked_for_with_the_words_that_up_is_told(docker: FakeDocker, root: Path) -> None:
+    release = release_in(root)
+    observe(running(docker), release)
+    (asked,) = (words.split() for words in docker.asked if words.startswith("compose"))
+    (up,) = DRIVER.bring_up(release)
+
+    for option in ("-p", "--project-directory", "--env-file"):
+        assert asked[asked.index(option) + 1] == up.argv[up.argv.index(option) + 1]
+
+
+def test_a_look_changes_nothing(docker: FakeDocker, root: Path) -> None:
+    before = sorted(docker.here.rglob("*"))
+    observe(running(docker), release_in(root))
+
+    assert set(docker.here.rglob("*")) - {docker.here / "asked"} == {*before, *docker.here.glob("answer*")} | {
+        docker.here / "bin/docker"
+    }
+
+
+@pytest.mark.parametrize("name", ["-x", "--help", "a b.conf", " led", "$(id)", "a;b", "it's", '"', "*", "ünï", "%s"])
+def test_a_file_of_any_name_is_looked_at_and_nothing_else(docker: FakeDocker, root: Path, name: str) -> None:
+    module = replace(MODULE, runtime=replace(MODULE.runtime, compose_file=RepoPath("compose.yaml")))
+    source = "./" + name.replace("$", "$$")
+    compose = json.dumps(
+        {"services": {"web": {"image": "web:1", "volumes": [{"type": "bind", "source": source, "target": "/x"}]}}}
+    )
+    release = with_file(a_release(compose, module=module, root=str(root)), name)
+    (root / name).write_text("there")
+    (root / name).chmod(0o640)
+
+    seen = {file.path: file for file in observe(running(docker), release).files}
+    assert seen[RepoPath(name)] == FileSeen(RepoPath(name), Digest.of(b"there"), 0o640)
+
+
+def with_file(release: Release, name: str) -> Release:
+    file = InputFile(RepoPath(name), b"", Digest.of(b""))
+    return replace(release, files=(*release.files, file))
+
+
+def test_a_link_on_the_host_is_no_file(docker: FakeDocker, root: Path) -> None:
+    (root / FOLDER / "web.conf").symlink_to("/etc/passwd")
+
+    assert observe(running(docker), release_in(root)).files[1].digest is None
+
+
+def test_an_image_the_host_lacks_is_asked_of_its_registry(docker: FakeDocker, root: Path) -> None:
+    manifest = {
+        "Descriptor": {"digest": OTHER_IMAGE, "platform": {"os": "linux", "architecture": "amd64"}},
+        "OCIManifest": {"config": {"digest": IMAGE}},
+    }
+    running(docker).says("image inspect", b"", 1).says("manifest inspect", line([manifest]))
+    (image,) = observe(docker, release_in(root)).images
+
+    assert image == ImageSeen("web:1", IMAGE, ("web@" + OTHER_IMAGE,), present=False)
+
+
+@pytest.mark.parametrize("said", [b"", b"null", b"[]"])
+def test_an_image_nobody_knows_has_no_id(docker: FakeDocker, root: Path, said: bytes) -> None:
+    running(docker).says("image inspect", b"", 1).says("manifest inspect", said)
+
+    assert observe(docker, release_in(root)).images == (ImageSeen("web:1", None, present=False),)
+
+
+@pytest.mark.parametrize("broken", ["images -aq", "network ls", "volume ls", "ps -aq"])
+def test_a_list_that_docker_can_not_give_is_not_taken_for_an_empty_one(
+    docker: FakeDocker, root: Path, broken: str
+) -> None:
+    running(docker).says(broken, b"", 1)
+
+    with pytest.raises(Unreachable):
+        observe(docker, release_in(root))
+
+
+@pytest.mark.parametrize("words", ["network ls", "volume ls"])
+def test_a_name_with_a_header_in_it_opens_no_section(docker: FakeDocker, root: Path, words: str) -> None:
+    forged = frame({"image-ids": OTHER_IMAGE.encode() + b"\n", "kept": b"0" * 64 + b"\n"})
+    running(docker).says(words, b"shop_default\n" + forged)
+    seen = observe(docker, release_in(root))
+
+    assert (seen.image_ids, seen.kept) == (frozenset({IMAGE}), frozenset({Digest.of(b"kept")}))
+
+
+@pytest.mark.parametrize("words", ["inspect --type container", "images -aq", "image inspect"])
+def test_a_header_where_typed_answers_stand_is_no_answer(docker: FakeDocker, root: Path, words: str) -> None:
+    answer, _ = running(docker).answers[words]
+    docker.says(words, answer + frame({"kept": b"0" * 64 + b"\n"}))
+
+    with pytest.raises(Unreachable):
+        observe(docker, release_in(root))
+
+
+def test_a_root_that_is_not_there_has_a_reason(docker: FakeDocker) -> None:
+    with pytest.raises(Unreachable) as caught:
+        observe(running(docker), release_in(docker.here / "gone"))
+    assert caught.value.reason == "root_readonly"
+
+
+def test_a_file_that_compose_refuses_is_invalid_input(docker: FakeDocker, root: Path) -> None:
+    docker = running(docker)
+    docker.says("compose -p", b"", 15)
+    with pytest.raises(InvalidInput) as caught:
+        observe(docker, release_in(root))
+
+    assert caught.value.file == f"{FOLDER}/compose.yaml"
+
+
+ENVIRONMENT = Environment(
+    set={VariableName("A"): "1"},
+    file=RepoPath("secrets/shop.env"),
+    required=(VariableName("A"), VariableName("PASSWORD"), VariableName("TOKEN")),
+)
+
+
+def test_an_environment_file_that_is_not_on_the_host_is_refused_by_name(docker: FakeDocker, root: Path) -> None:
+    with pytest.raises(PolicyViolation) as caught:
+        observe(running(docker), release_in(root, environment=ENVIRONMENT))
+    assert "secrets/shop.env" in caught.value.detail
+
+
+@pytest.mark.parametrize("text", ["PASSWORD=x\n", "export PASSWORD=x\n", "  PASSWORD: x\n", "PASSWORD\n"])
+def test_required_variables_that_neither_file_nor_manifest_sets_are_named(
+    docker: FakeDocker, root: Path, text: str
+) -> None:
+    (root / "secrets").mkdir()
+    (root / "secrets/shop.env").write_text(f"# TOKEN=no\nXTOKEN=no\n{text}")
+
+    assert observe(running(docker), release_in(root, environment=ENVIRONMENT)).missing_variables == ("TOKEN",)
+
+
+def test_no_value_of_the_environment_file_is_in_the_answer(docker: FakeDocker, root: Path) -> None:
+    (root / "secrets").mkdir()
+    (root / "secrets/shop.env").write_text("PASSWORD=hunter2hunter2\nTOKEN=hunter2hunter2\n")
+    ended = running(docker).run(DRIVER.look(release_in(root, environment=ENVIRONMENT)))
+
+    assert b"hunter2" not in ended.stdout + ended.stderr
+
+
+# --- what to do, and how to take it back ----------------------------------------------------------
+
+PREFIX = (
+    *("docker", "compose", "-f", f"/opt/platform/{FOLDER}/compose.yaml", "-p", "shop"),
+    *("--project-directory", f"/opt/platform/{FOLDER}", "--env-file", "/dev/null"),
+)
+UP = (*PREFIX, "up", "-d", "--no-build", "--pull", "never")
+COMPOSE_FILE = RepoPath(f"{FOLDER}/compose.yaml")
+WEB_CONF = RepoPath(f"{FOLDER}/web.conf")
+WITH_DB = (
+    "services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'db:1', volumes: ['./web.conf:/etc/db.conf']}}"
+)
+
+
+def change(service: str, action: Action, *causes: Cause) -> Change:
+    name = ServiceName(service)
+    return Change(f"shop.{service}", name, action, causes, None, None, False, "")
+
+
+def seen(release: Release, *in_place: RepoPath) -> Observation:
+    """The host before: `in_place` are the files that are there as wanted, others are there with other bytes."""
+    told = Completed(0, frame(look(release)), b"")
+    other = Digest.of(b"before")
+    files = tuple(
+        FileSeen(f.path, f.digest if f.path in in_place else other, f.mode)
+        for f in release.files
+        if not f.path.startswith(".platformctl/")
+    )
+    return replace(DRIVER.read_look(told, release, WHO, NOW), files=files)
+
+
+def receipt(release: Release, **about: object) -> Receipt:
+    """What the release before left: another file and another image."""
+    old = Receipt(
+        module=release.module.id,
+        host=HOST.name,
+        outcome="APPLIED",
+        plan_digest=IMAGE,
+        source_sha=SHA,
+        desired=IMAGE,
+        applied_at=NOW,
+        applied_by="ann@example.org",
+        pull_request=None,
+        files=tuple(PlannedFile(f.path, Digest.of(b"before"), f.mode) for f in release.files),
+        images=(PlannedImage("web:1", None, OTHER_IMAGE),),
+        up=DRIVER.bring_up(release),
+        closure=release.closure,
+        containers=(RunningContainer("web", "1", OTHER_IMAGE),),
+    )
+    return replace(old, **about)  # type: ignore[arg-type]
+
+
+def words(operations: tuple[Run | Place | Remove, ...]) -> list[object]:
+    """Runs by their words, files by what happens to them."""
+    return [
+        operation.argv if isinstance(operation, Run) else (type(operation).__name__.lower(), operation.path)
+        for operation in operations
+    ]
+
+
+def test_nothing_to_change_is_no_step() -> None:
+    release = a_release(WEB, files=FILES)
+
+    assert DRIVER.steps(release, (change("web", Action.KEEP),), (), seen(release), None) == ()
+
+
+def test_a_first_deploy_tags_places_files_and_brings_up() -> None:
+    release = a_release(WEB, files=FILES)
+    image = PlannedImage("web:1", None, OTHER_IMAGE)
+    (step,) = DRIVER.steps(release, (change("web", Action.CREATE, Cause.MISSING),), (image,), seen(release), None)
+
+    assert words(step.do) == [
+        ("docker", "tag", "--", OTHER_IMAGE, "web:1"),
+        ("place", COMPOSE_FILE),
+        ("place", WEB_CONF),
+        (*UP, "--", "web"),
+    ]
+
+
+def test_a_reference_by_digest_is_not_tagged() -> None:
+    release = a_release(WEB, files=FILES)
+    image = PlannedImage(f"web@{OTHER_IMAGE}", None, OTHER_IMAGE)
+    (step,) = DRIVER.steps(release, (change("web", Action.CREATE, Cause.MISSING),), (image,), seen(release), None)
+
+    assert not [said for said in words(step.do) if "tag" in said]
+
+
+def test_files_that_are_in_place_are_not_placed_again() -> None:
+    release = a_release(WEB, files=FILES)
+    changes = (change("web", Action.RECREATE, Cause.DEFINITION),)
+    (step,) = DRIVER.steps(release, changes, (), seen(release, WEB_CONF), receipt(release))
+
+    assert words(step.do) == [("place", COMPOSE_FILE), (*UP, "--", "web")]
+
+
+CHANGES = {
+    "what Compose sees is not forced": (
+        (change("db", Action.KEEP), change("web", Action.RECREATE, Cause.IMAGE_DIGEST)),
+        [(*UP, "--", "web")],
+    ),
+    "a mounted file of the service itself": (
+        (change("db", Action.KEEP), change("web", Action.RECREATE, Cause.FILE_CONTENT)),
+        [(*UP, "--force-recreate", "--", "web")],
+    ),
+    "a mounted file of what it needs": (
+        (change("db", Action.RECREATE, Cause.FILE_CONTENT), change("web", Action.KEEP)),
+        [(*UP, "--force-recreate", "--", "db"), (*UP, "--", "web")],
+    ),
+    "a mounted file of both": (
+        (change("db", Action.RECREATE, Cause.FILE_CONTENT), change("web", Action.RECREATE, Cause.FILE_CONTENT)),
+        [(*UP, "--force-recreate", "--", "db"), (*UP, "--force-recreate", "--", "web")],
+    ),
+    "a file and a definition": (
+        (change("db", Action.KEEP), change("web", Action.RECREATE, Cause.DEFINITION, Cause.FILE_CONTENT)),
+        [(*UP, "--", "web")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_only_what_compose_does_not_see_is_forced(case: str) -> None:
+    changes, ups = CHANGES[case]
+    release = a_release(WITH_DB, files=FILES)
+    (step,) = DRIVER.steps(release, changes, (), seen(release, COMPOSE_FILE, WEB_CONF), receipt(release))
+
+    assert words(step.do) == ups
+
+
+def test_environment_files_come_in_the_order_that_lets_the_manifest_win() -> None:
+    release = a_release(WEB, files=FILES, environment=ENVIRONMENT)
+    (up,) = DRIVER.bring_up(release)
+    own = release.files[-1]
+
+    assert [file for option, file in zip(up.argv, up.argv[1:], strict=False) if option == "--env-file"] == [
+        "/opt/platform/secrets/shop.env",
+        f"/opt/platform/{own.path}",
+    ]
+
+
+def test_the_tools_own_file_is_not_placed_by_a_step() -> None:
+    release = a_release(WEB, files=FILES, environment=replace(ENVIRONMENT, file=None))
+    changes = (change("web", Action.RECREATE, Cause.DEFINITION),)
+    (step,) = DRIVER.steps(release, changes, (), seen(release), None)
+
+    assert [said for said in words(step.do) if said[0] == "place"] == [("place", COMPOSE_FILE), ("place", WEB_CONF)]
+
+
+def test_modules_that_share_a_compose_file_share_all_words_but_the_service() -> None:
+    runtime = replace(MODULE.runtime, project=ProjectName("suite"), compose_service=ServiceName("db"))
+    one = a_release(
+        WITH_DB, files=FILES, module=replace(MODULE, runtime=replace(runtime, compose_service=ServiceName("web")))
+    )
+    other = a_release(WITH_DB, files=FILES, module=replace(MODULE, runtime=runtime))
+    ups = [DRIVER.bring_up(release)[0].argv for release in (one, other)]
+
+    assert ups[0][:-1] == ups[1][:-1]
+    assert (ups[0][-1], ups[1][-1]) == ("web", "db")
+
+
+def test_a_job_is_put_back_without_being_run_again() -> None:
+    release = a_release(WEB, files=FILES, module=replace(MODULE, kind=ModuleKind.JOB))
+    changes = (change("web", Action.RECREATE, Cause.DEFINITION),)
+    (step,) = DRIVER.steps(release, changes, (), seen(release), receipt(release))
+
+    assert words(step.do)[-1] == (*UP, "--", "web")
+    ups = [said for said in words(step.undo) if "up" in said]
+    assert ups
+    assert all("--no-start" in said and "-d" not in said for said in ups)
+
+
+def test_the_way_back_from_a_first_deploy_removes_what_was_created_and_no_volume() -> None:
+    release = a_release(WEB, files=FILES)
+    before = replace(
+        seen(release), networks=(), files=(FileSeen(COMPOSE_FILE, None, None), FileSeen(WEB_CONF, None, None))
+    )
+    (step,) = DRIVER.steps(release, (change("web", Action.CREATE, Cause.MISSING),), (), before, None)
+    undo = words(step.undo)
+
+    assert undo[-2:] == [("remove", COMPOSE_FILE), ("remove", WEB_CONF)]
+    assert undo[0][-1] == "web"
+    assert undo[1][-1] == "shop_default"
+    assert not [said for said in undo if "volume" in " ".join(said) or "-v" in said]
+
+
+def test_a_network_that_was_there_before_stays() -> None:
+    release = a_release(WEB, files=FILES)
+    (step,) = DRIVER.steps(release, (change("web", Action.CREATE, Cause.MISSING),), (), seen(release), None)
+
+    assert not [said for said in words(step.undo) if "shop_default" in said]
+
+
+def test_on_the_way_back_files_and_tags_are_there_before_the_previous_release_comes_up() -> None:
+    release = a_release(WEB, files=FILES)
+    changes = (change("web", Action.RECREATE, Cause.IMAGE_DIGEST, Cause.FILE_CONTENT),)
+    (step,) = DRIVER.steps(release, changes, (), seen(release), receipt(release))
+
+    assert words(step.undo) == [
+        ("place", COMPOSE_FILE),
+        ("place", WEB_CONF),
+        ("docker", "tag", "--", OTHER_IMAGE, "web:1"),
+        (*UP, "--force-recreate", "--", "web"),
+    ]
+
+
+def test_a_service_that_the_previous_release_did_not_have_goes_first() -> None:
+    release = a_release(WITH_DB, files=FILES)
+    changes = (change("db", Action.CREATE, Cause.MISSING), change("web", Action.RECREATE, Cause.DEPENDENCY))
+    before = receipt(release, closure=(ServiceName("web"),))
+    (step,) = DRIVER.steps(release, changes, (), seen(release), before)
+
+    assert words(step.undo)[0][-1] == "db"
+    assert words(step.undo)[-1] == (*UP, "--", "web")
+
+
+def test_who_waits_for_a_service_is_recreated_with_it() -> None:
+    release = a_release(WITH_DB, files=FILES)
+
+    assert DRIVER.dependents(release, ServiceName("db")) == ("web",)
+    assert DRIVER.dependents(release, ServiceName("web")) == ()
+
+
+def test_one_shots_are_jobs_and_what_is_awaited_to_end() -> None:
+    compose = (
+        "services: {web: {image: a, depends_on: {init: {condition: service_completed_successfully}}}, init: {image: b}}"
+    )
+
+    assert DRIVER.one_shots(a_release(compose)) == {"init"}
+    assert DRIVER.one_shots(a_release(compose, module=replace(MODULE, kind=ModuleKind.JOB))) == {"init", "web"}
+    assert DRIVER.one_shots(a_release(WITH_DB, files=FILES)) == frozenset()
+
+
+# --- on a real host -------------------------------------------------------------------------------
+
+
+@pytest.mark.lab
+def test_a_real_host_answers_all_three_questions(host: Host) -> None:
+    entry = HostEntry(
+        HostName("one"),
+        "ssh",
+        host.root,
+        host.address,
+        host.port,
+        host.user,
+        host.host_key_fingerprints,
+        host.machine_id,
+    )
+    release = a_release(WEB.replace("web:1", "platformctl-lab/web:1"), files=FILES, root=host.root)
+    with SshTransport(entry, {"PLATFORMCTL_SSH_KEY": str(host.key_path)}) as transport:
+        who = DRIVER.read_identity(transport.run(DRIVER.identify()), entry)
+        observed = DRIVER.read_look(transport.run(DRIVER.look(release)), release, who, NOW)
+        containers = DRIVER.read_watch(transport.run(DRIVER.watch("shop")), entry)
+
+    assert (who.machine_id, who.engine_id, who.user) == (host.machine_id, host.engine_id, host.user)
+    assert (observed.containers, containers) == ((), ())
+    assert set(observed.hashes) == {"web"}
+    assert observed.images[0].present
+    assert observed.images[0].id in observed.image_ids
