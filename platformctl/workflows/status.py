@@ -88,10 +88,14 @@ def _mine(module: Module, containers: tuple[Container, ...], current: Receipt | 
 
 
 def _agrees(current: Receipt | None, containers: tuple[Container, ...]) -> bool:
-    """Whether the containers that run are the ones the receipt names."""
+    """Whether the services of the receipt are there with its images, and run or ended well.
+
+    By image and not by container: after a rollback the release is the recorded one in new containers.
+    """
     if current is None:
         return False
-    return {c.id for c in current.containers} == {c.id for c in containers}
+    there = {(c.service, c.image_id) for c in containers if c.running or (c.state == "exited" and c.exit_code == 0)}
+    return there == {(c.service, c.image_id) for c in current.containers}
 
 
 def _note(memory: Memory, current: Receipt | None) -> str:
