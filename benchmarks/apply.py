@@ -21,6 +21,8 @@ from tests.platform_repo import PlatformRepo
 ROUNDS = 7
 RAW = "raw/compose.yaml"
 LOG = "/var/log/sshd.log"
+TELL_MORE = "echo LogLevel VERBOSE >>/etc/ssh/sshd_config && kill -HUP $(cat /run/sshd.pid)"
+"""Only then sshd's log has each remote command."""
 HANDSHAKES, EXCHANGES = "Accepted publickey", "Starting session"
 
 
@@ -72,7 +74,7 @@ class Bench:
 def main() -> None:
     """Print the table of docs/benchmarks.md."""
     print(machine())
-    os.environ["LAB_SSHD_EXTRA"] = "LogLevel VERBOSE"  # so that sshd's log has each remote command
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as name, Lab.up(1, Path(name)) as lab:
         _print(_rounds(_bench(Path(name), lab)))
 
@@ -84,6 +86,7 @@ def _bench(folder: Path, lab: Lab) -> Bench:
         PlatformRepo.create(folder / "platform", {"rs2000": host}),
         ("ssh", "-F", str(lab.directory / SSH_CONFIG), host.name),
     )
+    host.sh(TELL_MORE)
     bench.change("0")
     host.write(RAW, json.dumps(_service(8081, "${MODE}")).encode())
     bench.raw("0")

