@@ -47,8 +47,11 @@ def progress(line: str) -> None:
 
 
 def _for_people(report: Report, *, color: bool) -> str:
-    """Clean first and colour last: the sink makes escape sequences visible, ours too."""
-    text = "".join(_redactor.clean(line) + "\n" for line in human.render(report).splitlines())
+    """Clean first and colour last: the sink makes escape sequences visible, ours too.
+
+    The text is cleaned as a whole, as a secret may be spread over lines.
+    """
+    text = clean(human.render(report))
     return human.colored(text) if color else text
 
 

@@ -41,7 +41,12 @@ Lines = Iterable[str]
 
 def render(report: Report) -> str:
     """The report as text, not yet cleaned."""
-    return "".join(line + "\n" for line in _LINES[type(report)](report))
+    return "".join(_one(line) + "\n" for line in _LINES[type(report)](report))
+
+
+def _one(line: str) -> str:
+    """A line break in a value begins no line of ours: whatever follows it is indented."""
+    return "\n    ".join(line.splitlines())
 
 
 def colored(text: str) -> str:
