@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -27,15 +27,19 @@ class Timed:
     status: int
 
 
-def timed_in_turn(commands: Mapping[str, Sequence[str]], rounds: int) -> Mapping[str, Timed]:
+@dataclass(frozen=True)
+class Subject:
+    """A command to measure, and where it runs; `environment` is added to ours."""
+
+    words: Sequence[str]
+    folder: Path = ROOT
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def timed_in_turn(subjects: Mapping[str, Subject], rounds: int) -> Mapping[str, Timed]:
     """Run every command once a round, so that what else the machine does falls on all of them alike."""
-    results = [{name: _once(words, ROOT, os.environ) for name, words in commands.items()} for _ in range(rounds)]
-    return {name: _summary([result[name] for result in results]) for name in commands}
-
-
-def timed(words: Sequence[str], runs: int, *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Timed:
-    """Run `words` so often and measure each run; output is thrown away."""
-    return _summary([_once(words, cwd, {**os.environ, **(environment or {})}) for _ in range(runs)])
+    results = [{name: _once(subject) for name, subject in subjects.items()} for _ in range(rounds)]
+    return {name: _summary([result[name] for result in results]) for name in subjects}
 
 
 def _summary(results: Sequence[Timed]) -> Timed:
@@ -47,11 +51,14 @@ def _summary(results: Sequence[Timed]) -> Timed:
     )
 
 
-def _once(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Timed:
+def _once(subject: Subject) -> Timed:
     """Measured with wait4, so that the memory is that of this child alone; Python may keep what it compiled."""
-    environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**os.environ, **subject.environment}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.perf_counter()
-    child = subprocess.Popen(words, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        subject.words, cwd=subject.folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - began
     child.returncode = os.waitstatus_to_exitcode(status)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measure import PROGRAM, Timed, machine, row, timed
+from benchmarks.measure import PROGRAM, Subject, machine, row, timed_in_turn
 from platformctl.gitinfo import Repository
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest, GitSha, HostName
@@ -21,7 +21,8 @@ from platformctl.releases import CommitTree, module_ids, read_manifest, read_rel
 from platformctl.store.states import StateStore
 
 CHANGED = 10
-RUNS = 5
+OURS, THEIRS = "platformctl plan --offline --all", "terraform plan"
+ROUNDS = 5
 HOSTS = 'hosts:\n  lab: {transport: local, root: /opt/platform, machine_id: "0123456789abcdef0123456789abcdef"}\n'
 MANIFEST = """\
 apiVersion: platform/v1
@@ -49,22 +50,19 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     print(machine())
     with tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as folder:
-        ours = _ours(Path(folder) / "platform", count)
-        theirs = _terraform(Path(folder) / "terraform", count)
-    row("command", "wall", "memory", "exit", "times terraform")
-    row("---", "---", "---", "---", "---")
-    for name, measured in (
-        (f"`platformctl plan --offline --all`, {count} modules", ours),
-        ("`terraform plan`", theirs),
-    ):
-        if measured is None:
-            row(name, "not installed", "", "", "")
-            continue
-        share = f"{measured.seconds / theirs.seconds:.2f}" if theirs else ""
-        row(name, f"{measured.seconds:.2f} s", f"{measured.mebibytes:.0f} MiB", measured.status, share)
+        subjects = {OURS: _ours(Path(folder) / "platform", count)}
+        if terraform := shutil.which("terraform"):
+            subjects[THEIRS] = _terraform(terraform, Path(folder) / "terraform", count)
+        timed = timed_in_turn(subjects, ROUNDS)
+    row("command", "modules", "median", "fastest", "times terraform", "memory", "exit")
+    row(*["---"] * 7)
+    for name, each in timed.items():
+        times = f"{each.fastest / timed[THEIRS].fastest:.2f}" if THEIRS in timed else "not installed"
+        walls = f"{each.seconds:.2f} s", f"{each.fastest:.2f} s"
+        row(f"`{name}`", count, *walls, times, f"{each.mebibytes:.0f} MiB", each.status)
 
 
-def _ours(root: Path, count: int) -> Timed:
+def _ours(root: Path, count: int) -> Subject:
     root.mkdir()
     home = root.parent / "home"
     environment = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
@@ -82,7 +80,7 @@ def _ours(root: Path, count: int) -> Timed:
     for number in range(0, count, count // CHANGED):
         _write_module(root, number, "two")
     _commit(root)
-    return timed((*PROGRAM, "plan", "--offline", "--all", "-C", str(root)), RUNS, environment=environment)
+    return Subject((*PROGRAM, "plan", "--offline", "--all", "-C", str(root)), environment=environment)
 
 
 def _write_module(root: Path, number: int, mode: str) -> None:
@@ -119,17 +117,14 @@ def _write_states(root: Path) -> None:
         )
 
 
-def _terraform(root: Path, count: int) -> Timed | None:
+def _terraform(terraform: str, root: Path, count: int) -> Subject:
     """As many `terraform_data` resources, applied once, ten of them changed."""
-    terraform = shutil.which("terraform")
-    if terraform is None:
-        return None
     root.mkdir()
     _write_resources(root, {f"r{n}": "one" for n in range(count)})
     _run(root, terraform, "init", "-input=false")
     _run(root, terraform, "apply", "-auto-approve", "-input=false")
     _write_resources(root, {f"r{n}": "two" if n % (count // CHANGED) == 0 else "one" for n in range(count)})
-    return timed((terraform, "plan", "-input=false"), 3, cwd=root)
+    return Subject((terraform, "plan", "-input=false"), root)
 
 
 def _write_resources(root: Path, values: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks.measure import PROGRAM, machine, row, timed_in_turn
+from benchmarks.measure import PROGRAM, Subject, machine, row, timed_in_turn
 
 ROUNDS = 31
 BARE = "python -c pass"
@@ -11,9 +11,13 @@ BARE = "python -c pass"
 def main() -> None:
     """Print the table of docs/benchmarks.md."""
     print(machine())
-    ours = {f"platformctl {option}": (*PROGRAM, option) for option in ("--version", "--help")}
-    click = (sys.executable, "-c", "import click")
-    timed = timed_in_turn({BARE: (sys.executable, "-c", "pass"), "python -c 'import click'": click, **ours}, ROUNDS)
+    subjects = {
+        BARE: Subject((sys.executable, "-c", "pass")),
+        "python -c 'import click'": Subject((sys.executable, "-c", "import click")),
+        "platformctl --version": Subject((*PROGRAM, "--version")),
+        "platformctl --help": Subject((*PROGRAM, "--help")),
+    }
+    timed = timed_in_turn(subjects, ROUNDS)
     row("command", "median", f"times `{BARE}`", "fastest", f"times `{BARE}`")
     row("---", "---", "---", "---", "---")
     bare = timed[BARE]
