@@ -17,7 +17,7 @@ from platformctl.model.plan import Operation, Place, PlannedFile, Remove, Run
 from platformctl.store import host_files, host_lock, host_records
 from platformctl.store.host import HostLayout, prepare_base, read_answer
 from platformctl.store.host_lock import Busy, Fenced, Lost, Ran, TimedOut
-from platformctl.store.journal import Journals, Kind, Record
+from platformctl.store.journal import Journals, Kind, Record, line_after
 from platformctl.store.owner import Owner
 from platformctl.transports.interface import Held, Transport
 
@@ -38,7 +38,7 @@ class HostSession:
         self._plan = plan
         self._journals = journals
         self._now = now
-        self._last_line: bytes | None = None
+        self._tail = b""
 
     def ask(self, command: Command) -> Completed:
         """Run a command that changes nothing."""
@@ -62,18 +62,24 @@ class HostSession:
                 raise self._unknown("the end of a step was not seen", " ".join(words)[:200])
 
     def note(self, event: str, **details: str) -> None:
-        """Write one line to both journals and wait until both disks have it."""
+        """Write one line to both journals and wait until both disks have it.
+
+        Each journal is a chain of its own: this clone's may have lines of an attempt that the host never heard of, and
+        another clone's has none of those that it continues there.
+        """
         kind = {"intent": Kind.INTENT, "do": Kind.INTENT, "undo": Kind.INTENT, "settled": Kind.SETTLED}.get(
             event, Kind.OUTCOME
         )
         record = Record(kind, details.pop("step", ""), self._now(), {"event": event, **details})
-        line = self._journals.append(self._plan, record)
-        self.write(host_records.append_journal(self._layout, self._plan, line, after=self._last_line))
-        self._last_line = line
+        self._journals.append(self._plan, record)
+        line = line_after(self._tail, record, f"{self._host}: journal")
+        last = self._tail.removesuffix(b"\n").rpartition(b"\n")[2] or None
+        self.write(host_records.append_journal(self._layout, self._plan, line, after=last))
+        self._tail = line + b"\n"
 
     def continue_after(self, journal: bytes) -> None:
         """Go on writing behind the last line of the host's journal, which another process began."""
-        self._last_line = journal.removesuffix(b"\n").rpartition(b"\n")[2]
+        self._tail = journal
 
     def settle(self, outcome: str) -> None:
         """Say in both journals how it ended, and put the host's away: the plan is used and nothing is open."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from platformctl.errors import Refusal, StalePlan, ToolError, Unreachable
 from platformctl.model.command import Command, Completed
-from platformctl.model.names import HostName
+from platformctl.model.names import Digest, HostName
 
 OWN_FOLDER = ".platformctl"
 NONE = "none"
@@ -110,6 +110,10 @@ class HostLayout:
     def key(self) -> str:
         """32 random bytes made on the host and never sent: fingerprints of environment values are keyed with it."""
         return f"{self.base}/key"
+
+    def blob(self, digest: Digest) -> str:
+        """Where bytes are kept by their digest: delivered files, what they replaced, and plans that were applied."""
+        return f"{self.base}/blobs/{digest.hexadecimal}"
 
     @property
     def audit(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from platformctl.errors import ExitCode, Refusal
+from platformctl.errors import ExitCode, Refusal, ToolError
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
 from platformctl.model.reports import ApplyReport, ErrorReport, FleetReport, Report
 from platformctl.trust.envelope import Envelope
@@ -27,7 +27,8 @@ def apply(parts: Parts, request: ApplyRequest, *, keep_going: bool) -> Report:
     index = _trusted_index(parts, sealed)
     results = tuple(_results(parts, request, index, keep_going=keep_going))
     skipped = tuple(entry.module for entry in index.plans[len(results) :])
-    return FleetReport(exit_code=_code(results), status=_status(results), results=results, skipped=skipped)
+    code = _code(results, skipped)
+    return FleetReport(exit_code=code, status=_WORDS.get(code, "failed"), results=results, skipped=skipped)
 
 
 def _trusted_index(parts: Parts, sealed: Envelope) -> Index:
@@ -51,6 +52,9 @@ def _one(parts: Parts, request: ApplyRequest) -> Result:
         return apply_plan(parts, request)
     except Refusal as refusal:
         return ErrorReport.of(refusal)
+    except Exception as mistake:  # noqa: BLE001 - plans before this one may have touched hosts: the report must say so
+        detail = f"{request.plan.name}: {type(mistake).__name__}"
+        return ErrorReport.of(ToolError("platformctl made a mistake", detail=detail))
 
 
 def _beside(index: Path, name: str) -> Path:
@@ -58,15 +62,17 @@ def _beside(index: Path, name: str) -> Path:
     return index.parent / Path(name).name
 
 
-def _code(results: tuple[Result, ...]) -> ExitCode:
+def _code(results: tuple[Result, ...], skipped: tuple[str, ...]) -> ExitCode:
     """As the one plan's, if all ended alike; `PARTIAL` when some were applied and others were not."""
     bad = [result.exit_code for result in results if result.exit_code not in GOOD]
     touched = any(isinstance(result, ApplyReport) and result.mutated != "no" for result in results)
-    if not bad:
-        return ExitCode.APPLIED if touched else ExitCode.NO_CHANGES
-    return ExitCode.PARTIAL if touched and len(results) > 1 else bad[0]
+    if touched and ((bad and len(results) > 1) or (skipped and not bad)):
+        return ExitCode.PARTIAL
+    if bad:
+        return bad[0]
+    if skipped:
+        return ExitCode.INTERRUPTED
+    return ExitCode.APPLIED if touched else ExitCode.NO_CHANGES
 
 
-def _status(results: tuple[Result, ...]) -> str:
-    words = {ExitCode.NO_CHANGES: "no_changes", ExitCode.APPLIED: "applied", ExitCode.PARTIAL: "partial"}
-    return words.get(_code(results), "failed")
+_WORDS = {ExitCode.NO_CHANGES: "no_changes", ExitCode.APPLIED: "applied", ExitCode.PARTIAL: "partial"}

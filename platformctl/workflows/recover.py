@@ -1,19 +1,20 @@
 """Settle an apply whose end nobody saw, by looking at the host. No container is touched and nothing is retried."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from platformctl.errors import ExitCode, Refusal
-from platformctl.model.desired import Module, TrustRoots
-from platformctl.model.names import Digest
+from platformctl.model.command import Command
+from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.model.names import Digest, ModuleId
 from platformctl.model.plan import Plan
 from platformctl.model.reports import RecoverReport
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.session import HostSession, held
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
-from platformctl.store.journal import parse
+from platformctl.store.journal import Journal, parse
 from platformctl.store.owner import Owner
 from platformctl.trust.plan_codec import decode_plan
 from platformctl.workflows.hosts import Hosts, hosts
@@ -38,7 +39,7 @@ def recover(parts: Parts) -> RecoverReport:
 
 
 def _recover_host(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> list[Mapping[str, str]]:
-    memory = _memory(parts, roots, reached, module)
+    memory = _memory(parts, roots, reached, module, module.id)
     return [_settle(parts, roots, reached, module, digest) for digest in memory.recalled.journals]
 
 
@@ -57,39 +58,52 @@ def _settle(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, dig
         wait=0,
         pause=parts.clock.wait,
     ) as session:
-        memory = _memory(parts, roots, reached, module)
-        content = memory.recalled.journals.get(digest)
+        content = _memory(parts, roots, reached, module, module.id).recalled.journals.get(digest)
         if content is None:
             return {"plan": digest, "outcome": "settled", "why": "somebody else settled it meanwhile"}
         journal = parse(digest, content, f"{entry.name}: journal")
-        plan = _plan(parts, digest)
-        outcome, why = _judge(parts, reached, roots, module, plan, begun=len(journal.records) > 1)
+        plan = _plan(parts, session, entry, digest)
+        outcome, why = _judge(parts, session, entry, module, plan, journal)
         session.continue_after(content)
-        _consume(session, entry.root, memory, digest)
+        _consume(session, entry.root, _memory(parts, roots, reached, module, _module_of(journal, module)), digest)
         session.settle(f"recovered: {outcome}")
     parts.audit.append(now, "recover", {"host": str(entry.name), "plan": str(digest), "outcome": outcome})
     return {"plan": digest, "outcome": outcome, "why": why}
 
 
+def _module_of(journal: Journal, module: Module) -> ModuleId:
+    """Whose apply it was, as its intent says; the journal is the host's, not a module's."""
+    named = journal.records[0].detail.get("module") if journal.records else None
+    return ModuleId.parse(named) if named else module.id
+
+
 def _judge(
-    parts: Parts, reached: Hosts, roots: TrustRoots, module: Module, plan: Plan | None, *, begun: bool
+    parts: Parts, session: HostSession, entry: HostEntry, module: Module, plan: Plan | None, journal: Journal
 ) -> tuple[str, str]:
-    """Compare what runs with what was planned: all of it, none of it, or something between."""
-    if not begun:
+    """Compare what runs with what was planned: all of it, none of it, or something between.
+
+    Where only files differ, containers look the same before and after: then the journal alone can tell.
+    """
+    events = [(record.detail.get("event"), record.detail.get("complaint")) for record in journal.records]
+    if not any(event == "do" for event, _ in events):
         return "not_applied", "no step had begun"
     if plan is None:
-        return "needs_person", "the plan is not in this clone; compare by hand with platformctl status"
-    entry = require_host(roots, module.host)
+        return "needs_person", "the plan is neither here nor on the host; compare by hand with platformctl status"
     driver = parts.driver_of(module)
-    transport = reached.reach(entry, driver).transport
-    containers = driver.read_watch(transport.run(driver.watch(_project(parts, plan, module))), entry)
+    containers = driver.read_watch(session.ask(driver.watch(_project(parts, plan, module))), entry)
     now = {c.service: (c.image_id, c.config_hash) for c in containers if c.running or c.exit_code == 0}
-    after = [_key(c.after) == now.get(c.service) for c in plan.changes if c.after]
-    before = [_key(c.before) == now.get(c.service) for c in plan.changes]
-    if all(after):
+    after = all(_key(c.after) == now.get(c.service) for c in plan.changes if c.after)
+    before = all(_key(c.before) == now.get(c.service) for c in plan.changes)
+    done, undone = ("done", "") in events, ("undone", "") in events
+    if after and (not before or (done and not undone)):
         return "applied", f"every service runs as planned; platformctl import {plan.module} writes its receipt"
-    if all(before):
+    if before and (not after or undone):
         return "not_applied", "every service runs as before"
+    if before and after:
+        return (
+            "needs_person",
+            "containers are as planned, their files may not be; platformctl plan shows the difference",
+        )
     return "needs_person", "some services are as planned and some are not; platformctl plan shows the difference"
 
 
@@ -105,20 +119,17 @@ def _project(parts: Parts, plan: Plan, module: Module) -> str:
         return module.runtime.project
 
 
-def _plan(parts: Parts, digest: Digest) -> Plan | None:
-    """The plan from this clone, believed because its digest is the journal's."""
-    for path in _plan_files(parts):
-        try:
+def _plan(parts: Parts, session: HostSession, entry: HostEntry, digest: Digest) -> Plan | None:
+    """The plan that was applied, from the host or this clone; believed because its digest is the journal's."""
+    answer = session.ask(Command(("cat", "--", HostLayout(entry.root).blob(digest)), timeout=30))
+    if answer.status == 0 and Digest.of(answer.stdout) == digest:
+        return decode_plan(answer.stdout)
+    for path in sorted((parts.platform / "plans").glob("*.json")):
+        with suppress(Refusal):
             sealed = read_envelope(path)
-        except Refusal:
-            continue
-        if sealed.digest == digest:
-            return decode_plan(sealed.payload)
+            if sealed.digest == digest:
+                return decode_plan(sealed.payload)
     return None
-
-
-def _plan_files(parts: Parts) -> list[Path]:
-    return sorted((parts.platform / "plans").glob("*.json"))
 
 
 def _consume(session: HostSession, root: str, memory: Memory, digest: Digest) -> None:
@@ -130,7 +141,8 @@ def _consume(session: HostSession, root: str, memory: Memory, digest: Digest) ->
     session.write(write_record(HostLayout(root), record.module, content, replacing=memory.content))
 
 
-def _memory(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> Memory:
+def _memory(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, name: ModuleId) -> Memory:
+    """What the host of `module` remembers of the module `name`."""
     entry = require_host(roots, module.host, file=module.path)
     there = reached.reach(entry, parts.driver_of(module))
-    return remember(there.transport, HostLayout(entry.root), module.id, keyring(parts, roots), parts.clock.now())
+    return remember(there.transport, HostLayout(entry.root), name, keyring(parts, roots), parts.clock.now())
