@@ -41,7 +41,7 @@ def command(
     trust_root: Path | None,
 ) -> Report:
     """Verify an approved plan, plan again, run it, and prove what happened; with an index, each of its plans."""
-    context.obj.update(result_file=result_file, exit_zero=exit_zero_on_success, verb="apply")
+    context.obj.update(result_file=result_file, exit_zero=exit_zero_on_success, verb="apply", plan=plan)
     parts = wiring.parts(context, TrustSource(trust_ref, trust_root))
     request = workflow.ApplyRequest(
         plan=plan,
@@ -52,5 +52,5 @@ def command(
         lock_wait=lock_wait,
         phase=wiring.phase(),
     )
-    with wiring.patient_signals():
-        return fleet.apply(parts, request, keep_going=keep_going)
+    wiring.be_patient()
+    return fleet.apply(parts, request, keep_going=keep_going)

@@ -41,13 +41,18 @@ def _report(words: Sequence[str], chosen: dict[str, Any]) -> "Report | None":
         return _answer(words, chosen)
     except click.exceptions.Exit:
         raise
-    except BrokenPipeError:  # click's own --help or --version; reports are written later
-        _forget(sys.stdout)
-        return None
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every failure becomes a report, never a traceback
+        if isinstance(error, BrokenPipeError) and _only_prints(words):
+            _forget(sys.stdout)
+            return None
         from platformctl.cli import failures
 
         return failures.report_of(error)
+
+
+def _only_prints(words: Sequence[str]) -> bool:
+    """Whether the words ask for what is written while they are read; a pipe that breaks elsewhere is a failure."""
+    return not words or not {"-h", "--help", "--version", "redact"}.isdisjoint(words)
 
 
 def _answer(words: Sequence[str], chosen: dict[str, Any]) -> "Report | None":
@@ -71,7 +76,7 @@ def _with_outcome(report: "Report", chosen: Mapping[str, Any]) -> "Report":
         return report
     from platformctl.cli import result_file
 
-    return result_file.written(report, str(chosen["verb"]), chosen.get("result_file"))
+    return result_file.written(report, str(chosen["verb"]), chosen.get("result_file"), chosen.get("plan"))
 
 
 def _write(report: "Report", chosen: Mapping[str, Any]) -> None:
@@ -81,13 +86,14 @@ def _write(report: "Report", chosen: Mapping[str, Any]) -> None:
     json = chosen.get("as_json") or chosen.get("output") == "json"
     try:
         printing.write(report, json=bool(json), color=not chosen.get("no_color"))
-    except OSError as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the exit code says what became of the host
         _forget(sys.stdout)
         if not isinstance(error, BrokenPipeError):
-            printing.progress(f"the report could not be written: {error.strerror}")
+            why = getattr(error, "strerror", None) or type(error).__name__
+            printing.progress(f"the report could not be written: {why}")
 
 
 def _forget(stream: Any) -> None:
     """Nobody takes it: what is left in the buffer goes nowhere, and the exit code stays what it was."""
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

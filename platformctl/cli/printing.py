@@ -35,8 +35,11 @@ def clean(text: str) -> str:
 
 
 def log_line(line: str) -> None:
-    """One line on stderr that was cleaned already; a reader that went away or has no room is no reason to stop."""
-    with suppress(OSError):
+    """One line on stderr that was cleaned already; a reader that went away or has no room is no reason to stop.
+
+    Nor is a stream that was closed before we began (`2>&-`), one that lacks a letter, or a signal amid a line.
+    """
+    with suppress(OSError, AttributeError, ValueError, RuntimeError):
         sys.stderr.write(line)
         sys.stderr.flush()
 

@@ -46,5 +46,5 @@ def command(
         phase=wiring.phase(),
         lock_wait=lock_wait,
     )
-    with wiring.patient_signals():
-        return workflow.roll_back(parts, request)
+    wiring.be_patient()
+    return workflow.roll_back(parts, request)

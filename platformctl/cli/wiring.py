@@ -7,8 +7,8 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -117,16 +117,13 @@ def phase() -> int | None:
     return int(text)
 
 
-@contextmanager
-def patient_signals() -> Iterator[None]:
-    """While the block runs, a signal asks to stop instead of stopping: what is under way is ended or undone first."""
-    handlers = {signal.SIGINT: Interrupted, signal.SIGTERM: Terminated, signal.SIGHUP: Terminated}
-    before = {number: signal.signal(number, _asker(kind)) for number, kind in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def be_patient() -> None:
+    """From now on a signal asks to stop instead of stopping: what is under way is ended or undone first.
+
+    Until the process ends, as its exit code must still say what became of a host.
+    """
+    for number, kind in ((signal.SIGINT, Interrupted), (signal.SIGTERM, Terminated), (signal.SIGHUP, Terminated)):
+        signal.signal(number, _asker(kind))
 
 
 def on_terminal() -> bool:
@@ -170,7 +167,7 @@ def _teller(context: click.Context) -> Callable[[Event], None]:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    def tell(event: Event) -> None:
+    def write(event: Event) -> None:
         """The log is set up with the first line: most commands have none, and structlog takes its time to import."""
         if isinstance(event, HostReached) and form == "text" and level != "verbose":
             return
@@ -183,6 +180,11 @@ def _teller(context: click.Context) -> Callable[[Event], None]:
             log.logger().info(type(event).__name__, **fields)
         else:
             log.logger().info(line_of(event))
+
+    def tell(event: Event) -> None:
+        """Nobody who listens has a say in what becomes of a host, nor does what goes wrong with listening."""
+        with suppress(Exception):
+            write(event)
 
     return tell
 
