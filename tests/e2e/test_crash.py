@@ -1,0 +1,173 @@
+"""The operator's machine dies in the middle of an apply: nothing is lost, and what became of it can be found out."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.refusals import refusal
+from tests.e2e.witness import STARTS, WITH_INTENT, held_up, running, see, untouched
+from tests.lab import Host
+from tests.platform_repo import PROGRAM, WEB, PlatformRepo
+
+HEALTH = {"timeout": "8s", "stable_for": "1s"}
+STATE = ".platform/state/modules/web.status.json"
+TRUTH = {"applied": "2", "not_applied": "1"}
+"""Which version runs when `recover` says so, after version 2 was applied over version 1."""
+INTENT, PLACED, DONE, SETTLED = 2, 5, 7, 9
+"""Lines of the log: the intent is written, the file is in its place, Compose is done, all is settled."""
+
+
+@pytest.fixture
+def repo(tmp_path: Path, host: Host) -> PlatformRepo:
+    """Module web in version 1, applied."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", WEB, health=HEALTH)
+    repo.deploy("web")
+    return repo
+
+
+def approved(repo: PlatformRepo, version: str, number: int = 0) -> Path:
+    """A plan of another version, kept where plans are kept."""
+    text = json.dumps(WEB).replace("lab/web:1", f"lab/web:{version}") + "\n" * number
+    repo.write("modules/web/compose.yaml", text)
+    repo.commit()
+    (planned,) = repo.run("plan", "web", "--json", expect=1).json["plans"]
+    path = repo.root / planned["path"]
+    repo.approve(path)
+    return path
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def recovered(repo: PlatformRepo) -> str:
+    """What `recover` makes of the one apply that is open."""
+    report = repo.run("recover", "--json", expect=0).json
+    (row,) = report["settled"]
+    outcome: str = row["outcome"]
+    return outcome
+
+
+def test_killed_while_compose_is_at_work(repo: PlatformRepo, host: Host) -> None:
+    """Until the step ended nobody else begins, and until it is settled neither; `recover` tells what became of it.
+
+    Compose may do its work or die of writing to nobody, so either is right when it is what the host shows.
+    """
+    good = repo.head
+    plan = approved(repo, "2")
+    with held_up(host, STARTS) as compose:
+        process = repo.start("apply", plan, "--approved-sha", repo.head)
+        compose.arrived()
+        kill(process)
+        assert json.loads((repo.root / STATE).read_text())["last_apply_sha"] == good
+        refusal(repo.apply(plan, expect=75), 75, "held")
+        compose.let_go()
+    with untouched(host):
+        refusal(repo.apply(plan, "--lock-wait", "20s", expect=75), 75, "unsettled")
+        (row,) = repo.run("status", "web", "--json", expect=0).json["modules"]
+        assert "recover" in row["note"]
+        outcome = recovered(repo)
+        assert running(host) == {"web": f"platformctl-lab/web:{TRUTH[outcome]}"}
+        refusal(repo.apply(plan, expect=7), 7, "used")
+    repo.apply(approved(repo, "1" if outcome == "applied" else "2", 1))
+    repo.run("audit", "verify", expect=0)
+
+
+def test_what_was_applied_by_a_client_that_died_can_be_adopted(repo: PlatformRepo, host: Host) -> None:
+    """Killed when Compose was done: `recover` says applied, the plan is empty, `import` writes the receipt."""
+    plan = approved(repo, "2")
+    killed_after(repo, plan, DONE)
+    refusal(repo.apply(plan, "--lock-wait", "20s", expect=75), 75, "unsettled")
+    with untouched(host):
+        assert recovered(repo) == "applied"
+        repo.plan("web", expect=0)
+        repo.run("import", "web", expect=0)
+    assert repo.run("status", "web", "--json").json["modules"][0]["in_step"]
+
+
+def test_killed_with_the_intent_written_and_nothing_done(repo: PlatformRepo, host: Host) -> None:
+    """The plan is used up, the host is as it was, and a new plan goes through."""
+    plan = approved(repo, "2")
+    with held_up(host, WITH_INTENT) as question, untouched(host):
+        process = repo.start("apply", plan, "--approved-sha", repo.head)
+        question.arrived()
+        kill(process)
+        refusal(repo.apply(plan, "--lock-wait", "20s", expect=75), 75, "unsettled")
+        assert recovered(repo) == "not_applied"
+        refusal(repo.apply(plan, expect=7), 7, "used")
+    repo.deploy("web")
+    assert running(host) == {"web": "platformctl-lab/web:2"}
+    repo.run("audit", "verify", expect=0)
+
+
+def test_recover_finds_the_plan_wherever_it_was_kept(repo: PlatformRepo, host: Host) -> None:
+    """`plan --out` puts it elsewhere; who applied it must be able to settle it all the same."""
+    repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))
+    repo.commit()
+    plan = repo.plan("web")
+    repo.approve(plan)
+    with held_up(host, STARTS) as compose:
+        process = repo.start("apply", plan, "--approved-sha", repo.head)
+        compose.arrived()
+        kill(process)
+        compose.let_go()
+    outcome = recovered(repo)
+    assert outcome in TRUTH
+    assert running(host) == {"web": f"platformctl-lab/web:{TRUTH[outcome]}"}
+
+
+def test_recover_with_nothing_open_changes_nothing(repo: PlatformRepo, host: Host) -> None:
+    with untouched(host):
+        assert repo.run("recover", "--json", expect=0).json["settled"] == []
+
+
+def killed_after(repo: PlatformRepo, plan: Path, lines: int) -> list[str]:
+    """Start an apply and kill it when it has written that many lines of its log.
+
+    Each write is a packet in a pipe that holds one: the program is never further than the next line but one.
+    """
+    reading, writing = os.pipe2(os.O_DIRECT)
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    command = (str(PROGRAM), "apply", str(plan), "--approved-sha", repo.head)
+    with subprocess.Popen(
+        command, cwd=repo.root, env=dict(repo.environment), stdout=subprocess.DEVNULL, stderr=writing
+    ) as process:
+        os.close(writing)
+        heard = [os.read(reading, 65536).decode() for _ in range(lines)]
+        process.kill()
+        os.close(reading)
+    return heard
+
+
+def test_killed_between_steps(repo: PlatformRepo, host: Host) -> None:
+    """Wherever that is: state and journal can be read, the next apply is refused or goes through, recover settles."""
+    last = ""
+    for lines, version in ((INTENT, "2"), (PLACED, "1"), (DONE, "2"), (SETTLED, "1")):
+        before = json.loads((repo.root / STATE).read_text())
+        plan = approved(repo, version, lines)
+
+        last = killed_after(repo, plan, lines)[-1]
+
+        after = json.loads((repo.root / STATE).read_text())
+        assert after in (before, {**after, "last_apply_sha": repo.head}), last
+        again = repo.run("apply", plan, "--approved-sha", repo.head, "--lock-wait", "20s", "--json")
+        assert again.code in (9, 75, 7), f"killed after {last!r}\n{again}"
+        if again.code == 75:
+            assert again.json["error"]["reason"] == "unsettled", last
+            assert recovered(repo) in ("applied", "not_applied", "needs_person"), last
+        (planned,) = repo.run("plan", "web", "--json").json["plans"]
+        if planned["path"]:
+            repo.approve(repo.root / planned["path"])
+            repo.apply(repo.root / planned["path"])
+        assert running(host) == {"web": f"platformctl-lab/web:{version}"}, last
+        assert list(see(host).containers) == ["/web-web-1"], last
+        repo.run("plan", "web", expect=0)
+    assert "settled" in last
+    repo.run("audit", "verify", expect=0)

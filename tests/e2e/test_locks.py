@@ -1,0 +1,91 @@
+"""One apply at a time on a host: the second one is told who, since when and why, and finds the host as it was."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.refusals import refusal
+from tests.e2e.witness import STARTS, UNDER_LOCK, held_up, running, untouched
+from tests.lab import Host
+from tests.platform_repo import WEB, PlatformRepo
+
+HEALTH = {"timeout": "8s", "stable_for": "1s"}
+
+
+@pytest.fixture
+def repo(tmp_path: Path, host: Host) -> PlatformRepo:
+    """Module web with an approved plan in web.plan.json."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", WEB, health=HEALTH)
+    repo.approve(repo.plan("web"))
+    return repo
+
+
+@pytest.fixture
+def clone(repo: PlatformRepo) -> Path:
+    """Another clone of it, of another operator, with the approval at hand."""
+    folder = repo.folder / "clone"
+    subprocess.run(("git", "clone", "--quiet", str(repo.root), str(folder)), check=True, env=repo.environment)
+    return folder
+
+
+def words(repo: PlatformRepo) -> tuple[str | Path, ...]:
+    (approval,) = (repo.root / ".platform/approvals").glob("*/*.json")
+    return ("apply", repo.folder / "web.plan.json", "--approved-sha", repo.head, "--approval", approval, "--json")
+
+
+def test_of_two_applies_at_once_one_applies_and_one_is_told_to_wait(
+    repo: PlatformRepo, clone: Path, host: Host
+) -> None:
+    """From the same clone and from another one; both are told who is at work."""
+    with held_up(host, STARTS) as compose:
+        first = repo.start(*words(repo))
+        compose.arrived()
+        for second in (repo.run(*words(repo)), repo.run("-C", clone, *words(repo))):
+            error = refusal(second, 75, "held")
+            assert error["host"] == "rs2000"
+            assert "ann@example.org" in error["detail"] or "Ann Operator" in error["detail"]
+            assert "apply web" in error["detail"]
+            assert error["hint"]
+        compose.let_go()
+        stdout, stderr = first.communicate(timeout=60)
+    assert first.returncode == 9, stdout + stderr
+    assert len(compose.heard.composed()) == 1
+    assert running(host) == {"web": "platformctl-lab/web:1"}
+
+
+def test_who_waits_for_the_lock_gets_it(repo: PlatformRepo, clone: Path, host: Host) -> None:
+    """And then finds that its plan was used meanwhile."""
+    with held_up(host, STARTS) as compose:
+        first = repo.start(*words(repo))
+        compose.arrived()
+        second = repo.start("-C", clone, *words(repo), "--lock-wait", "60s")
+        compose.let_go()
+        first.communicate(timeout=60)
+        stdout, stderr = second.communicate(timeout=90)
+    assert (first.returncode, second.returncode) == (9, 7), stdout + stderr
+    assert '"reason": "used"' in stdout
+
+
+def test_a_lock_by_hand_holds_until_it_is_taken_back(repo: PlatformRepo, clone: Path, host: Host) -> None:
+    repo.run("lock", "rs2000", "--reason", "moving the disks", expect=0)
+    with untouched(host):
+        for place in ((), ("-C", clone)):
+            error = refusal(repo.run(*place, *words(repo)), 75, "held")
+            assert "moving the disks" in error["detail"]
+            assert "unlock" in error["hint"]
+        refusal(repo.run("lock", "rs2000", "--reason", "me too", "--json"), 75, "held")
+        repo.plan("web", name="reading-is-free", expect=1)
+    repo.run("unlock", "rs2000", expect=0)
+    repo.apply(repo.folder / "web.plan.json")
+
+
+def test_the_lock_of_a_client_that_died_is_free(repo: PlatformRepo, host: Host) -> None:
+    """Killed with the lock and before the intent: the very plan is good for the next one."""
+    with held_up(host, UNDER_LOCK) as question:
+        first = repo.start(*words(repo))
+        question.arrived()
+        first.kill()
+        first.communicate()
+        assert repo.apply(repo.folder / "web.plan.json", "--lock-wait", "30s").json["status"] == "applied"
