@@ -7,16 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from platformctl.errors import EXIT_CODES, ToolError, Touched
+from platformctl.cli import printing
+from platformctl.errors import EXIT_CODES, Refusal, ToolError, Touched
 from platformctl.model import strict_json
 from platformctl.model.reports import SCHEMA_VERSION, ApplyReport, Report
 from platformctl.store.files import write_atomically
+from platformctl.workflows.signed import read_envelope
 
 _OUTPUTS = ("GITHUB_OUTPUT", "FORGEJO_OUTPUT")
 
 
-def outcome_of(report: Report, command: str) -> dict[str, Any]:
-    """What is written: the same words as in the report itself."""
+def outcome_of(report: Report, command: str, plan: Path | None = None) -> dict[str, Any]:
+    """What is written: the same words as in the report itself; a refused plan is named by its digest all the same."""
     host = getattr(report, "host", None)
     touched = EXIT_CODES[report.exit_code].touched
     return {
@@ -25,20 +27,30 @@ def outcome_of(report: Report, command: str) -> dict[str, Any]:
         "exit_code": int(report.exit_code),
         "outcome": report.status,
         "mutated": getattr(report, "mutated", "no" if touched is Touched.NO else "unknown"),
-        "plan_digest": getattr(report, "plan_digest", None),
+        "plan_digest": getattr(report, "plan_digest", None) or _digest(plan),
         "source_sha": getattr(report, "source_sha", None),
         "hosts": [host] if host else [],
         "reason": getattr(report, "reason", ""),
     }
 
 
-def written(report: Report, command: str, path: Path | None) -> Report:
+def _digest(plan: Path | None) -> str | None:
+    """The digest of what the operator gave, whether or not it may be believed; None when it is no envelope."""
+    try:
+        return read_envelope(plan).digest if plan else None
+    except Refusal:
+        return None
+
+
+def written(report: Report, command: str, path: Path | None, plan: Path | None) -> Report:
     """Write the outcome where it was asked for. What can not be written is a warning: the host is as it is."""
     try:
-        _write(outcome_of(report, command), path, os.environ)
+        _write(outcome_of(report, command, plan), path, os.environ)
     except (ToolError, OSError) as error:
         warning = f"the outcome could not be written: {error}"
-        return replace(report, warnings=(*report.warnings, warning)) if isinstance(report, ApplyReport) else report
+        if isinstance(report, ApplyReport):
+            return replace(report, warnings=(*report.warnings, warning))
+        printing.progress(f"! {warning}")
     return report
 
 
