@@ -25,6 +25,8 @@ def write(report: Report, *, json: bool, color: bool) -> None:
         sys.stdout.buffer.flush()
         return
     stream = sys.stderr if isinstance(report, ErrorReport) and not json else sys.stdout
+    if stream is None:
+        return  # the caller closed it before we began: nobody reads
     stream.write(as_json.render(report, _redactor) if json else _for_people(report, color=color and _shows(stream)))
     stream.flush()
 

@@ -97,7 +97,7 @@ MODULE = Fields(
                     required={},
                     optional={"set": Named(_VARIABLE, _VALUE), "file": _PATH, "required": Items(_VARIABLE)},
                     descriptions={
-                        "set": "Not secret: signed in the plan, wins over the host's.",
+                        "set": "Not secret, signed in the plan, wins over the host's.",
                         "file": "On the host, below its root; values stay there.",
                         "required": "Must be set by file or set.",
                     },
