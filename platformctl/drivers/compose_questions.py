@@ -2,7 +2,7 @@
 
 Each question is one POSIX sh script with its data in "$1"… or on standard input, never joined into the text. An answer
 is a row of sections, `name status size` and then so many bytes: what a container or a file says can not pass for
-another section.
+another section. Compose takes as long as all the rest of a question, so it is asked ahead and answers meanwhile.
 """
 
 import re
@@ -20,6 +20,8 @@ trap 'exit 74' HUP INT TERM
 tell() { section=$1; shift; status=0; "$@" >"$work/out" 2>"$work/err" || status=$?
   printf '%s %s %s\\n' "$section" "$status" "$(wc -c <"$work/out")"; cat "$work/out"
   [ "$status" = 0 ] || { printf '%s-error 0 %s\\n' "$section" "$(wc -c <"$work/err")"; cat "$work/err"; }; }
+ahead() { "$@" >"$work/ahead" 2>"$work/ahead-err"; echo $? >"$work/ahead-status"; }
+later() { wait; cat "$work/ahead-err" >&2; cat "$work/ahead"; return "$(cat "$work/ahead-status")"; }
 """
 
 IDENTIFY = (
@@ -32,7 +34,8 @@ engine() { command -v docker >/dev/null || { echo missing; return; }
   timeout -k 2 15 docker info --format '{{.ID}} {{.ServerVersion}} {{.Architecture}}' || echo down; }
 compose() { timeout -k 2 15 docker compose version --short && return
   if command -v docker-compose >/dev/null; then echo v1; else echo missing; fi; }
-tell me me; tell path printenv PATH; tell engine engine; tell compose compose
+ahead compose &
+tell me me; tell path printenv PATH; tell engine engine; tell compose later
 """
 )
 
@@ -95,10 +98,11 @@ hashes() { if [ -s "$work/in/without.yaml" ]; then
   else asked -f "$work/in/compose.yaml" config --hash '*'; fi; }
 other_hashes() { [ -s "$work/in/without.yaml" ] || return 1
   asked -f "$work/in/compose.yaml" -f "$work/in/without.yaml" config --hash '*'; }
+ahead hashes &
 tell containers containers; tell files files; tell images images; tell image-ids image_ids
 tell networks networks; tell volumes volumes; tell kept kept
 tell variables variables; tell deciding deciding
-tell hashes hashes; [ "$status" = 0 ] || tell other-hashes other_hashes
+tell hashes later; [ "$status" = 0 ] || tell other-hashes other_hashes
 """
 )
 
