@@ -336,7 +336,7 @@ def test_values_with_quotes_dollars_breaks_and_backslashes_arrive_as_they_are() 
 
 
 @needs_compose
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(st.lists(values, min_size=40, max_size=40))
 def test_any_value_arrives_as_it_is(texts: list[str]) -> None:
     assert as_compose_reads(texts) == texts

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from platformctl.cli.entry import run
 from platformctl.cli.table import VERBS
 from tests.platform_repo import PlatformRepo
 
@@ -74,8 +75,9 @@ def test_words_that_nobody_knows_are_a_usage_error_with_a_hint(repo: PlatformRep
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_unknown_option_of_any_verb_is_a_usage_error_in_json(repo: PlatformRepo, verb: str) -> None:
-    error = json.loads(repo.run(verb, "--no-such-option", "-o", "json", expect=2).stdout)["error"]
+def test_an_unknown_option_of_any_verb_is_a_usage_error_in_json(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run((verb, "--no-such-option", "-o", "json")) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
 
     assert error["code"] == 2
     assert "--no-such-option" in error["detail"]
