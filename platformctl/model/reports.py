@@ -145,9 +145,11 @@ class ShowReport(Report):
 
 @dataclass(frozen=True, kw_only=True)
 class ApproveReport(Report):
-    """The approval that was signed, and where it lies."""
+    """The approval that was signed, where it lies, and of which plan's file and commit it is."""
 
     kind: ClassVar[str] = "Approve"
+    plan: str
+    source_sha: str
     plan_digest: Digest
     approver: str
     allows_destructive: bool

@@ -125,6 +125,7 @@ def approve(report: ApproveReport) -> Lines:
     also = ", destructive changes allowed" if report.allows_destructive else ""
     yield f"✓ {report.approver} approved {report.plan_digest} until {report.expires_at}{also}"
     yield f"  {report.path}"
+    yield f"next: platformctl apply {report.plan} --approved-sha {report.source_sha}"
 
 
 def apply(report: ApplyReport) -> Lines:

@@ -115,6 +115,8 @@ def approve(parts: Parts, request: ApproveRequest) -> ApproveReport:
     path = request.out or approval_path(parts, approval.subject, signer.key_id)
     write_atomically(path, envelope.write(sealed), 0o644, within=None if request.out else parts.platform)
     return ApproveReport(
+        plan=str(request.plan),
+        source_sha=approval.source_sha,
         plan_digest=approval.subject,
         approver=signer.principal,
         allows_destructive=approval.allows_destructive,
