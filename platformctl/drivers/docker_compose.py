@@ -214,7 +214,7 @@ def _undo(
         return (*gone, *_created_networks(release, observation), *_as_found(release, observation, None))
     tags = tuple(Run(("docker", "tag", "--", i.id, i.ref), SHORT_TIMEOUT) for i in previous.images if "@" not in i.ref)
     files = _previous_files(release, previous)
-    ups = _previous_ups(release, changes, previous)
+    ups = _previous_ups(release, changes, previous, alone=_has_newer_file(release, observation, previous))
     return (*gone, *files, *tags, *ups, *_as_found(release, observation, previous))
 
 
@@ -255,24 +255,33 @@ def _created_networks(release: Release, observation: Observation) -> tuple[Run, 
     return (Run(("sh", "-c", _REMOVE_NETWORKS, "rm-networks", *new), SHORT_TIMEOUT),) if new else ()
 
 
-def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Receipt) -> tuple[Run, ...]:
-    """The recorded words of the previous release. A job is put back without being run again, what it needs runs."""
-    forced = {c.service for c in changes if Cause.FILE_CONTENT in c.causes} & set(previous.closure)
+def _has_newer_file(release: Release, observation: Observation, previous: Receipt) -> bool:
+    """Whether the compose file found is not the previous release's: another module that shares it brought this one."""
+    path = release.module.runtime.compose_file
+    seen = {file.path: file.digest for file in observation.files}
+    return any(file.path == path and file.digest != seen.get(path) for file in previous.files)
+
+
+def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Receipt, *, alone: bool) -> tuple[Run, ...]:
+    """The recorded words of the previous release. A job is put back without being run again, what it needs runs.
+
+    With `alone` each touched service is brought up without those it needs: by the older file they would be made older
+    too. Compose then hashes it otherwise, so that the next plan recreates it.
+    """
     main = release.module.runtime.compose_service
-    needed = [service for service in previous.closure if service != main]
-    if release.module.kind is ModuleKind.JOB:
-        ups = tuple(Run(_up_of(up.argv, s, force=s in forced), up.timeout) for up in previous.up for s in needed)
-        return (*ups, *(Run(_without_start(up.argv), up.timeout) for up in previous.up))
-    return (
-        *(Run(_up_of(up.argv, s, force=True), up.timeout) for up in previous.up for s in needed if s in forced),
-        *(Run(_up_of(up.argv, main, force=True), up.timeout) if main in forced else up for up in previous.up),
-    )
+    touched = {c.service for c in changes if c.action is not Action.KEEP}
+    forced = {c.service for c in changes if Cause.FILE_CONTENT in c.causes}
+    is_job = release.module.kind is ModuleKind.JOB
+    services = [s for s in previous.closure if s == main or s in (touched if alone or is_job else forced)]
+    flags = {s: (*["--no-deps"] * alone, *["--force-recreate"] * (s in forced)) for s in services}
+    ups = (Run(_up_of(up.argv, s, flags[s]), up.timeout) for up in previous.up for s in services)
+    return tuple(Run(_without_start(up.argv), up.timeout) if is_job and up.argv[-1] == main else up for up in ups)
 
 
-def _up_of(argv: tuple[str, ...], service: str, *, force: bool) -> tuple[str, ...]:
-    """An up of one recorded release, for one service; forced, whether or not Compose sees a difference."""
+def _up_of(argv: tuple[str, ...], service: str, flags: tuple[str, ...]) -> tuple[str, ...]:
+    """An up of a recorded release, for one of its services."""
     at = argv.index("--", argv.index("up"))
-    return (*argv[:at], *(("--force-recreate",) if force else ()), "--", service)
+    return (*argv[:at], *flags, "--", service)
 
 
 def _without_start(argv: tuple[str, ...]) -> tuple[str, ...]:

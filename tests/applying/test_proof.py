@@ -1,0 +1,149 @@
+"""When a release is proven, and when not (P3): what containers show, look by look, on a clock that does not wait."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from platformctl.applying.hands import Done
+from platformctl.applying.proof import Wish, prove
+from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.errors import Unreachable
+from platformctl.model.command import Command, Completed
+from platformctl.model.desired import Health, HostEntry
+from platformctl.model.names import Digest, HostName, ServiceName
+from platformctl.model.observed import Container
+from platformctl.model.plan import Operation
+from platformctl.model.result import Proof
+
+IMAGE = Digest.of(b"image")
+OK = Container("1", "p-web-1", ServiceName("web"), IMAGE, "web:1", "h", "2.26.1", "running", None, 0, 0, "t1")
+STARTING, HEALTHY, SICK = (replace(OK, health=health) for health in ("starting", "healthy", "unhealthy"))
+RESTARTED, BY_HAND = replace(OK, restarts=1, started_at="t2"), replace(OK, started_at="t2")
+FAILED, DONE = replace(OK, state="exited", exit_code=3), replace(OK, state="exited")
+OTHER = replace(OK, id="9", service=ServiceName("other"), name="p-other-1")
+WISH = Wish(
+    entry=HostEntry(HostName("h1"), "ssh", "/opt/platform"),
+    project="p",
+    services=frozenset({"web"}),
+    one_shots=frozenset(),
+    may_change=frozenset({"web"}),
+    images={"web": IMAGE},
+    health=Health(timeout=5, stable_for=2),
+    canary=None,
+)
+ONE_SHOT = replace(WISH, one_shots=frozenset({"web"}))
+
+
+class StillClock:
+    """Time passes when somebody waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def wait(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@dataclass
+class Watched:
+    """A host whose containers are one row after the other; the last row stays."""
+
+    looks: list[tuple[Container, ...]]
+
+    def ask(self, command: Command) -> Completed:
+        if command.argv[:2] == ("docker", "logs"):
+            raise Unreachable("the host went away")
+        shown = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return Completed(0, repr(shown).encode(), b"")
+
+    def perform(self, operation: Operation) -> Done:
+        raise AssertionError(operation)
+
+    def note(self, event: str, **details: str) -> None:
+        raise AssertionError(event, details)
+
+
+class Reading(DockerCompose):
+    """The driver, but for the form in which containers come."""
+
+    def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
+        found: tuple[Container, ...] = eval(answer.stdout, _NAMES)
+        return found
+
+
+_NAMES = {"Container": Container}
+
+
+def proof(wish: Wish, *looks: Container | Sequence[Container], before: tuple[Container, ...] = ()) -> Proof:
+    rows = [(look,) if isinstance(look, Container) else tuple(look) for look in looks]
+    return prove(
+        wish,
+        before,
+        hands=Watched(rows),
+        driver=Reading(),
+        tell=lambda _: None,
+        clock=StillClock(),
+        interrupted=lambda: False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "looks"),
+    [
+        (WISH, [OK]),
+        (WISH, [STARTING, STARTING, HEALTHY]),
+        (WISH, [HEALTHY, STARTING, HEALTHY]),
+        (replace(WISH, health=Health(timeout=1, stable_for=60)), [OK]),
+        (replace(WISH, may_change=frozenset()), [RESTARTED]),
+        (ONE_SHOT, [OK, OK, DONE]),
+        (replace(WISH, services=frozenset(), absent=frozenset({"web"})), [()]),
+    ],
+    ids=["runs", "becomes-healthy", "wavers", "held-longer-than-waited", "kept-one-restarted-before", "job", "gone"],
+)
+def test_it_is_proven(wish: Wish, looks: list[Container]) -> None:
+    before = (RESTARTED,) if looks == [RESTARTED] else ()
+    assert proof(wish, *looks, before=before).good
+
+
+@pytest.mark.parametrize(
+    ("wish", "looks", "complaint"),
+    [
+        (WISH, [()], "web: has no container"),
+        (WISH, [FAILED], "web: exited with status 3"),
+        (WISH, [DONE], "web: exited with status 0"),
+        (WISH, [OK, FAILED], "web: exited with status 3"),
+        (WISH, [RESTARTED], "web: was restarted"),
+        (WISH, [OK, RESTARTED], "web: was restarted"),
+        (WISH, [OK, BY_HAND], "web: was restarted"),
+        (WISH, [OK, replace(OK, id="2")], "web: was replaced by another container"),
+        (WISH, [replace(OK, state="restarting")], "web: was restarted"),
+        (WISH, [replace(OK, state="paused")], "web: is paused"),
+        (WISH, [replace(OK, state="created")], "web: is created"),
+        (WISH, [STARTING, SICK], "web: is unhealthy"),
+        (WISH, [STARTING], "web: did not become healthy in time"),
+        (WISH, [(STARTING, replace(FAILED, id="2"))], "web: exited with status 3"),
+        (ONE_SHOT, [OK], "web: did not end in time"),
+        (ONE_SHOT, [OK, FAILED], "web: exited with status 3"),
+        (replace(WISH, images={"web": Digest.of(b"x")}), [OK], "another image than planned runs: web"),
+        (replace(WISH, services=frozenset(), absent=frozenset({"web"})), [OK], "web: is still there"),
+    ],
+)
+def test_it_is_not_proven(wish: Wish, looks: list[Container], complaint: str) -> None:
+    assert proof(wish, *looks).complaint == complaint
+
+
+def test_what_was_not_planned_is_told_whatever_else_is_well() -> None:
+    found = proof(WISH, (OK, replace(OTHER, id="10")), before=(OTHER,))
+    assert (found.unplanned, found.complaint, found.good) == (("other",), "", False)
+
+
+def test_a_one_off_run_of_somebody_is_not_an_unplanned_change() -> None:
+    assert proof(WISH, (OK, replace(OTHER, oneoff=True))).good

@@ -1,0 +1,195 @@
+"""Containers that an apply touches are exactly those its plan named, on a real engine with a real Compose (P1).
+
+Each scenario deploys a module, changes one thing in the repository or on the host, plans, applies, and compares ids and
+start times of the project's containers with the plan's touched services.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import Host
+from tests.platform_repo import PlatformRepo
+
+pytestmark = pytest.mark.lab
+
+SLEEPER = "platformctl-lab/sleeper:1"
+Services = dict[str, dict[str, Any]]
+OnHost = Callable[[Host], object]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`first` and `then` are compose services; `files` and `then_files` lie beside the compose file, None: deleted."""
+
+    name: str
+    touched: set[str]
+    first: Services
+    then: Services | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    then_files: Mapping[str, str | None] = field(default_factory=dict)
+    executable: tuple[str, ...] = ()
+    on_host: OnHost | None = None
+    kind: str = "service"
+
+
+def pair(main: dict[str, Any] | None = None, needed: dict[str, Any] | None = None, **others: Any) -> Services:
+    """`main`, which depends on `needed`."""
+    return {
+        "main": {"image": SLEEPER, "depends_on": ["needed"], **(main or {})},
+        "needed": {"image": SLEEPER, **(needed or {})},
+        **others,
+    }
+
+
+def chain(last: dict[str, Any] | None = None) -> Services:
+    """`main` needs `middle`, which needs `last`."""
+    return {
+        "main": {"image": SLEEPER, "depends_on": ["middle"]},
+        "middle": {"image": SLEEPER, "depends_on": ["last"]},
+        "last": {"image": SLEEPER, **(last or {})},
+    }
+
+
+def waiting(condition: str, needed: dict[str, Any], main: dict[str, Any] | None = None) -> Services:
+    """`main` waits for a condition of `needed`."""
+    return pair({"depends_on": {"needed": {"condition": condition}}, **(main or {})}, needed)
+
+
+def docker(*words: str) -> OnHost:
+    return lambda host: host.docker(*words)
+
+
+GONE, STOPPED = docker("rm", "-f", "main-needed-1"), docker("stop", "main-needed-1")
+NEW = {"environment": {"A": "2"}}
+MOUNT = {"volumes": ["./conf/a:/etc/a:ro"]}
+FOLDER = {"volumes": ["./conf:/etc/conf:ro"]}
+ENV_FILE = {"env_file": ["./a.env"]}
+RESTARTS = {"depends_on": {"needed": {"condition": "service_started", "restart": True}}}
+PLAIN = {"image": SLEEPER}
+JOB = {"image": "platformctl-lab/job:1"}
+CHECK = {"healthcheck": {"test": ["CMD", "true"], "interval": "1s"}}
+OTHER_CHECK = {"healthcheck": {"test": ["CMD", "true"], "interval": "2s"}}
+HEALTHY, DONE = "service_healthy", "service_completed_successfully"
+AT_ONCE = {"timeout": "20s", "stable_for": "0s"}
+CONF = {"conf/a": "1"}
+ENV, ENV_2 = {"a.env": "A=1\n"}, {"a.env": "A=2\n"}
+BOTH = {"conf/a": "1", "conf/b": "1"}
+CONF_2 = {"conf/a": "2"}
+
+SCENARIOS = (
+    Scenario("nothing", set(), pair()),
+    Scenario("environment of main", {"main"}, pair(), pair(NEW)),
+    Scenario("environment of needed", {"main", "needed"}, pair(), pair(needed=NEW)),
+    Scenario("environment of both", {"main", "needed"}, pair(), pair(NEW, NEW)),
+    Scenario("image of main", {"main"}, pair(), pair({"image": "platformctl-lab/healthy:1"})),
+    Scenario("image of needed", {"main", "needed"}, pair(), pair(needed={"image": "platformctl-lab/healthy:1"})),
+    Scenario("label of main", {"main"}, pair(), pair({"labels": {"a": "1"}})),
+    Scenario("restart policy of main", {"main"}, pair(), pair({"restart": "always"})),
+    Scenario("port of main", {"main"}, pair({"ports": ["18081:80"]}), pair({"ports": ["18082:80"]})),
+    Scenario("health check of needed", {"main", "needed"}, pair(needed=CHECK), pair(needed=OTHER_CHECK)),
+    Scenario(
+        "needed is waited for",
+        {"main", "needed"},
+        waiting(HEALTHY, CHECK),
+        waiting(HEALTHY, OTHER_CHECK),
+    ),
+    Scenario("a mounted file of main", {"main"}, pair(MOUNT), None, CONF, CONF_2),
+    Scenario("a mounted file of needed", {"needed"}, pair(needed=MOUNT), None, CONF, CONF_2),
+    Scenario("a mounted file of both", {"main", "needed"}, pair(MOUNT, MOUNT), None, CONF, CONF_2),
+    Scenario("a file in a mounted folder", {"main"}, pair(FOLDER), None, CONF, CONF_2),
+    Scenario("a new file in a mounted folder", {"main"}, pair(FOLDER), None, CONF, {"conf/b": "1"}),
+    Scenario("a file gone from a mounted folder", {"main"}, pair(FOLDER), None, BOTH, {"conf/b": None}),
+    Scenario("mode of a mounted file", {"main"}, pair(MOUNT), None, CONF, executable=("conf/a",)),
+    Scenario("env file of main", {"main"}, pair(ENV_FILE), None, ENV, ENV_2),
+    Scenario("env file of needed", {"needed"}, pair(needed=ENV_FILE), None, ENV, ENV_2),
+    Scenario("file of needed, main changed", {"main", "needed"}, pair(needed=MOUNT), pair(NEW, MOUNT), CONF, CONF_2),
+    Scenario("file of main, needed changed", {"main", "needed"}, pair(MOUNT), pair(MOUNT, NEW), CONF, CONF_2),
+    Scenario("main was stopped", {"main"}, pair(), on_host=docker("stop", "main-main-1")),
+    Scenario("needed was stopped", {"needed"}, pair(), on_host=STOPPED),
+    Scenario("main was killed", {"main"}, pair(), on_host=docker("kill", "main-main-1")),
+    Scenario("main was removed", {"main"}, pair(), on_host=docker("rm", "-f", "main-main-1")),
+    Scenario("needed was removed", {"needed"}, pair(), on_host=GONE),
+    Scenario(
+        "needed was removed, main changed",
+        {"main", "needed"},
+        pair(),
+        pair(NEW),
+        on_host=GONE,
+    ),
+    Scenario(
+        "needed was stopped, main changed",
+        {"main", "needed"},
+        pair(),
+        pair(NEW),
+        on_host=STOPPED,
+    ),
+    Scenario("more of main", {"main"}, pair(), pair({"scale": 2})),
+    Scenario("fewer of main", {"main"}, pair({"scale": 2}), pair()),
+    Scenario("a new needed service", {"main", "new"}, pair(), pair({"depends_on": ["needed", "new"]}, new=PLAIN)),
+    Scenario("needed no longer", {"main"}, pair(), pair({"depends_on": []})),
+    Scenario("a service outside of the closure", set(), pair(other=PLAIN), pair(other={**PLAIN, **NEW})),
+    Scenario("restarts with needed, needed changed", {"main", "needed"}, pair(RESTARTS), pair(RESTARTS, NEW)),
+    Scenario("restarts with needed, file of needed", {"needed"}, pair(RESTARTS, MOUNT), None, CONF, CONF_2),
+    Scenario("end of a chain changed", {"main", "middle", "last"}, chain(), chain(NEW)),
+    Scenario("file at the end of a chain", {"last"}, chain(MOUNT), None, CONF, CONF_2),
+    Scenario("end of a chain was removed", {"last"}, chain(), on_host=docker("rm", "-f", "main-last-1")),
+    Scenario("one-shot and a changed main", {"main", "needed"}, waiting(DONE, JOB), waiting(DONE, JOB, NEW)),
+    Scenario("one-shot changed", {"main", "needed"}, waiting(DONE, JOB), waiting(DONE, {**JOB, **NEW})),
+    Scenario("one-shot, nothing", set(), waiting(DONE, JOB)),
+    Scenario("one-shot, file of main", {"main", "needed"}, waiting(DONE, JOB, MOUNT), None, CONF, CONF_2),
+    Scenario("file of a one-shot", {"needed"}, waiting(DONE, {**JOB, **MOUNT}), None, CONF, CONF_2),
+    Scenario("a job that is changed", {"main"}, pair(JOB), pair({**JOB, **NEW}), kind="job"),
+    Scenario("a job whose needed changed", {"main", "needed"}, pair(JOB), pair(JOB, NEW), kind="job"),
+)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_touched_is_what_was_planned(scenario: Scenario, host: Host, tmp_path: Path) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    write(repo, scenario.files)
+    repo.add_module("main", {"services": scenario.first}, kind=scenario.kind, health=AT_ONCE)
+    repo.deploy("main")
+    write(repo, scenario.then_files)
+    for path in scenario.executable:
+        (repo.root / "modules/main" / path).chmod(0o755)
+    repo.add_module("main", {"services": scenario.then or scenario.first}, kind=scenario.kind, health=AT_ONCE)
+    if scenario.on_host:
+        scenario.on_host(host)
+
+    plan = tmp_path / "plan.json"
+    planned = repo.run("plan", "main", "--out", plan, "--json").json
+    changes = planned["plans"][0]["plan"]["changes"]
+    named = {change["target"].removeprefix("compose.service.") for change in changes if change["action"] != "keep"}
+    before = containers(host)
+    if named:
+        repo.approve(plan)
+    repo.apply(plan, expect=9 if named else 0)
+    after = containers(host)
+    touched = {(before | after)[key] for key in before.keys() ^ after.keys()}
+
+    assert named == touched
+    assert named == scenario.touched
+    repo.plan("main", expect=0, name="again")
+
+
+def write(repo: PlatformRepo, files: Mapping[str, str | None]) -> None:
+    for path, text in files.items():
+        if text is None:
+            (repo.root / "modules/main" / path).unlink()
+        else:
+            repo.write(f"modules/main/{path}", text)
+
+
+def containers(host: Host) -> dict[tuple[str, str], str]:
+    """Service by id and start time."""
+    ids = host.docker("ps", "-aq", "--no-trunc").split()
+    found = json.loads(host.docker("inspect", *ids)) if ids else []
+    return {
+        (each["Id"], each["State"]["StartedAt"]): each["Config"]["Labels"]["com.docker.compose.service"]
+        for each in found
+    }

@@ -1,0 +1,136 @@
+"""What a host remembers is believed as far as signatures hold, and for this host and module alone (P6)."""
+
+from base64 import b64encode
+from dataclasses import dataclass, replace
+
+import pytest
+
+from platformctl.errors import ApprovalMismatch
+from platformctl.model.command import Command, Completed
+from platformctl.model.desired import HostEntry
+from platformctl.model.names import Digest, HostName, ModuleId
+from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, HostRecord, Receipt
+from platformctl.store.host import HostLayout
+from platformctl.transports.interface import Held
+from platformctl.trust import envelope
+from platformctl.trust.signers import RECEIPT
+from platformctl.workflows.records import (
+    KEPT_CONSUMED,
+    KEPT_RECEIPTS,
+    Memory,
+    receipt_payload,
+    record_bytes,
+    remember,
+    require_receipt_key,
+)
+from tests.trust.workshop import ENVIRONMENT, HOST, NOW, SHA, Workshop, some_digest, workshop
+
+__all__ = ["workshop"]
+WEB = ModuleId("web")
+ANN = Receipt(
+    module=WEB,
+    host=HOST,
+    outcome="APPLIED",
+    plan_digest=some_digest("plan"),
+    source_sha=SHA,
+    desired=some_digest("desired"),
+    applied_at="2026-01-01T00:00:00Z",
+    applied_by="ann",
+    pull_request=None,
+    files=(),
+    images=(),
+    up=(),
+    closure=("web",),
+    containers=(),
+)
+
+
+ENTRY = HostEntry(HOST, "ssh", "/opt/platform")
+
+
+@dataclass
+class Remembering:
+    """A transport to a host that remembers one record and answers nothing else."""
+
+    content: bytes
+    entry: HostEntry = ENTRY
+    exchanges: int = 0
+
+    def run(self, _command: Command) -> Completed:
+        said = f"modules/web.json {b64encode(self.content).decode()}\nrecalled\n"
+        return Completed(0, said.encode(), b"")
+
+    def hold(self, command: Command) -> Held:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def __enter__(self) -> "Remembering":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+
+def sealed(workshop: Workshop, receipt: Receipt, by: str = "ann", namespace: str = RECEIPT) -> str:
+    return envelope.write(workshop.seal(receipt_payload(receipt), RECEIPT_PAYLOAD_TYPE, by, namespace)).decode()
+
+
+def remembered(workshop: Workshop, *envelopes: str, whole: bool = False) -> Memory:
+    content = record_bytes(HostRecord(WEB, 1), envelopes)
+    return remember(Remembering(content), HostLayout("/opt/platform"), WEB, workshop.keyring(), NOW, whole=whole)
+
+
+def test_a_receipt_of_a_person_is_the_current_release(workshop: Workshop) -> None:
+    assert remembered(workshop, sealed(workshop, ANN)).record.current == ANN
+
+
+@pytest.mark.parametrize(
+    ("by", "namespace", "receipt"),
+    [
+        ("mallory", RECEIPT, ANN),
+        ("planner:ci", RECEIPT, ANN),
+        ("ann", "approval@platformctl", ANN),
+        ("ann", RECEIPT, replace(ANN, host=HostName("other"))),
+        ("ann", RECEIPT, replace(ANN, module=ModuleId("other"))),
+    ],
+    ids=["stranger", "planner", "namespace", "another-host", "another-module"],
+)
+def test_any_other_receipt_proves_nothing(workshop: Workshop, by: str, namespace: str, receipt: Receipt) -> None:
+    memory = remembered(workshop, sealed(workshop, receipt, by, namespace))
+    assert memory.record.current is None
+    assert len(memory.distrusted) == 1
+
+
+def test_a_receipt_without_a_signature_proves_nothing(workshop: Workshop) -> None:
+    unsigned = envelope.write(envelope.Envelope(receipt_payload(ANN), RECEIPT_PAYLOAD_TYPE)).decode()
+    assert remembered(workshop, unsigned, "{}").record.current is None
+
+
+def test_failures_do_not_push_the_way_back_out_of_the_record(workshop: Workshop) -> None:
+    good = sealed(workshop, ANN)
+    bad = sealed(workshop, replace(ANN, outcome="UNHEALTHY"))
+
+    memory = remembered(workshop, good, *[bad] * (2 * KEPT_RECEIPTS))
+
+    assert memory.record.current == ANN
+    assert len(memory.envelopes) == KEPT_RECEIPTS + 1
+
+
+def test_used_plans_do_not_fill_the_record(workshop: Workshop) -> None:
+    used = tuple(Digest.of(str(number).encode()) for number in range(KEPT_CONSUMED + 5))
+    content = record_bytes(HostRecord(WEB, 1, consumed=used), ())
+    memory = remember(Remembering(content), HostLayout("/opt/platform"), WEB, workshop.keyring(), NOW)
+    assert memory.record.consumed == used[-KEPT_CONSUMED:]
+
+
+def test_a_key_that_may_sign_receipts_is_known_before(workshop: Workshop) -> None:
+    require_receipt_key(workshop.key("ann"), workshop.keyring(), NOW, ENVIRONMENT)
+
+
+@pytest.mark.parametrize("who", ["mallory", "planner:ci"])
+def test_a_key_that_may_not_is_refused(workshop: Workshop, who: str) -> None:
+    with pytest.raises(ApprovalMismatch) as refusal:
+        require_receipt_key(workshop.key(who), workshop.keyring(), NOW, ENVIRONMENT)
+    assert refusal.value.reason == "signer"
