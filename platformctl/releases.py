@@ -127,9 +127,14 @@ def _leaves(folder: Path) -> Iterator[Path]:
 
 
 def module_ids(tree: Tree) -> tuple[ModuleId, ...]:
-    """Every module of the tree: the folders below `modules` that have a manifest."""
-    manifests = (path.parts for path in tree.below(MODULES))
-    return tuple(ModuleId.parse(parts[1]) for parts in manifests if len(parts) == 3 and parts[2] == "module.yaml")
+    """Every module of the tree: the folders below `modules` that have a manifest.
+
+    Raises `PolicyViolation` for a link or submodule in the place of a folder, so that no module is passed over.
+    """
+    paths = tree.below(MODULES)
+    tree.read_all(path for path in paths if len(path.parts) == 2)
+    manifests = (path.parts for path in paths if len(path.parts) == 3 and path.parts[2] == "module.yaml")
+    return tuple(ModuleId.parse(parts[1]) for parts in manifests)
 
 
 def manifest_path(module: ModuleId) -> RepoPath:

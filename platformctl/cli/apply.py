@@ -9,8 +9,8 @@ from platformctl.cli.options import PATH, Duration, key_option, plan_argument, t
 from platformctl.cli.verb import verb
 from platformctl.errors import APPLY_CODES
 from platformctl.model.reports import Report
-from platformctl.workflows import apply as workflow
 from platformctl.workflows import fleet
+from platformctl.workflows.case import ApplyRequest
 from platformctl.workflows.parts import TrustSource
 
 
@@ -43,7 +43,7 @@ def command(
     """Verify an approved plan, plan again, run it, and prove what happened; with an index, each of its plans."""
     context.obj.update(result_file=result_file, exit_zero=exit_zero_on_success, verb="apply", plan=plan)
     parts = wiring.parts(context, TrustSource(trust_ref, trust_root))
-    request = workflow.ApplyRequest(
+    request = ApplyRequest(
         plan=plan,
         approved_sha=approved_sha,
         key=wiring.person_key(key, parts.repository),

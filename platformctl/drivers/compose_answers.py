@@ -175,12 +175,19 @@ def _unreadable(sections: Mapping[str, Section], release: Release) -> Refusal | 
     if sections["hashes"].status and not _other_hashes(sections):
         return InvalidInput(
             "Compose does not accept the file",
-            detail=sections["hashes"].complaint.strip()[:2000],
+            detail=_complaint(sections["hashes"], release),
             hint=f"docker compose -f {module.runtime.compose_file} config -q",
             file=module.runtime.compose_file,
             host=host,
         )
     return None
+
+
+def _complaint(section: Section, release: Release) -> str:
+    """Compose's own words, unless it has read the host's env file: they may repeat a value of it."""
+    if release.module.env.file is None:
+        return section.complaint.strip()[:2000]
+    return f"what it says may repeat a value of {release.module.env.file}; run the command below on the host to see it"
 
 
 def _other_hashes(sections: Mapping[str, Section]) -> bool:

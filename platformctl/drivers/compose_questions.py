@@ -14,8 +14,9 @@ _HEADER = re.compile(rb"([a-z-]+) (\d+) (\d+)\n")
 
 _FRAME = """
 set -u; umask 077; LC_ALL=C; export LC_ALL
-work=$(mktemp -d) || exit 74
+work=$(mktemp -d) || exit 73
 trap 'rm -rf "$work"' EXIT
+head -c 65536 /dev/zero >"$work/room" && rm "$work/room" || exit 73
 trap 'exit 74' HUP INT TERM
 tell() { section=$1; shift; status=0; "$@" >"$work/out" 2>"$work/err" || status=$?
   printf '%s %s %s\\n' "$section" "$status" "$(wc -c <"$work/out")"; cat "$work/out"

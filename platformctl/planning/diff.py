@@ -188,11 +188,12 @@ def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, t
 
 
 def _seen(container: Container) -> Mapping[str, str]:
+    """What a plan says of a container; one in a crash loop is running or restarting by chance, so that is one state."""
     return {
         "config_hash": container.config_hash,
         "image": container.image_ref,
         "image_id": container.image_id,
-        "state": container.state,
+        "state": "running" if container.state == "restarting" else container.state,
     }
 
 

@@ -11,7 +11,8 @@ from platformctl.trust.envelope import Envelope
 from platformctl.trust.index import Index, decode_index
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import PLAN
-from platformctl.workflows.apply import ApplyRequest, apply_plan
+from platformctl.workflows.apply import apply_plan
+from platformctl.workflows.case import ApplyRequest
 from platformctl.workflows.parts import Parts, keyring, trust_roots
 from platformctl.workflows.signed import read_envelope
 

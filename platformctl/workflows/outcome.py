@@ -5,7 +5,7 @@ Nothing in here can undo a deed: what can not be written after a success is a wa
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from platformctl.applying.proof import INTERRUPTED
 from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
@@ -27,12 +27,10 @@ from platformctl.store.host import HostLayout
 from platformctl.trust import envelope
 from platformctl.trust.keys import seal
 from platformctl.trust.verify import VerifiedPlan
+from platformctl.workflows.case import Case
 from platformctl.workflows.parts import Parts, moment
 from platformctl.workflows.plan import shown
 from platformctl.workflows.records import NAMESPACE, Memory, next_record, receipt_payload, record_bytes
-
-if TYPE_CHECKING:
-    from platformctl.workflows.apply import Case
 
 _Made = TypeVar("_Made")
 
@@ -56,7 +54,7 @@ class Outcome:
 
 
 def remember_outcome(
-    parts: Parts, case: "Case", session: HostSession, memory: Memory, result: ApplyResult, seen: TrustSeen
+    parts: Parts, case: Case, session: HostSession, memory: Memory, result: ApplyResult, seen: TrustSeen
 ) -> Outcome:
     """Write everything down, each part on its own: one that fails does not keep the others from being written.
 
@@ -87,7 +85,7 @@ def _attempt(what: str, warnings: list[str], deed: Callable[[], _Made]) -> _Made
     return None
 
 
-def _sealed(parts: Parts, case: "Case", receipt: Receipt) -> str:
+def _sealed(parts: Parts, case: Case, receipt: Receipt) -> str:
     payload = receipt_payload(receipt)
     return envelope.write(seal(payload, RECEIPT_PAYLOAD_TYPE, case.key, NAMESPACE, parts.environment)).decode()
 
@@ -125,7 +123,7 @@ def _seen(result: ApplyResult) -> tuple[Container, ...]:
     return result.proof.containers if result.proof else ()
 
 
-def _receipt(parts: Parts, case: "Case", result: ApplyResult) -> Receipt:
+def _receipt(parts: Parts, case: Case, result: ApplyResult) -> Receipt:
     plan = case.plan
     driver = parts.driver_of(case.release.module)
     return Receipt(
@@ -149,7 +147,7 @@ def _receipt(parts: Parts, case: "Case", result: ApplyResult) -> Receipt:
 
 
 def _write_record(
-    case: "Case",
+    case: Case,
     session: HostSession,
     memory: Memory,
     receipt: Receipt,
@@ -177,7 +175,7 @@ def _quarantine(receipt: Receipt, result: ApplyResult) -> tuple[Quarantine, ...]
     return (Quarantine(receipt.desired, receipt.source_sha, result.reason, receipt.applied_at),)
 
 
-def _write_state(parts: Parts, case: "Case", receipt: Receipt, result: ApplyResult) -> str:
+def _write_state(parts: Parts, case: Case, receipt: Receipt, result: ApplyResult) -> str:
     """The last release that was proven to work stays; a failed attempt is noted beside it."""
     before = parts.states.read(receipt.module)
     attempt = {
@@ -195,7 +193,7 @@ def _write_state(parts: Parts, case: "Case", receipt: Receipt, result: ApplyResu
     return shown(parts, path) or str(path)
 
 
-def _status(case: "Case", receipt: Receipt, previous: GitSha | None, attempt: dict[str, str]) -> ModuleStatus:
+def _status(case: Case, receipt: Receipt, previous: GitSha | None, attempt: dict[str, str]) -> ModuleStatus:
     return ModuleStatus(
         module=receipt.module,
         host=receipt.host,
@@ -213,9 +211,7 @@ def _status(case: "Case", receipt: Receipt, previous: GitSha | None, attempt: di
     )
 
 
-def _write_audit(
-    parts: Parts, case: "Case", session: HostSession, memory: Memory, receipt: Receipt, sealed: str
-) -> None:
+def _write_audit(parts: Parts, case: Case, session: HostSession, memory: Memory, receipt: Receipt, sealed: str) -> None:
     """The same record into both chains; each machine has its own."""
     fields = {
         "module": str(receipt.module),

@@ -19,8 +19,9 @@ from platformctl.trust.keys import seal
 from platformctl.trust.plan_codec import encode_plan
 from platformctl.trust.rules import approved_sha, for_apply
 from platformctl.trust.verify import VerifiedPlan, verify
-from platformctl.workflows.apply import Case, refuse_unarmed, run_case
+from platformctl.workflows.apply import run_case
 from platformctl.workflows.approve import NAMESPACE as APPROVAL
+from platformctl.workflows.case import Case, refuse_unarmed
 from platformctl.workflows.desire import agreed, owners_at, release_at
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots

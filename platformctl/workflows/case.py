@@ -1,0 +1,118 @@
+"""A plan that may run as far as this machine can tell: design section 5, steps 1 to 4."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformctl.applying.run import in_words
+from platformctl.errors import (
+    PolicyViolation,
+    Refusal,
+    StalePlan,
+)
+from platformctl.model.desired import Finding, Release, TrustRoots
+from platformctl.model.names import Digest, GitSha
+from platformctl.model.plan import Plan, PlannedImage
+from platformctl.planning.build import planned_host
+from platformctl.policy.plans import require_phase
+from platformctl.trust.plan_codec import encode_plan
+from platformctl.trust.rules import approved_sha, for_apply
+from platformctl.trust.verify import VerifiedPlan
+from platformctl.trust.verify import verify as verify_plan
+from platformctl.workflows.desire import release_at, require_merged
+from platformctl.workflows.parts import Parts, keyring
+from platformctl.workflows.signed import read_plan
+
+
+@dataclass(frozen=True)
+class ApplyRequest:
+    """What the operator gave. `key` signs the receipt; `lock_wait` seconds; `phase` is the environment's, if any."""
+
+    plan: Path
+    approved_sha: str
+    key: Path
+    approved_pr: int | None = None
+    approvals: tuple[Path, ...] = ()
+    lock_wait: float = 0.0
+    phase: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A plan that may run as far as this machine can tell, and what it will be compared with."""
+
+    verified: VerifiedPlan
+    release: Release
+    roots: TrustRoots
+    findings: tuple[Finding, ...]
+    key: Path
+    pull_request: int | None
+    lock_wait: float
+    pinned: Mapping[str, PlannedImage]
+
+    @property
+    def plan(self) -> Plan:
+        """The plan itself."""
+        return self.verified.plan
+
+    @property
+    def payload(self) -> bytes:
+        """The plan's bytes, which travel with its files: who recovers in another clone finds them by their digest."""
+        return encode_plan(self.plan)
+
+
+def refuse_unarmed(environment_phase: int | None, case: Case) -> None:
+    """Raise `PolicyViolation` with the plan's steps while the phase gate is closed; nothing was connected to."""
+    try:
+        require_phase(environment_phase, case.roots.policy.phase)
+    except PolicyViolation as refusal:
+        steps = "\n".join(f"would run: {in_words(o)}" for step in case.plan.steps for o in step.do)
+        raise PolicyViolation(
+            refusal.summary,
+            detail=f"{refusal.detail}\n{steps}".strip(),
+            hint=refusal.hint,
+            reason="phase",
+            host=case.plan.host.name,
+        ) from refusal
+
+
+def verified_plan(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> VerifiedPlan:
+    """Steps 1 to 3: signatures over the bytes as read, approvals, dates; then that the commit is a merged one."""
+    file = read_plan(parts, request.plan, request.approvals)
+    verified = verify_plan(
+        file.sealed,
+        file.approvals,
+        rule=for_apply(roots.policy.approvals, tool_version=parts.tool_version),
+        keyring=keyring(parts, roots),
+        head=approved_sha(request.approved_sha),
+        now=parts.clock.now(),
+        index=file.index,
+    )
+    require_merged(parts, verified.plan.source_sha, roots)
+    return verified
+
+
+def same_release(parts: Parts, plan: Plan, roots: TrustRoots) -> Release:
+    """Step 4: git's objects give what was planned, and what was merged since does not replace it."""
+    release = release_at(parts, roots, plan.source_sha, plan.module)
+    if planned_host(release.host) != plan.host:
+        raise stale("host_entry_changed", "the allow-list's entry of the host is not the planned one", plan.host.name)
+    if release.digest != plan.desired:
+        raise stale("changed", "the files of the commit do not give the planned release", plan.source_sha)
+    trusted = roots.commit or parts.repository.trusted_ref(None)
+    if trusted != plan.source_sha and _inputs_at(parts, roots, trusted, plan) != release.inputs:
+        raise stale(
+            "superseded", "the module's files were changed since", f"by {trusted}, planned was {plan.source_sha}"
+        )
+    return release
+
+
+def _inputs_at(parts: Parts, roots: TrustRoots, commit: GitSha, plan: Plan) -> Digest | None:
+    try:
+        return release_at(parts, roots, commit, plan.module).inputs
+    except Refusal:
+        return None
+
+
+def stale(reason: str, summary: str, detail: str) -> StalePlan:
+    return StalePlan(summary, detail=detail, hint="platformctl plan", reason=reason)
