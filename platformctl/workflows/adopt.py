@@ -11,14 +11,12 @@ from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, Receipt, RunningContai
 from platformctl.planning.build import resolve_images
 from platformctl.planning.diff import Wanted, diff
 from platformctl.releases import CommitTree, module_ids
-from platformctl.session import held
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
-from platformctl.store.owner import Owner
 from platformctl.trust import envelope
 from platformctl.trust.keys import seal
 from platformctl.workflows.desire import agreed, release_at, require_merged
-from platformctl.workflows.hosts import hosts
+from platformctl.workflows.hosts import holding, hosts
 from platformctl.workflows.parts import Parts, keyring, moment, require_module, trust_roots
 from platformctl.workflows.plan import look
 from platformctl.workflows.records import (
@@ -53,15 +51,7 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
     with hosts(parts) as reached:
         transport = reached.reach(release.host, driver).transport
         payload = f"import {name} {release.digest}".encode()
-        with held(
-            transport,
-            Digest.of(payload),
-            owner=Owner(parts.operator, now, f"import {name}"),
-            journals=parts.journals,
-            now=lambda: moment(parts.clock.now()),
-            wait=0,
-            pause=parts.clock.wait,
-        ) as session:
+        with holding(parts, transport, Digest.of(payload), f"import {name}") as session:
             observation, memory = look(parts, reached, release, roots)
             refuse_unsettled(memory, release.host.name)
             images = resolve_images(release, observation, {})

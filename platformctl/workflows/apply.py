@@ -22,13 +22,13 @@ from platformctl.model.result import ApplyResult
 from platformctl.model.state import HostRecord, TrustSeen
 from platformctl.planning.compare import differences
 from platformctl.policy.plans import check_targets
-from platformctl.session import HostSession, held
+from platformctl.session import HostSession
 from platformctl.store.lock import hold_locally
 from platformctl.store.owner import Owner
 from platformctl.trust.history import Remembered, check_trust
 from platformctl.workflows.case import ApplyRequest, Case, refuse_unarmed, same_release, stale, verified_plan
 from platformctl.workflows.desire import agreed, owners_at
-from platformctl.workflows.hosts import Hosts, hosts
+from platformctl.workflows.hosts import Hosts, holding, hosts
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
 from platformctl.workflows.parts import Parts, keyring, moment, roots_at, trust_roots
 from platformctl.workflows.plan import circumstances, look, plan_release
@@ -84,16 +84,16 @@ def _unchanged(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
 def _locked(parts: Parts, case: Case, reached: Hosts) -> Iterator[HostSession]:
     """Step 6: this clone's lock before the host's, so that two terminals do not meet on the network."""
     entry = case.release.host
-    owner = Owner(parts.operator, moment(parts.clock.now()), f"apply {case.plan.module} {case.verified.digest[:19]}")
+    why = f"apply {case.plan.module} {case.verified.digest[:19]}"
+    owner = Owner(parts.operator, moment(parts.clock.now()), why)
     transport = reached.reach(entry, parts.driver_of(case.release.module)).transport
     with (
         hold_locally(parts.platform, entry.name, owner),
-        held(
+        holding(
+            parts,
             transport,
             case.verified.digest,
-            owner=owner,
-            journals=parts.journals,
-            now=lambda: moment(parts.clock.now()),
+            why,
             wait=case.lock_wait,
             pause=lambda seconds: _pause(parts, seconds),
         ) as session,

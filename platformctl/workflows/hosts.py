@@ -1,7 +1,7 @@
 """Reach a host of the allow-list and know who answered, once for each host of a run."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -12,10 +12,12 @@ from platformctl.errors import OutcomeUnknown, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
 from platformctl.model.events import HostReached
-from platformctl.model.names import HostName
+from platformctl.model.names import Digest, HostName
 from platformctl.model.observed import Identity
+from platformctl.session import HostSession, held
+from platformctl.store.owner import Owner
 from platformctl.transports.interface import Held, Transport
-from platformctl.workflows.parts import Parts
+from platformctl.workflows.parts import Parts, moment
 
 
 class Answering:
@@ -82,6 +84,35 @@ class Hosts:
             self._reached[entry.name] = Reached(transport, observing.identify(transport, driver, now=now))
             self._parts.tell(HostReached(entry.name))
         return self._reached[entry.name]
+
+
+def holding(
+    parts: Parts,
+    transport: Transport,
+    subject: Digest,
+    why: str,
+    *,
+    wait: float = 0.0,
+    pause: Callable[[float], None] | None = None,
+) -> AbstractContextManager[HostSession]:
+    """The host under our lock while the block runs; `subject` is what the journal goes by, a plan's digest mostly.
+
+    Raises `Locked` when somebody else has it for longer than `wait` seconds.
+    """
+
+    def now() -> str:
+        return moment(parts.clock.now())
+
+    owner = Owner(parts.operator, now(), why)
+    return held(
+        transport,
+        subject,
+        owner=owner,
+        journals=parts.journals,
+        now=now,
+        wait=wait,
+        pause=pause or parts.clock.wait,
+    )
 
 
 @contextmanager

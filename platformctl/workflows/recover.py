@@ -11,13 +11,12 @@ from platformctl.model.names import Digest, ModuleId
 from platformctl.model.plan import Plan
 from platformctl.model.reports import RecoverReport
 from platformctl.releases import CommitTree, module_ids, read_manifest
-from platformctl.session import HostSession, held
+from platformctl.session import HostSession
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
 from platformctl.store.journal import Journal, parse
-from platformctl.store.owner import Owner
 from platformctl.trust.plan_codec import decode_plan
-from platformctl.workflows.hosts import Hosts, hosts
+from platformctl.workflows.hosts import Hosts, holding, hosts
 from platformctl.workflows.parts import Parts, keyring, moment, require_host, trust_roots
 from platformctl.workflows.records import Memory, next_record, record_bytes, remember
 from platformctl.workflows.signed import read_envelope
@@ -48,16 +47,7 @@ def _settle(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, dig
     entry = require_host(roots, module.host)
     transport = reached.reach(entry, parts.driver_of(module)).transport
     now = moment(parts.clock.now())
-    owner = Owner(parts.operator, now, f"recover {digest[:19]}")
-    with held(
-        transport,
-        digest,
-        owner=owner,
-        journals=parts.journals,
-        now=lambda: moment(parts.clock.now()),
-        wait=0,
-        pause=parts.clock.wait,
-    ) as session:
+    with holding(parts, transport, digest, f"recover {digest[:19]}") as session:
         content = _memory(parts, roots, reached, module, module.id).recalled.journals.get(digest)
         if content is None:
             return {"plan": digest, "outcome": "settled", "why": "somebody else settled it meanwhile"}

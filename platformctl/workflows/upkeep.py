@@ -9,7 +9,6 @@ from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest, HostName
 from platformctl.model.reports import AuditReport, NoteReport
 from platformctl.releases import CommitTree, module_ids, read_manifest
-from platformctl.session import held
 from platformctl.store import chain, host_lock
 from platformctl.store.files import whole_lines
 from platformctl.store.host import HostLayout, prepare_base, read_answer
@@ -17,7 +16,7 @@ from platformctl.store.host_records import read_audit, write_record
 from platformctl.store.owner import Owner
 from platformctl.trust.keys import seal
 from platformctl.trust.signatures import sole_signer
-from platformctl.workflows.hosts import hosts
+from platformctl.workflows.hosts import holding, hosts
 from platformctl.workflows.machines import DRIVER
 from platformctl.workflows.parts import Parts, keyring, manifests, moment, require_host, require_module, trust_roots
 from platformctl.workflows.records import next_record, record_bytes, remember
@@ -66,18 +65,9 @@ def unquarantine(parts: Parts, lift: Lift) -> NoteReport:
     signed = seal(payload, "text/plain", lift.key, "approval@platformctl", parts.environment)
     signer = sole_signer(signed, "text/plain", "approval@platformctl", ring, now)
     entry = require_host(roots, module.host)
-    owner = Owner(parts.operator, moment(now), f"unquarantine {module.id}")
     with hosts(parts) as reached:
         transport = reached.reach(entry, parts.driver_of(module)).transport
-        with held(
-            transport,
-            Digest.of(payload),
-            owner=owner,
-            journals=parts.journals,
-            now=lambda: moment(parts.clock.now()),
-            wait=0,
-            pause=parts.clock.wait,
-        ) as session:
+        with holding(parts, transport, Digest.of(payload), f"unquarantine {module.id}") as session:
             memory = remember(transport, HostLayout(entry.root), module.id, ring, now)
             count = len(memory.record.quarantine)
             content = record_bytes(replace(next_record(memory.record), quarantine=()), memory.envelopes)
