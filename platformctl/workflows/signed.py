@@ -43,6 +43,8 @@ def read_plan(parts: Parts, path: Path, extra_approvals: Iterable[Path] = ()) ->
 def read_envelope(path: Path) -> Envelope:
     """The envelope in a file; its size is bounded before it is read."""
     try:
+        if not path.is_file():
+            raise Usage("a file can not be read", detail=f"{path} is not a regular file", hint="name another file")
         if path.stat().st_size > SIZE_LIMIT:
             raise InvalidInput(
                 "a file is too large to be an envelope", detail=f"more than {SIZE_LIMIT} bytes", file=str(path)
@@ -114,7 +116,10 @@ def _approval_files(parts: Parts, digest: Digest) -> list[Path]:
 def _index_of(parts: Parts, digest: Digest) -> Envelope | None:
     """The index of this clone that lists a plan; its signature is checked where it counts."""
     for path in sorted((parts.platform / "plans").glob("*.json")):
-        sealed = read_envelope(path)
+        try:
+            sealed = read_envelope(path)
+        except Refusal:
+            continue  # what can not be read lists nothing; it must not keep other plans from being looked at
         if sealed.payload_type == INDEX_PAYLOAD_TYPE and decode_index(sealed.payload).entry(digest):
             return sealed
     return None

@@ -1,15 +1,19 @@
 """Say what runs, what was applied, and whether the two agree. Reads hosts; changes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from platformctl.errors import ExitCode, Refusal, Unreachable
+from platformctl.model import strict_json
+from platformctl.model.codec import decode
 from platformctl.model.desired import Module, TrustRoots
 from platformctl.model.names import ModuleId
 from platformctl.model.observed import Container
 from platformctl.model.reports import HistoryReport, HistoryRow, ModuleRow, StatusReport
 from platformctl.model.state import Receipt
 from platformctl.releases import CommitTree, module_ids, read_manifest
+from platformctl.store import chain
 from platformctl.store.host import HostLayout
+from platformctl.trust import envelope
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.parts import Parts, keyring, require_host, require_module, trust_roots
 from platformctl.workflows.records import Memory, remember
@@ -41,11 +45,22 @@ def history(parts: Parts, name: str) -> HistoryReport:
     try:
         memory = recall_module(parts, roots, module, whole=True)
     except Unreachable:
-        return HistoryReport(module=module, source="this clone's audit; the host does not answer", rows=())
+        rows = tuple(map(_history_row, _audited(parts, module)))
+        return HistoryReport(module=module, source="this clone's audit; the host does not answer", rows=rows)
     receipts = (signed.receipt for signed in reversed(memory.record.receipts))
     return HistoryReport(
         module=module, source=f"host {_host_of(parts, module)}", rows=tuple(map(_history_row, receipts))
     )
+
+
+def _audited(parts: Parts, module: ModuleId) -> Iterator[Receipt]:
+    """The receipts of a module that this clone's own audit chain holds, newest first."""
+    lines, _ = parts.audit.read()
+    for number, line in reversed(tuple(enumerate(lines, 1))):
+        fields = chain.parse(line, f"audit record {number}").fields
+        if fields.get("module") == module and isinstance(fields.get("receipt"), str):
+            payload = envelope.read(str(fields["receipt"]).encode()).payload
+            yield decode(Receipt, strict_json.load(payload, "receipt"), "receipt")
 
 
 def recall_module(parts: Parts, roots: TrustRoots, name: ModuleId, *, whole: bool = False) -> Memory:

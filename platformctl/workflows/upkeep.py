@@ -95,25 +95,23 @@ def audit_verify(parts: Parts) -> AuditReport:
     lines, torn = parts.audit.read()
     problems = [f"here: {problem}" for problem in chain.verify(lines, torn)]
     heads = {"here": str(chain.head(lines).digest or "none")} if not problems else {}
-    unreachable = False
+    silent: list[str] = []
     with hosts(parts) as reached:
         for entry in (roots.hosts[name] for name in sorted(used & roots.hosts.keys())):
             try:
                 transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
                 answer = transport.run(read_audit(HostLayout(entry.root)))
             except Refusal as refusal:
-                unreachable = True
-                problems.append(f"{entry.name}: not compared: {refusal.summary}")
+                silent.append(f"{entry.name}: not compared: {refusal.summary}")
                 continue
             there, cut = whole_lines(answer.stdout if answer.status == 0 else b"")
             found = [f"{entry.name}: {problem}" for problem in chain.verify(there, cut)]
             problems.extend(found or _missing_there(lines, there, entry))
             if not found:
                 heads[entry.name] = str(chain.head(there).digest or "none")
-    code = ExitCode.NO_CHANGES
-    if problems:
-        code = ExitCode.UNREACHABLE if unreachable and len(problems) == 1 else ExitCode.TOOL_ERROR
-    return AuditReport(exit_code=code, status="broken" if problems else "ok", problems=tuple(problems), heads=heads)
+    code = ExitCode.TOOL_ERROR if problems else ExitCode.UNREACHABLE if silent else ExitCode.NO_CHANGES
+    status = "broken" if problems else "incomplete" if silent else "ok"
+    return AuditReport(exit_code=code, status=status, problems=(*problems, *silent), heads=heads)
 
 
 def _missing_there(here: tuple[bytes, ...], there: tuple[bytes, ...], entry: HostEntry) -> list[str]:

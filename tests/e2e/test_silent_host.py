@@ -1,0 +1,26 @@
+"""What can still be said when a host does not answer."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Host
+from tests.platform_repo import WEB, PlatformRepo
+
+pytestmark = pytest.mark.lab
+
+
+def test_history_and_audit_of_a_host_that_is_gone(tmp_path: Path, host: Host) -> None:
+    """The clone's own record answers for the host, and says so; an unasked chain is not called broken."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", WEB)
+    repo.deploy("web")
+    told = [row["outcome"] for row in repo.run("history", "web", "--json", expect=0).json["rows"]]
+
+    host.kill("sshd")
+
+    silent = repo.run("history", "web", "--json", expect=0).json
+    assert [row["outcome"] for row in silent["rows"]] == told == ["APPLIED"]
+    assert "does not answer" in silent["source"]
+    assert repo.run("audit", "verify", "--json", expect=69).json["status"] == "incomplete"
+    assert repo.run("status", "--json", expect=69).json["warnings"]
