@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from platformctl.model.secret import Secret
 from platformctl.redaction import REDACTED, Redactor, sanitise
+from platformctl.redaction.known import is_telling
 from tests.data.redaction_corpus import Planted, context_lines, harmless_lines, vendor_lines
 
 VALUE = "hünter2-pa$$ \"word' <&> \\n/=%41"
@@ -49,7 +50,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 # Long enough that no other text contains it by chance.
 a_value = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Zl", "Zp"]), min_size=8, max_size=40
-).filter(lambda value: len("".join(value.split())) >= 8 and len(set(value)) > 4)
+).filter(lambda value: len("".join(value.split())) >= 8 and len(set(value)) > 4 and is_telling(value))
 
 
 def cleaned(text: str, *known: str) -> str:

@@ -46,7 +46,7 @@ class KnownSecrets:
     """The encodings of some secret values, ready to be looked for."""
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
-        values = {line for secret in secrets for line in _lines(secret.reveal()) if _is_telling(line)}
+        values = {line for secret in secrets for line in _lines(secret.reveal()) if is_telling(line)}
         self._unfolding = _unfolding(any(" " in value or "\t" in value for value in values))
         found = {needle for value in values for needle in _needles(value, self._unfolding)}
         self._needles = tuple(sorted(found))
@@ -77,7 +77,8 @@ def _lines(value: str) -> Iterator[str]:
         yield from (line.strip() for line in value.splitlines() if not line.startswith("-----"))
 
 
-def _is_telling(value: str) -> bool:
+def is_telling(value: str) -> bool:
+    """Whether a value is looked for at all: a short or common word would take half of a log with it."""
     plain = value.strip().casefold()
     return len(plain) >= _SHORTEST and plain not in _COMMON and not (plain.isdigit() and len(plain) <= _SHORTEST)
 

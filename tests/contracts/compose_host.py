@@ -71,7 +71,9 @@ def look(release: Release) -> dict[str, bytes]:
     }
 
 
-_TOOLS = "cat chmod cut date env false grep head id ls mkdir mktemp printenv rm sed sh sha256sum stat tar timeout tr true wc"
+_TOOLS = (
+    "cat chmod cut date env false grep head id ls mkdir mktemp printenv rm sed sh sha256sum stat tar timeout tr true wc"
+)
 _DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >>'{here}/asked'
 case "$*" in
