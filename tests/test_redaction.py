@@ -164,6 +164,40 @@ def test_99_of_100_harmless_lines_stay_as_they_are() -> None:
     assert len(changed) <= 0.01 * len(harmless_lines()), changed
 
 
+def made_of(alphabet: str, length: int) -> st.SearchStrategy[str]:
+    return st.text(alphabet, min_size=length, max_size=length)
+
+
+BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+IDENTIFIERS = {
+    "engine id": st.lists(made_of(BASE32, 4), min_size=12, max_size=12).map(":".join),
+    "engine id with telling groups": st.lists(
+        st.sampled_from(["WJWT", "KPWD", "2OTP", "PASS", "AUTH", "SKEY", "CONN", "7DSN"]), min_size=12, max_size=12
+    ).map(":".join),
+    "digest that begins like a token": made_of("0123456789abcdef", 60).map("sha256:4b1d{}".format),
+    "fingerprint": made_of("ABCXYZabcxyz0189+/", 43).map("SHA256:{}".format),
+    "fingerprint with the beginning of a token": made_of("ABCabc019", 38).map("SHA256:VG/YC{}".format),
+    "machine id": made_of("0123456789abcdef", 32),
+    "commit": made_of("0123456789abcdef", 40),
+    "digest": made_of("0123456789abcdef", 64).map("sha256:{}".format),
+    "UUID": st.uuids().map(str),
+}
+PRINTED = ('  engine_id: "{}"', '{{"engine_id":"{}"}}', "machine_id: pinned {0}, found {0}", "host_key={}", "{}")
+
+
+@pytest.mark.parametrize("kind", IDENTIFIERS)
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_an_identifier_survives_wherever_it_is_printed(kind: str, data: st.DataObject) -> None:
+    line = data.draw(st.sampled_from(PRINTED)).format(data.draw(IDENTIFIERS[kind]))
+    assert cleaned(line) == line
+
+
+@pytest.mark.parametrize("value", ["PXRJ:SFAO:hunter2:x", "PXRJ", ":".join(["ABCD"] * 13)])
+def test_what_only_resembles_an_engine_id_hides_no_secret(value: str) -> None:
+    assert cleaned(f"JWT:{value}") == f"JWT:{REDACTED}"
+
+
 @pytest.mark.parametrize(
     ("line", "shown"),
     [

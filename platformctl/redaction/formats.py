@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from platformctl.redaction.identifiers import in_identifier
 from platformctl.redaction.spans import Span
 
 _HEAD_LIMIT = 80  # characters; no token in the table has more than this before its literal
@@ -256,7 +257,7 @@ def _token_at(text: str, position: int, form: Format) -> Span | None:
     if tail is None:
         return None
     start = _head_start(text, position, form.head)
-    return None if start is None else Span(start, tail.end(), start)
+    return None if start is None or in_identifier(text, start) else Span(start, tail.end(), start)
 
 
 def _head_start(text: str, position: int, head: str) -> int | None:

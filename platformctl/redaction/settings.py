@@ -7,6 +7,7 @@ secret is worse than half a log line.
 import re
 from collections.abc import Iterator
 
+from platformctl.redaction.identifiers import in_identifier, is_identifier
 from platformctl.redaction.names import Telling, looks_random, telling
 from platformctl.redaction.spans import REDACTED, Span
 
@@ -46,11 +47,6 @@ _HARMLESS = re.compile(
     r"|<[^<>]*>|\$\{\w+(?::?\?[^}]*)?\}|\$[A-Z_][A-Z0-9_]*|\$\([^()]*\)|\{\{[^{}]*\}\}|%\w+%",
     re.IGNORECASE,
 )
-# What must survive beside a name that tells little: digests, fingerprints, commits, container ids, UUIDs.
-_IDENTIFIER = re.compile(
-    r"(?:sha256|SHA256|MD5):.*|[0-9a-f]{12}|[0-9a-f]{40}|[0-9a-f]{64}"
-    r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-)
 
 
 def assigned(text: str, lowered: str) -> Iterator[Span]:
@@ -83,6 +79,8 @@ def _name(text: str, position: int) -> re.Match[str] | None:
 
 def _is_setting(text: str, start: int, match: re.Match[str]) -> bool:
     """Let a blank lead to a value only after an option (`--token x`), a `>` only in an element (`<token>x`)."""
+    if in_identifier(text, start):
+        return False
     if match["blank"]:
         return text.startswith("--", start)
     return not match["element"] or text[start - 1 : start] == "<"
@@ -91,7 +89,7 @@ def _is_setting(text: str, start: int, match: re.Match[str]) -> bool:
 def _is_secret(value: str, said: Telling) -> bool:
     if value.startswith(REDACTED) or _HARMLESS.fullmatch(value):
         return False
-    return said is Telling.SECRET or (looks_random(value) and not _IDENTIFIER.fullmatch(value))
+    return said is Telling.SECRET or (looks_random(value) and not is_identifier(value))
 
 
 def _value(text: str, match: re.Match[str], name: re.Match[str]) -> Span:
