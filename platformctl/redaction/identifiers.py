@@ -1,6 +1,6 @@
 """Identifiers that must survive: without them an operator can compare nothing, and none of them is a secret.
 
-A part of one may look like a token or like the name of a setting by chance (`4b1d…`, `WJWT:`), so both finders ask here.
+A part of one may look like a token or like the name of a setting by chance (`4b1d…`, `WJWT:`): both finders ask here.
 """
 
 import re

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -113,8 +114,9 @@ def test_the_attack_works_on_who_checks_before_opening(
     # when a reader checks first
     escaped = 0
     for _ in range(PATIENCE):
-        if target.resolve().is_relative_to(root) and target.read_bytes() == b"secret":
-            escaped += 1
+        with suppress(OSError):  # a swap amid `resolve` makes it fail, which is no escape
+            escaped += target.resolve().is_relative_to(root) and target.read_bytes() == b"secret"
+        if escaped:
             break
     # then it is fooled sooner or later
     assert escaped == 1

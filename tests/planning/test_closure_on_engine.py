@@ -159,7 +159,7 @@ def scenarios() -> Iterator[object]:
         yield pytest.param(scenario, id=scenario.name, marks=marks)
 
 
-@pytest.mark.parametrize("scenario", scenarios())
+@pytest.mark.parametrize("scenario", tuple(scenarios()))
 def test_touched_is_what_was_planned(scenario: Scenario, host: Host, tmp_path: Path) -> None:
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
     write(repo, scenario.files)
