@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -186,12 +187,13 @@ def input_paths(module: Module, release: Release) -> frozenset[RepoPath]:
 
 
 def _require_service(module: Module, compose: ComposeModel) -> None:
-    if module.runtime.compose_service not in compose.services:
+    name = module.runtime.compose_service
+    if name not in compose.services:
+        near = get_close_matches(name, compose.services, n=1)
         raise InvalidInput(
             "the service is not in the compose file",
-            detail=f"{compose.path} has no service {module.runtime.compose_service}; it has: "
-            + ", ".join(sorted(compose.services)),
-            hint=f"set spec.runtime.compose_service of module {module.id}",
+            detail=f"{compose.path} has no service {name}; it has: {', '.join(sorted(compose.services))}",
+            hint=(f"did you mean {near[0]}? " if near else "") + f"set spec.runtime.compose_service of {module.id}",
             file=module.path,
         )
 

@@ -212,7 +212,7 @@ def test_a_service_that_is_not_there_is_refused_with_those_that_are(clone: Clone
         clone.release(kind)
 
     assert caught.value.detail == "modules/web/compose.yaml has no service wbe; it has: stranger, web"
-    assert "spec.runtime.compose_service" in caught.value.hint
+    assert caught.value.hint == "did you mean web? set spec.runtime.compose_service of web"
 
 
 LINKED = ["compose.yaml", "module.yaml", "web.env", "run.sh", "conf", "conf/main.conf", "conf/sites"]

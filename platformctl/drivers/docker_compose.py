@@ -168,10 +168,13 @@ def _ups(release: Release, changes: tuple[Change, ...]) -> tuple[Run, ...]:
     """Up of the service; before it, one forced up for each service whose mounted files changed and nothing else.
 
     Compose sees no change in a mounted file's contents (compose#11900), and forcing the main service does not force
-    what it depends on.
+    what it depends on. None at all where files change and no container.
     """
+    if not any(change.action.touches_container for change in changes):
+        return ()
     main = release.module.runtime.compose_service
-    forced = [change.service for change in changes if is_forced(change.causes)]
+    recreated = (change for change in changes if change.action is Action.RECREATE)
+    forced = [change.service for change in recreated if is_forced(change.causes)]
     return (
         *(_up(release, service, force=True) for service in forced if service != main),
         _up(release, main, force=main in forced),
@@ -269,8 +272,10 @@ def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Recei
     too. Compose then hashes it otherwise, so that the next plan recreates it.
     """
     main = release.module.runtime.compose_service
-    touched = {c.service for c in changes if c.action is not Action.KEEP}
-    forced = {c.service for c in changes if Cause.FILE_CONTENT in c.causes}
+    touched = {c.service for c in changes if c.action.touches_container}
+    if not touched:
+        return ()
+    forced = {c.service for c in changes if Cause.FILE_CONTENT in c.causes and c.action is not Action.UPDATE}
     is_job = release.module.kind is ModuleKind.JOB
     services = [s for s in previous.closure if s == main or s in (touched if alone or is_job else forced)]
     flags = {s: (*["--no-deps"] * alone, *["--force-recreate"] * (s in forced)) for s in services}

@@ -93,6 +93,7 @@ MODULE = Fields(
                 "kind": Choice(("service", "job")),
                 "depends_on": Items(_MODULE_ID),
                 "delivery": Choice(("push", "verify")),
+                "on_file_change": Choice(("recreate", "ignore")),
                 "env": Fields(
                     required={},
                     optional={"set": Named(_VARIABLE, _VALUE), "file": _PATH, "required": Items(_VARIABLE)},
@@ -118,6 +119,8 @@ MODULE = Fields(
                 "host": "A name in .platform/hosts.yaml, never an address.",
                 "kind": "service runs on; job is a one-shot whose success is exit status 0. Default: service.",
                 "delivery": "push: files travel by digest. verify: the host's copy must already match. Default: push.",
+                "on_file_change": "What new contents of a mounted file mean for the containers that use it. "
+                "recreate: new containers. ignore: the file alone. Default: recreate.",
                 "canary": "A request from the operator's side that must be answered as expected after an apply.",
             },
         ),

@@ -35,6 +35,13 @@ class Delivery(Enum):
     VERIFY = "verify"
 
 
+class FileChange(Enum):
+    """What new contents of a mounted file mean for the containers that use it."""
+
+    RECREATE = "recreate"
+    IGNORE = "ignore"
+
+
 class Strategy(Enum):
     """What happens after a failing apply: back to the previous release, or nothing."""
 
@@ -93,6 +100,7 @@ class Module:
     runtime: Runtime
     depends_on: tuple[ModuleId, ...] = ()
     delivery: Delivery = Delivery.PUSH
+    on_file_change: FileChange = FileChange.RECREATE
     env: Environment = field(default_factory=Environment)
     health: Health = field(default_factory=Health)
     canary: Canary | None = None

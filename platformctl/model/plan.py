@@ -21,7 +21,7 @@ TARGET_PREFIX = "compose.service."
 
 
 class Action(Enum):
-    """What would happen to one container."""
+    """What would happen to one container; update: to files it uses, while it stays."""
 
     CREATE = "create"
     RECREATE = "recreate"
@@ -29,6 +29,11 @@ class Action(Enum):
     UPDATE = "update"
     DELETE = "delete"
     KEEP = "keep"
+
+    @property
+    def touches_container(self) -> bool:
+        """Whether the container would be another or not run as before."""
+        return self not in (Action.KEEP, Action.UPDATE)
 
 
 class Cause(Enum):
@@ -235,7 +240,7 @@ class Plan:
     @property
     def touched_services(self) -> tuple[ServiceName, ...]:
         """The services whose containers may change; any other that changes was not planned."""
-        return tuple(c.service for c in self.changes if c.action is not Action.KEEP)
+        return tuple(c.service for c in self.changes if c.action.touches_container)
 
     @property
     def changes_by_action(self) -> Mapping[Action, int]:

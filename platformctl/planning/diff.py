@@ -7,7 +7,7 @@ from typing import Any
 
 from platformctl.drivers.interface import Driver
 from platformctl.model.compose import ComposeService
-from platformctl.model.desired import Release
+from platformctl.model.desired import FileChange, Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container, Observation
 from platformctl.model.plan import Action, Cause, Change, is_forced
@@ -130,12 +130,18 @@ def _files_differ(wanted: Wanted, service: ServiceName) -> bool:
     used = wanted.release.compose.services[service]
     seen = {file.path: (file.digest, file.mode) for file in wanted.observation.files}
     mounted = (file for file in wanted.release.files if _is_used(file.path, used.mounted))
-    read = (file for file in wanted.release.files if file.path in used.env_files)
     return (
         any(seen.get(file.path) != (file.digest, file.mode) for file in mounted)
-        or any(seen.get(file.path, (None, None))[0] != file.digest for file in read)
         or bool(wanted.deleted(used.mounted))
+        or _environment_differs(wanted, service)
     )
+
+
+def _environment_differs(wanted: Wanted, service: ServiceName) -> bool:
+    """Whether an env file that Compose reads differs: what is in it is part of the service's definition."""
+    used = wanted.release.compose.services[service].env_files
+    seen = {file.path: file.digest for file in wanted.observation.files}
+    return any(seen.get(file.path) != file.digest for file in wanted.release.files if file.path in used)
 
 
 def _is_used(path: str, used: Iterable[str]) -> bool:
@@ -155,21 +161,30 @@ def _is_down(wanted: Wanted, service: ServiceName, containers: Iterable[Containe
 def _spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> None:
     """What a recreated service drags along, and one-shots that run again because `up` runs at all."""
     for service in wanted.release.closure:
-        if _action(causes[service]) is Action.RECREATE and not is_forced(causes[service]):
+        recreated = _action(wanted, service, causes[service]) is Action.RECREATE
+        if recreated and not is_forced(causes[service]):
             for dependent in wanted.driver.dependents(wanted.release, service):
                 if causes[dependent] != (Cause.MISSING,) and Cause.DEPENDENCY not in causes[dependent]:
                     causes[dependent] = (*causes[dependent], Cause.DEPENDENCY)
-    if any(causes.values()):
+    if any(_action(wanted, *each).touches_container for each in causes.items()):
         for service in wanted.driver.one_shots(wanted.release) & set(wanted.release.closure):
-            causes[service] = causes[service] or (Cause.UNHEALTHY,)
+            if not _action(wanted, service, causes[service]).touches_container:
+                causes[service] = (*causes[service], Cause.UNHEALTHY)
 
 
-def _action(causes: tuple[Cause, ...]) -> Action:
-    if not causes:
-        return Action.KEEP
-    if causes == (Cause.MISSING,):
+def _action(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> Action:
+    asking = tuple(cause for cause in causes if cause is not Cause.FILE_CONTENT or _needs_new(wanted, service))
+    if not asking:
+        return Action.UPDATE if causes else Action.KEEP
+    if asking == (Cause.MISSING,):
         return Action.CREATE
-    return Action.START if causes == (Cause.UNHEALTHY,) else Action.RECREATE
+    return Action.START if asking == (Cause.UNHEALTHY,) else Action.RECREATE
+
+
+def _needs_new(wanted: Wanted, service: ServiceName) -> bool:
+    """Whether new contents of a file ask for a new container, or the manifest says that the file is enough."""
+    ignored = wanted.release.module.on_file_change is FileChange.IGNORE
+    return not ignored or _environment_differs(wanted, service)
 
 
 def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> Change:
@@ -182,7 +197,7 @@ def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, t
         "image_id": wanted.images.get(image, ""),
         "state": "running",
     }
-    action = _action(causes[service])
+    action = _action(wanted, service, causes[service])
     lost = wanted.unmanaged and action is not Action.KEEP
     return _described(wanted.release, service, action, causes[service], before, after, destructive=lost)
 

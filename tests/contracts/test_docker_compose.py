@@ -472,6 +472,10 @@ CHANGES = {
         (change("db", Action.KEEP), change("web", Action.RECREATE, Cause.DEFINITION, Cause.FILE_CONTENT)),
         [(*UP, "--", "web")],
     ),
+    "a file alone, by the manifest's word": (
+        (change("db", Action.KEEP), change("web", Action.UPDATE, Cause.FILE_CONTENT)),
+        [],
+    ),
 }
 
 

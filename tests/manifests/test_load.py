@@ -14,6 +14,7 @@ from platformctl.model.desired import (
     Canary,
     Delivery,
     Environment,
+    FileChange,
     Finding,
     Health,
     ModuleKind,
@@ -92,6 +93,7 @@ def test_p24_a_small_manifest_has_the_defaults_of_the_design() -> None:
     module = read_module(yaml.safe_dump(SMALL).encode(), PATH)
     assert (module.runtime.compose_service, module.runtime.project) == ("honcho-redis", "honcho-redis")
     assert (module.kind, module.delivery, module.rollback) == (ModuleKind.SERVICE, Delivery.PUSH, Strategy.PREVIOUS)
+    assert module.on_file_change is FileChange.RECREATE
     assert (module.env, module.health, module.canary, module.depends_on) == (Environment(), Health(), None, ())
 
 
