@@ -19,6 +19,7 @@ from platformctl.workflows.parts import TrustSource
 @click.option("--approved-sha", required=True, metavar="SHA", help="The full commit id that was approved.")
 @click.option("--approved-pr", type=click.IntRange(min=1), metavar="N", help="The pull request, for the receipt.")
 @click.option("--approval", "approvals", type=PATH, multiple=True, metavar="F", help="An approval to count too.")
+@click.option("--parallel", type=click.IntRange(1, 64), default=fleet.PARALLEL, metavar="N", help="Hosts at a time.")
 @click.option("--keep-going", is_flag=True, help="With an index: go on behind a plan that failed.")
 @click.option("--lock-wait", type=Duration(), default=0, metavar="D", help="Wait so long for the host's lock.")
 @click.option("--result-file", type=PATH, metavar="F", help="Write the outcome to F before exiting.")
@@ -32,6 +33,7 @@ def command(
     approved_sha: str,
     approved_pr: int | None,
     approvals: tuple[Path, ...],
+    parallel: int,
     keep_going: bool,
     lock_wait: int,
     result_file: Path | None,
@@ -53,4 +55,4 @@ def command(
         phase=wiring.phase(),
     )
     wiring.be_patient()
-    return fleet.apply(parts, request, keep_going=keep_going)
+    return fleet.apply(parts, request, fleet.Train(keep_going=keep_going, parallel=parallel))

@@ -10,7 +10,8 @@ from typing import Any
 from platformctl.cli import printing
 from platformctl.errors import EXIT_CODES, Refusal, ToolError, Touched
 from platformctl.model import strict_json
-from platformctl.model.reports import SCHEMA_VERSION, ApplyReport, Report
+from platformctl.model.codec import encode
+from platformctl.model.reports import SCHEMA_VERSION, ApplyReport, FleetReport, Report
 from platformctl.store.files import write_atomically
 from platformctl.workflows.signed import read_envelope
 
@@ -19,7 +20,8 @@ _OUTPUTS = ("GITHUB_OUTPUT", "FORGEJO_OUTPUT")
 
 def outcome_of(report: Report, command: str, plan: Path | None = None) -> dict[str, Any]:
     """What is written: the same words as in the report itself; a refused plan is named by its digest all the same."""
-    host = getattr(report, "host", None)
+    outcomes = report.outcomes if isinstance(report, FleetReport) else ()
+    one = getattr(report, "host", None)
     touched = EXIT_CODES[report.exit_code].touched
     return {
         "schema_version": SCHEMA_VERSION,
@@ -29,7 +31,8 @@ def outcome_of(report: Report, command: str, plan: Path | None = None) -> dict[s
         "mutated": getattr(report, "mutated", "no" if touched is Touched.NO else "unknown"),
         "plan_digest": getattr(report, "plan_digest", None) or _digest(plan),
         "source_sha": getattr(report, "source_sha", None),
-        "hosts": [host] if host else [],
+        "hosts": sorted({outcome.host for outcome in outcomes}) or ([one] if one else []),
+        "modules": encode(outcomes),
         "reason": getattr(report, "reason", ""),
     }
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import click
@@ -22,7 +23,7 @@ from platformctl.cli.verb import GLOBAL
 from platformctl.drivers.interface import Driver
 from platformctl.errors import Interrupted, PolicyViolation, Terminated, Usage
 from platformctl.gitinfo import Repository
-from platformctl.model.events import Event, HostReached, RollbackStub
+from platformctl.model.events import Event, HostReached, OfModule, RollbackStub
 from platformctl.model.secret import Secret
 from platformctl.redaction import Redactor
 from platformctl.render.progress import line_of
@@ -30,6 +31,8 @@ from platformctl.transports.table import transport_for
 from platformctl.workflows.parts import Parts, TrustSource
 
 _asked_to_stop: list[type[Interrupted]] = []
+_known: list[Secret] = []
+_learning = Lock()
 
 
 class SystemClock:
@@ -155,7 +158,10 @@ def _driver(name: str) -> Driver:
 
 
 def _learn(values: Iterable[Secret]) -> None:
-    printing.learn(Redactor(values))
+    """What one module's host told stays secret while the next one's is asked, on a thread of its own."""
+    with _learning:
+        _known.extend(values)
+        printing.learn(Redactor(_known))
 
 
 def _teller(context: click.Context) -> Callable[[Event], None]:
@@ -169,15 +175,19 @@ def _teller(context: click.Context) -> Callable[[Event], None]:
 
     def write(event: Event) -> None:
         """The log is set up with the first line: most commands have none, and structlog takes its time to import."""
-        if isinstance(event, HostReached) and form == "text" and level != "verbose":
+        module = {}
+        told = event
+        if isinstance(event, OfModule):
+            told, module = event.event, {"module": event.module}
+        if isinstance(told, HostReached) and form == "text" and level != "verbose":
             return
         if not log.is_configured():
             log.configure(level=level, form=form, write=printing.log_line, clean=printing.clean, now=now)
-        fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-        if isinstance(event, RollbackStub):
+        fields = {**module, **{field.name: getattr(told, field.name) for field in dataclasses.fields(told)}}
+        if isinstance(told, RollbackStub):
             log.logger().error("ROLLBACK_STUB", **fields, todo="manual recovery required")
         elif form == "json":
-            log.logger().info(type(event).__name__, **fields)
+            log.logger().info(type(told).__name__, **fields)
         else:
             log.logger().info(line_of(event))
 

@@ -214,6 +214,7 @@ def _policy(value: Any) -> Policy:
         expires_in=_seconds_of(plan, "expires_in", Policy.expires_in),
         require_merged=plan.get("require_merged", Policy.require_merged),
         rollback=_rollback(value.get("rollback", {})),
+        first_host=_host_name(value.get("fleet", {}).get("first_host")),
         phase=value.get("phase", Policy.phase),
         images_allow=tuple(images.get("allow", Policy.images_allow)),
         require_digest=images.get("require_digest", Policy.require_digest),
@@ -229,6 +230,10 @@ def _approvals(value: Any) -> ApprovalRule:
         per_host={HostName(name): people for name, people in value.get("per_host", {}).items()},
         hardware_only=value.get("hardware_only", ApprovalRule.hardware_only),
     )
+
+
+def _host_name(value: str | None) -> HostName | None:
+    return None if value is None else HostName(value)
 
 
 def _rollback(value: Any) -> RollbackRule:

@@ -184,6 +184,11 @@ POLICY = Fields(
     optional={
         "plan": Fields(required={}, optional={"expires_in": _DURATION, "require_merged": Flag()}),
         "rollback": Fields(required={}, optional={"preapproved": Choice(("previous", "none")), "max_age": _DURATION}),
+        "fleet": Fields(
+            required={},
+            optional={"first_host": _HOST_NAME},
+            descriptions={"first_host": "The host of an index that is applied before all others."},
+        ),
         "phase": Number(0, 5),
         "images": Fields(required={}, optional={"allow": Items(_IMAGES), "require_digest": Flag()}),
         "sacred_paths": Items(_PATH),

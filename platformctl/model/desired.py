@@ -170,6 +170,7 @@ class Policy:
     expires_in: int = 86400
     require_merged: bool = True
     rollback: RollbackRule = field(default_factory=RollbackRule)
+    first_host: HostName | None = None
     phase: int = 5
     images_allow: tuple[str, ...] = ("*",)
     require_digest: bool = False

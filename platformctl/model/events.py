@@ -91,6 +91,14 @@ class Settled:
     outcome: str
 
 
+@dataclass(frozen=True)
+class OfModule:
+    """What another event says, where several modules are applied side by side."""
+
+    module: str
+    event: "Event"
+
+
 Event = (
     HostReached
     | LockTaken
@@ -103,4 +111,5 @@ Event = (
     | Undoing
     | RollbackStub
     | Settled
+    | OfModule
 )

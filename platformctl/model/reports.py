@@ -188,11 +188,30 @@ class ApplyReport(Report):
     steps: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class PlanOutcome:
+    """One plan of an index: how its apply ended, or why it was not tried (`skipped`, without an exit code)."""
+
+    module: str
+    host: str
+    plan_digest: Digest
+    status: str
+    exit_code: int | None
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class FleetReport(Report):
-    """What became of each plan of an index, in its order; `skipped` are the modules that were not tried."""
+    """What became of each plan of an index, in its order: in a line, and in full where it was tried.
+
+    `skipped` are the modules that were not; `plan_digest` is the index's.
+    """
 
     kind: ClassVar[str] = "ApplyIndex"
+    mutated: str
+    plan_digest: Digest
+    source_sha: str
+    outcomes: tuple[PlanOutcome, ...]
     results: tuple[ApplyReport | ErrorReport, ...]
     skipped: tuple[str, ...] = ()
 

@@ -147,12 +147,17 @@ def apply(report: ApplyReport) -> Lines:
 
 
 def fleet(report: FleetReport) -> Lines:
-    """Each plan's own verdict, then what was not tried."""
+    """Each plan's own verdict, then one line each, then what to do about those that were not applied."""
     for result in report.results:
         yield from apply(result) if isinstance(result, ApplyReport) else error(result)
+    yield ""
+    for outcome in report.outcomes:
+        good = outcome.status in ("applied", "no_changes")
+        reason = f": {outcome.reason}" if outcome.reason else ""
+        yield f"{'✓' if good else '✗'} {outcome.module} on {outcome.host} {outcome.status}{reason}"
     if report.skipped:
         yield f"! not tried: {', '.join(report.skipped)}; platformctl plan --all, and apply again"
-    yield f"exit {int(report.exit_code)} {report.exit_code.name}"
+    yield f"exit {int(report.exit_code)} {report.exit_code.name}; hosts touched: {report.mutated}"
 
 
 def status(report: StatusReport) -> Lines:

@@ -33,5 +33,7 @@ def line_of(event: Event) -> str:
             return f"ROLLBACK_STUB module={module} host={host} reason={reason!r}: manual recovery required"
         case events.Settled(outcome=outcome):
             return f"settled: {outcome}"
+        case events.OfModule(module=module, event=told):
+            return f"{module}: {line_of(told)}"
         case _:
             assert_never(event)

@@ -15,6 +15,7 @@ from platformctl.errors import (
     ToolError,
     Unreachable,
 )
+from platformctl.model.desired import TrustRoots
 from platformctl.model.events import IntentWritten, LockTaken, Settled
 from platformctl.model.observed import Container, Observation
 from platformctl.model.reports import ApplyReport
@@ -39,17 +40,23 @@ from platformctl.workflows.signed import read_envelope
 
 def apply_plan(parts: Parts, request: ApplyRequest) -> ApplyReport:
     """Apply one approved plan. Raises every refusal of steps 1 to 10; from the first mutation on, the report tells."""
-    roots = trust_roots(parts)
+    case = case_of(parts, request, trust_roots(parts))
+    with hosts(parts) as reached:
+        return run_case(parts, case, reached)
+
+
+def case_of(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> Case:
+    """Steps 1 to 4, all that this machine can tell without a host. Raises every refusal of theirs."""
     verified = verified_plan(parts, request, roots)
     release = same_release(parts, verified.plan, roots)
     findings = agreed(release, roots.policy, moment(parts.clock.now())[:10])
     check_targets(verified.plan)
     case = Case(verified, release, roots, findings, request.key, request.approved_pr, request.lock_wait, {})
     refuse_unarmed(request.phase, case)
-    return run_case(parts, case)
+    return case
 
 
-def run_case(parts: Parts, case: Case) -> ApplyReport:
+def run_case(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
     """Steps 5 to 14: connect, lock, look, compare, journal, prepare, run, prove, remember.
 
     Once the report of a run is there, nothing that goes wrong while the host is let go of can change it.
@@ -59,12 +66,11 @@ def run_case(parts: Parts, case: Case) -> ApplyReport:
         require_receipt_key(case.key, keyring(parts, case.roots), parts.clock.now(), parts.environment)
     ended: list[ApplyReport] = []
     try:
-        with hosts(parts) as reached:
-            reached.reach(case.release.host, driver)
-            if not case.plan.has_changes:
-                return _unchanged(parts, case, reached)
-            with _locked(parts, case, reached) as session:
-                ended.append(_under_lock(parts, case, reached, session, driver))
+        reached.reach(case.release.host, driver)
+        if not case.plan.has_changes:
+            return _unchanged(parts, case, reached)
+        with _locked(parts, case, reached) as session:
+            ended.append(_under_lock(parts, case, reached, session, driver))
     except Exception as problem:
         if not ended:
             raise
@@ -103,6 +109,7 @@ def _locked(parts: Parts, case: Case, reached: Hosts) -> Iterator[HostSession]:
 
 
 def _under_lock(parts: Parts, case: Case, reached: Hosts, session: HostSession, driver: Driver) -> ApplyReport:
+    _refuse_expired(parts, case)
     observation, memory = look(parts, reached, case.release, case.roots)
     seen = _refuse_by_record(parts, case, memory)
     _require_same(parts, case, observation, memory)
@@ -212,6 +219,12 @@ def _require_same(parts: Parts, case: Case, observation: Observation, memory: Me
             reason="changed",
             host=case.plan.host.name,
         )
+
+
+def _refuse_expired(parts: Parts, case: Case) -> None:
+    """It was in date when it was verified; it may have waited for the lock, or for its turn among many, since."""
+    if moment(parts.clock.now()) >= case.plan.expires_at:
+        raise stale("plan_expired", "a plan has expired", f"it ended at {case.plan.expires_at}")
 
 
 def _refuse_interrupted(parts: Parts) -> None:

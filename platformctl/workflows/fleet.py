@@ -1,79 +1,185 @@
-"""Apply the plans of an index one after the other, in its order, and say of each what became of it."""
+"""Apply the plans of an index: hosts side by side, over one connection each, and say of each plan what became of it."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from platformctl.errors import ExitCode, Refusal, ToolError
+from platformctl.errors import ApprovalMismatch, ExitCode, Refusal, ToolError
+from platformctl.model.desired import TrustRoots
+from platformctl.model.events import Event, OfModule
+from platformctl.model.names import HostName, ModuleId
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
-from platformctl.model.reports import ApplyReport, ErrorReport, FleetReport, Report
+from platformctl.model.reports import ApplyReport, ErrorReport, FleetReport, PlanOutcome, Report
 from platformctl.trust.envelope import Envelope
-from platformctl.trust.index import Index, decode_index
+from platformctl.trust.index import Index, IndexEntry, decode_index
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import PLAN
-from platformctl.workflows.apply import apply_plan
-from platformctl.workflows.case import ApplyRequest
+from platformctl.workflows.apply import apply_plan, case_of, run_case
+from platformctl.workflows.case import ApplyRequest, Case
+from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.parts import Parts, keyring, trust_roots
+from platformctl.workflows.schedule import Leg, Schedule
 from platformctl.workflows.signed import read_envelope
 
 Result = ApplyReport | ErrorReport
+Results = dict[ModuleId, Result]
 GOOD = (ExitCode.NO_CHANGES, ExitCode.APPLIED)
+WORST_FIRST = (ExitCode.ROLLBACK_FAILED, ExitCode.REMOTE_FAILED, ExitCode.UNHEALTHY, ExitCode.ROLLED_BACK)
+PARALLEL = 4
+"""Hosts at work at the same time, unless the operator says otherwise."""
 
 
-def apply(parts: Parts, request: ApplyRequest, *, keep_going: bool) -> Report:
-    """Apply what the file holds: one plan, or every plan of an index. Raises what `apply_plan` raises for one plan."""
+@dataclass(frozen=True)
+class Train:
+    """How the plans of an index are applied: on how many hosts at once, and whether behind one that failed."""
+
+    keep_going: bool = False
+    parallel: int = PARALLEL
+
+
+def apply(parts: Parts, request: ApplyRequest, train: Train) -> Report:
+    """Apply what the file holds: one plan, or every plan of an index. Raises what `apply_plan` raises for one plan.
+
+    Everything that this machine can find against any plan of an index is found before the first host is reached.
+    """
     sealed = read_envelope(request.plan)
     if sealed.payload_type != INDEX_PAYLOAD_TYPE:
         return apply_plan(parts, request)
-    index = _trusted_index(parts, sealed)
-    results = tuple(_results(parts, request, index, keep_going=keep_going))
-    skipped = tuple(entry.module for entry in index.plans[len(results) :])
-    code = _code(results, skipped)
-    return FleetReport(exit_code=code, status=_WORDS.get(code, "failed"), results=results, skipped=skipped)
+    roots = trust_roots(parts)
+    index = _trusted_index(parts, sealed, roots)
+    results: Results = {}
+    cases = _cases(parts, request, index, roots, results)
+    schedule = _schedule(index, cases, roots, train)
+    for leg in _legs(index, cases):
+        if leg.module not in cases:
+            schedule.ended(leg, well=False)
+    with hosts(parts) as reached:
+        _run(parts, schedule, train.parallel, lambda leg: _one(parts, cases[leg.module], reached, results))
+    return _report(sealed, index, results, schedule.left(), parts.interrupted())
 
 
-def _trusted_index(parts: Parts, sealed: Envelope) -> Index:
+def _trusted_index(parts: Parts, sealed: Envelope, roots: TrustRoots) -> Index:
     """The index of a planner; what it lists is verified again plan by plan."""
-    sole_signer(sealed, INDEX_PAYLOAD_TYPE, PLAN, keyring(parts, trust_roots(parts)), parts.clock.now())
+    sole_signer(sealed, INDEX_PAYLOAD_TYPE, PLAN, keyring(parts, roots), parts.clock.now())
     return decode_index(sealed.payload)
 
 
-def _results(parts: Parts, request: ApplyRequest, index: Index, *, keep_going: bool) -> Iterator[Result]:
-    """One result a plan; the first that is not good is the last, unless the operator wants to go on."""
+def _cases(
+    parts: Parts, request: ApplyRequest, index: Index, roots: TrustRoots, results: Results
+) -> Mapping[ModuleId, Case]:
+    """The plans that may run as far as this machine can tell; the refusals of the others go to `results`."""
+    cases: dict[ModuleId, Case] = {}
     for entry in index.plans:
-        result = _one(parts, replace(request, plan=_beside(request.plan, entry.path)))
-        yield result
-        stopped = parts.interrupted() is not None
-        if stopped or (result.exit_code not in GOOD and not keep_going):
-            return
+        try:
+            cases[entry.module] = _case(parts, request, entry, roots)
+        except Refusal as refusal:
+            results[entry.module] = ErrorReport.of(refusal)
+    return cases
 
 
-def _one(parts: Parts, request: ApplyRequest) -> Result:
-    try:
-        return apply_plan(parts, request)
-    except Refusal as refusal:
-        return ErrorReport.of(refusal)
-    except Exception as mistake:  # noqa: BLE001 - plans before this one may have touched hosts: the report must say so
-        detail = f"{request.plan.name}: {type(mistake).__name__}"
-        return ErrorReport.of(ToolError("platformctl made a mistake", detail=detail))
-
-
-def _beside(index: Path, name: str) -> Path:
+def _case(parts: Parts, request: ApplyRequest, entry: IndexEntry, roots: TrustRoots) -> Case:
     """A listed plan lies beside its index; only its name counts, so that no index can point elsewhere."""
-    return index.parent / Path(name).name
+    case = case_of(parts, replace(request, plan=request.plan.parent / Path(entry.path).name), roots)
+    if (case.plan.module, case.verified.digest) != (entry.module, entry.digest):
+        raise ApprovalMismatch(
+            "a plan is not the one that the index lists",
+            detail=f"{entry.path} is a plan of {case.plan.module}",
+            hint="platformctl plan --all",
+            reason="digest",
+        )
+    return case
 
 
-def _code(results: tuple[Result, ...], skipped: tuple[str, ...]) -> ExitCode:
-    """As the one plan's, if all ended alike; `PARTIAL` when some were applied and others were not."""
-    bad = [result.exit_code for result in results if result.exit_code not in GOOD]
-    touched = any(isinstance(result, ApplyReport) and result.mutated != "no" for result in results)
-    if touched and ((bad and len(results) > 1) or (skipped and not bad)):
-        return ExitCode.PARTIAL
-    if bad:
-        return bad[0]
-    if skipped:
-        return ExitCode.INTERRUPTED
-    return ExitCode.APPLIED if touched else ExitCode.NO_CHANGES
+def _legs(index: Index, cases: Mapping[ModuleId, Case]) -> Sequence[Leg]:
+    listed = frozenset(entry.module for entry in index.plans)
+
+    def needs(module: ModuleId) -> frozenset[ModuleId]:
+        return listed.intersection(cases[module].release.module.depends_on) if module in cases else frozenset()
+
+    return [Leg(entry.module, entry.host, needs(entry.module)) for entry in index.plans]
+
+
+def _schedule(index: Index, cases: Mapping[ModuleId, Case], roots: TrustRoots, train: Train) -> Schedule:
+    """The first host is the one that policy names, or the host of the first plan."""
+    used = [entry.host for entry in index.plans]
+    named = roots.policy.first_host
+    first = named if named in used else next(iter(used), HostName(""))
+    return Schedule(_legs(index, cases), first=first, parallel=train.parallel, keep_going=train.keep_going)
+
+
+def _run(parts: Parts, schedule: Schedule, parallel: int, run: Callable[[Leg], bool]) -> None:
+    """Begin what may begin, wait until something ends, and again; once somebody asked to stop, only wait."""
+    running: dict[Future[bool], Leg] = {}
+    with ThreadPoolExecutor(parallel, "host") as pool:
+        while True:
+            while parts.interrupted() is None and (leg := schedule.begin()) is not None:
+                running[pool.submit(run, leg)] = leg
+            if not running:
+                return
+            for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                schedule.ended(running.pop(ended), well=ended.result())
+
+
+def _one(parts: Parts, case: Case, reached: Hosts, results: Results) -> bool:
+    """Apply one plan, keep what became of it, and say whether that was well."""
+    told = replace(parts, tell=_named(parts.tell, case.plan.module))
+    try:
+        result: Result = run_case(told, case, reached)
+    except Refusal as refusal:
+        result = ErrorReport.of(refusal)
+    except Exception as mistake:  # noqa: BLE001 - other plans may have touched hosts: the report must say so
+        detail = f"{case.plan.module}: {type(mistake).__name__}"
+        result = ErrorReport.of(ToolError("platformctl made a mistake", detail=detail))
+    results[case.plan.module] = result
+    return result.exit_code in GOOD
+
+
+def _named(tell: Callable[[Event], None], module: ModuleId) -> Callable[[Event], None]:
+    return lambda event: tell(OfModule(module, event))
+
+
+def _report(
+    sealed: Envelope,
+    index: Index,
+    results: Results,
+    left: Mapping[ModuleId, str],
+    interrupted: type[Refusal] | None,
+) -> FleetReport:
+    ended = tuple(results[entry.module] for entry in index.plans if entry.module in results)
+    code = code_of([result.exit_code for result in ended], skipped=bool(left), interrupted=interrupted)
+    touched = {result.mutated for result in ended if isinstance(result, ApplyReport)}
+    return FleetReport(
+        exit_code=code,
+        status=_WORDS.get(code, "failed"),
+        mutated=next((word for word in ("unknown", "yes") if word in touched), "no"),
+        plan_digest=sealed.digest,
+        source_sha=index.source_sha,
+        outcomes=tuple(_outcome(entry, results.get(entry.module), left) for entry in index.plans),
+        results=ended,
+        skipped=tuple(left),
+    )
+
+
+def _outcome(entry: IndexEntry, result: Result | None, left: Mapping[ModuleId, str]) -> PlanOutcome:
+    if result is None:
+        return PlanOutcome(entry.module, entry.host, entry.digest, "skipped", None, left[entry.module])
+    reason = result.reason or (result.summary if isinstance(result, ErrorReport) else "")
+    return PlanOutcome(entry.module, entry.host, entry.digest, result.status, int(result.exit_code), reason)
+
+
+def code_of(codes: Sequence[ExitCode], *, skipped: bool, interrupted: type[Refusal] | None = None) -> ExitCode:
+    """How the whole ended. `PARTIAL` when some were applied and others were not.
+
+    Where none was applied, the worst that may have touched a host speaks for all, or else the first that failed.
+    """
+    bad = [code for code in codes if code not in GOOD]
+    if ExitCode.APPLIED in codes:
+        return ExitCode.PARTIAL if bad or skipped else ExitCode.APPLIED
+    touching = [code for code in WORST_FIRST if code in bad]
+    if touching or bad:
+        return (touching or bad)[0]
+    return interrupted.exit_code if skipped and interrupted else ExitCode.NO_CHANGES
 
 
 _WORDS = {ExitCode.NO_CHANGES: "no_changes", ExitCode.APPLIED: "applied", ExitCode.PARTIAL: "partial"}

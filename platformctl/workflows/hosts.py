@@ -1,7 +1,7 @@
 """Reach a host of the allow-list and know who answered, once for each host of a run."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -117,6 +117,13 @@ def holding(
 
 @contextmanager
 def hosts(parts: Parts) -> Iterator[Hosts]:
-    """The hosts of one run; every connection is closed when the block ends."""
-    with ExitStack() as stack:
+    """The hosts of one run; every connection is closed when the block ends, several threads may reach one host each.
+
+    What goes wrong with closing is nobody's outcome: whatever became of a host was known before.
+    """
+    stack = ExitStack()
+    try:
         yield Hosts(parts, stack)
+    finally:
+        with suppress(Exception):
+            stack.close()

@@ -54,10 +54,10 @@ def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
         observation, memory = look(parts, reached, release, roots)
         when = circumstances(parts, roots)
         plan = plan_release(parts, release, observation, memory.record, when, findings, owners, pinned)
-    verified = _verified(parts, roots, request, plan)
-    case = Case(verified, release, roots, findings, request.key, None, request.lock_wait, pinned)
-    refuse_unarmed(request.phase, case)
-    return run_case(parts, case)
+        verified = _verified(parts, roots, request, plan)
+        case = Case(verified, release, roots, findings, request.key, None, request.lock_wait, pinned)
+        refuse_unarmed(request.phase, case)
+        return run_case(parts, case, reached)
 
 
 def _target(parts: Parts, roots: TrustRoots, request: RollbackRequest) -> Receipt:

@@ -42,6 +42,7 @@ def test_a_refused_apply_says_so_in_the_result_file(repo: PlatformRepo, speculat
         "plan_digest": digest_of(repo, speculative),
         "source_sha": None,
         "hosts": [],
+        "modules": [],
         "reason": ended.json["error"]["reason"],
     }
 

@@ -1,11 +1,16 @@
 """`plan --all` and `apply` of its index: one approval for several plans, and a verdict for each."""
 
+import base64
+import json
+import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.witness import STARTS, held_up, untouched
 from tests.lab import Host
-from tests.platform_repo import WEB, PlatformRepo
+from tests.platform_repo import PlatformRepo
 
 pytestmark = pytest.mark.lab
 
@@ -15,21 +20,31 @@ def service(image: str) -> dict[str, object]:
     return {"services": {"main": {"image": image}}}
 
 
-def add(repo: PlatformRepo, name: str, image: str, host: str = "rs2000") -> None:
+def add(repo: PlatformRepo, name: str, image: str, host: str = "rs2000", needs: Sequence[str] = ()) -> None:
     """A module whose service is called main."""
     runtime = {
         "orchestrator": "docker-compose",
         "compose_file": f"modules/{name}/compose.yaml",
         "compose_service": "main",
     }
-    repo.add_module(name, service(image), host=host, runtime=runtime)
+    repo.add_module(name, service(image), host=host, runtime=runtime, depends_on=needs)
+
+
+def is_plan_of(module: str, path: Path) -> bool:
+    """Whether that is what is signed in a file."""
+    return bool(json.loads(base64.b64decode(json.loads(path.read_text())["payload"])).get("module") == module)
+
+
+def host_was_left_alone(host: Host) -> bool:
+    """Nobody logged in since the lab was started or the log was emptied."""
+    return "Accepted publickey" not in host.sh("cat /var/log/sshd.log")
 
 
 def index_of(repo: PlatformRepo) -> Path:
     """Plan everything and approve the index."""
-    index = repo.root / repo.run("plan", "--all", "--json", expect=1).json["index"]
-    repo.approve(index)
-    return index
+    index: str = repo.run("plan", "--all", "--json", expect=1).json["index"]
+    repo.approve(repo.root / index)
+    return repo.root / index
 
 
 def test_one_approval_of_an_index_applies_all_its_plans(tmp_path: Path, hosts: tuple[Host, ...]) -> None:
@@ -85,9 +100,79 @@ def test_a_plan_swapped_beside_the_index_is_refused(tmp_path: Path, host: Host) 
     add(repo, "first", "platformctl-lab/web:1")
     index = index_of(repo)
     listed = next(path for path in (repo.root / ".platform/plans").glob("*.json") if path != index)
-    add(repo, "other", WEB["services"]["web"]["image"])
+    add(repo, "other", "platformctl-lab/web:1")
 
     listed.write_bytes(repo.plan("other").read_bytes())
 
     assert repo.apply(index, expect=5).json["results"][0]["error"]["name"] == "APPROVAL_MISMATCH"
     assert host.docker("ps", "-aq") == ""
+
+
+def test_what_a_module_needs_comes_first_over_one_connection_for_each_host(
+    tmp_path: Path, hosts: tuple[Host, ...]
+) -> None:
+    """By depends_on and not by name; a host that failed keeps back only what needs it, and the next apply goes on."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": hosts[0], "rs3000": hosts[1]})
+    add(repo, "a-api", "platformctl-lab/web:1", needs=["z-db"])
+    add(repo, "b-log", "platformctl-lab/sleeper:1")
+    add(repo, "z-db", "platformctl-lab/crash:1", host="rs3000")
+    index = index_of(repo)
+    before = [host.sh("grep -c 'Accepted publickey' /var/log/sshd.log || :") for host in hosts[:2]]
+
+    ended = repo.apply(index, "--keep-going", "--result-file", tmp_path / "result.json", expect=13)
+
+    assert [(each["module"], each["status"]) for each in ended.json["outcomes"]] == [
+        ("a-api", "skipped"),
+        ("b-log", "applied"),
+        ("z-db", "rolled_back"),
+    ]
+    assert ended.json["outcomes"][0]["reason"] == "needs z-db"
+    written = json.loads((tmp_path / "result.json").read_text())
+    assert (written["outcome"], written["hosts"]) == ("partial", ["rs2000", "rs3000"])
+    assert [each["exit_code"] for each in written["modules"]] == [None, 9, 11]
+    after = [host.sh("grep -c 'Accepted publickey' /var/log/sshd.log || :") for host in hosts[:2]]
+    assert [int(b) - int(a) for a, b in zip(before, after, strict=True)] == [1, 1]
+
+    add(repo, "z-db", "platformctl-lab/sleeper:1", host="rs3000")
+    again = repo.apply(index_of(repo))
+
+    assert {each["module"]: each["status"] for each in again.json["outcomes"]} == {
+        "a-api": "applied",
+        "z-db": "applied",
+    }
+    assert again.stderr.index("z-db: settled") < again.stderr.index("a-api: locked")
+
+
+def test_a_plan_that_may_not_run_keeps_all_hosts_from_being_reached(tmp_path: Path, hosts: tuple[Host, ...]) -> None:
+    """All that this machine can tell is told before anything is touched: P59 for an index."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": hosts[0], "rs3000": hosts[1]})
+    add(repo, "a-good", "platformctl-lab/web:1")
+    add(repo, "b-bad", "platformctl-lab/web:1", host="rs3000")
+    index = index_of(repo)
+    (listed,) = (path for path in (repo.root / ".platform/plans").glob("*.json") if is_plan_of("b-bad", path))
+    listed.write_text(listed.read_text().replace('"payload":"', '"payload":"A', 1))
+    hosts[0].sh(": >/var/log/sshd.log")
+    with untouched(hosts[0]), untouched(hosts[1]):
+        ended = repo.apply(index, expect=65)
+    assert ended.json["skipped"] == ["a-good"]
+    assert host_was_left_alone(hosts[0])
+
+
+def test_asked_to_stop_ends_what_is_under_way_and_begins_nothing(tmp_path: Path, hosts: tuple[Host, ...]) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": hosts[0], "rs3000": hosts[1]})
+    add(repo, "a-first", "platformctl-lab/web:1")
+    add(repo, "b-second", "platformctl-lab/web:1", host="rs3000")
+    index = index_of(repo)
+    with held_up(hosts[0], STARTS) as compose, untouched(hosts[1]):
+        process = repo.start("apply", index, "--approved-sha", repo.head, "--json")
+        compose.arrived()
+        process.send_signal(signal.SIGTERM)
+        compose.let_go()
+        stdout, stderr = process.communicate(timeout=90)
+    assert process.returncode == 11, stdout + stderr
+    report = json.loads(stdout)
+    assert [(each["module"], each["status"]) for each in report["outcomes"]] == [
+        ("a-first", "rolled_back"),
+        ("b-second", "skipped"),
+    ]
+    assert hosts[0].docker("ps", "-aq") == ""

@@ -1,0 +1,98 @@
+"""Which plans of an index may begin now: after those they need, one at a time on a host, the first host before all.
+
+Pure: who runs the plans says when one began and how it ended. One thread asks and tells.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from platformctl.errors import InvalidInput
+from platformctl.model.names import HostName, ModuleId
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One plan of an index. `needs` are the modules of the same index that must have ended well before it."""
+
+    module: ModuleId
+    host: HostName
+    needs: frozenset[ModuleId]
+
+
+class Schedule:
+    """The plans of an index that have not begun, that run, and that ended well or not.
+
+    Until the plans of the host `first` are over, only they begin, and those they need. A plan that did not end well
+    stops the train: nothing begins any more, unless `keep_going`, and then only what does not need it.
+    """
+
+    def __init__(self, legs: Sequence[Leg], *, first: HostName, parallel: int, keep_going: bool) -> None:
+        """Raises `InvalidInput` for modules that wait for each other: none of them could ever begin."""
+        _refuse_cycle(legs)
+        self._waiting = {leg.module: leg for leg in legs}
+        self._running: dict[ModuleId, Leg] = {}
+        self._bad: dict[ModuleId, Leg] = {}
+        self._good: set[ModuleId] = set()
+        self._vanguard = _with_needs(self._waiting, {leg.module for leg in legs if leg.host == first})
+        self._parallel = parallel
+        self._keep_going = keep_going
+
+    def begin(self) -> Leg | None:
+        """The next plan, which from now on counts as running; None when none may begin now."""
+        for leg in self._candidates():
+            self._running[leg.module] = self._waiting.pop(leg.module)
+            return leg
+        return None
+
+    def ended(self, leg: Leg, *, well: bool) -> None:
+        """Say how a plan ended, one that never began too."""
+        self._running.pop(leg.module, None)
+        self._waiting.pop(leg.module, None)
+        if well:
+            self._good.add(leg.module)
+        else:
+            self._bad[leg.module] = leg
+
+    def left(self) -> Mapping[ModuleId, str]:
+        """The plans that never began, and why."""
+        lost = self._lost()
+        return {name: f"needs {lost[name]}" if name in lost else "stopped before it" for name in self._waiting}
+
+    def _candidates(self) -> Iterator[Leg]:
+        stopped = self._bad and not self._keep_going
+        if stopped or len(self._running) >= self._parallel:
+            return
+        busy = {leg.host for leg in self._running.values()}
+        lost = self._lost()
+        ahead = [name for name in self._vanguard if name in self._running or (name in self._waiting.keys() - lost)]
+        for name, leg in tuple(self._waiting.items()):
+            if leg.host not in busy and leg.needs <= self._good and (not ahead or name in self._vanguard):
+                yield leg
+
+    def _lost(self) -> Mapping[ModuleId, ModuleId]:
+        """Waiting plans that can not begin any more, each with the one that it needs and that will not be there."""
+        lost: dict[ModuleId, ModuleId] = {}
+        found = True
+        while found:
+            gone = self._bad.keys() | lost.keys()
+            new = {n: min(leg.needs & gone) for n, leg in self._waiting.items() if n not in lost and leg.needs & gone}
+            lost.update(new)
+            found = bool(new)
+        return lost
+
+
+def _refuse_cycle(legs: Sequence[Leg]) -> None:
+    try:
+        TopologicalSorter({leg.module: leg.needs for leg in legs}).prepare()
+    except CycleError as error:
+        raise InvalidInput(
+            "modules wait for each other",
+            detail=" → ".join(reversed(error.args[1])),
+            hint="remove one of them from another's depends_on",
+        ) from error
+
+
+def _with_needs(legs: Mapping[ModuleId, Leg], names: set[ModuleId]) -> set[ModuleId]:
+    more = names.union(*(legs[name].needs for name in names))
+    return names if more == names else _with_needs(legs, more)
