@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platformctl.cli.table import platformctl
-from platformctl.cli.verb import GLOBAL
+from platformctl.cli.verb import FORMS, GLOBAL
 
 if TYPE_CHECKING:
     from platformctl.model.reports import Report
 
-_JSON_PAIRS = (("-o", "json"), ("--output", "json"))
+_OPTIONS = ("-o", "--output")
 
 
 def run(words: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    chosen: dict[str, Any] = {"output": "json" if _wants_json(words) else "human"}
+    chosen: dict[str, Any] = {"output": _form_in(words)}
     try:
         report = _report(words, chosen)
     except click.exceptions.Exit as done:
@@ -67,9 +67,13 @@ def _answer(words: Sequence[str], chosen: dict[str, Any]) -> "Report | None":
         return result
 
 
-def _wants_json(words: Sequence[str]) -> bool:
-    """Whether the words ask for JSON, read before parsing so that a usage error comes in the asked form too."""
-    return "--json" in words or "-ojson" in words or any(pair in _JSON_PAIRS for pair in pairwise(words))
+def _form_in(words: Sequence[str]) -> str:
+    """The form the words ask for, read before parsing so that a usage error comes in it too."""
+    if "--json" in words:
+        return "json"
+    asked = [word for option, word in pairwise(words) if option in _OPTIONS]
+    asked += [form for form in FORMS if f"-o{form}" in words]
+    return next((form for form in FORMS if form in asked), "human")
 
 
 def _with_outcome(report: "Report", chosen: Mapping[str, Any]) -> "Report":
@@ -82,12 +86,12 @@ def _with_outcome(report: "Report", chosen: Mapping[str, Any]) -> "Report":
 
 
 def _write(report: "Report", chosen: Mapping[str, Any]) -> None:
-    """Print the report: the result on stdout, a person's error on stderr, JSON always on stdout."""
+    """Print the report: the result on stdout, a person's error on stderr, what programs take always on stdout."""
     from platformctl.cli import printing
 
-    json = chosen.get("as_json") or chosen.get("output") == "json"
+    form = "json" if chosen.get("as_json") else str(chosen["output"])
     try:
-        printing.write(report, json=bool(json), color=not chosen.get("no_color"))
+        printing.write(report, form=form, color=not chosen.get("no_color"))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the exit code says what became of the host
         _forget(sys.stdout)
         if not isinstance(error, BrokenPipeError):

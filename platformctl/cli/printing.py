@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from platformctl.model.reports import ErrorReport, Report, TextReport
 from platformctl.redaction import Redactor
-from platformctl.render import human
+from platformctl.render import human, markdown
 from platformctl.render import json as as_json
 
 _redactor = Redactor()
@@ -18,17 +18,27 @@ def learn(redactor: Redactor) -> None:
     _redactor = redactor
 
 
-def write(report: Report, *, json: bool, color: bool) -> None:
+def write(report: Report, *, form: str, color: bool) -> None:
     """Write a report and flush, so that a closed pipe is found out here."""
     if isinstance(report, TextReport) and report.raw is not None:
         sys.stdout.buffer.write(report.raw)
         sys.stdout.buffer.flush()
         return
-    stream = sys.stderr if isinstance(report, ErrorReport) and not json else sys.stdout
+    stream = sys.stderr if isinstance(report, ErrorReport) and form == "human" else sys.stdout
     if stream is None:
         return  # the caller closed it before we began: nobody reads
-    stream.write(as_json.render(report, _redactor) if json else _for_people(report, color=color and _shows(stream)))
+    stream.write(_text(report, form, color=color and _shows(stream)))
     stream.flush()
+
+
+def _text(report: Report, form: str, *, color: bool) -> str:
+    match form:
+        case "json":
+            return as_json.render(report, _redactor)
+        case "markdown":
+            return markdown.render(report, _redactor)
+        case _:
+            return _for_people(report, color=color)
 
 
 def clean(text: str) -> str:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 GLOBAL = "platformctl.global"
 """Where the global options are kept in click's `Context.meta`."""
+FORMS = ("human", "json", "markdown")
+"""Forms of a result."""
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -27,7 +29,7 @@ def global_options() -> list[click.Parameter]:
     """The options that every verb knows."""
     return [
         _option("-C", "directory", metavar="DIR", help="Work in DIR."),
-        _option("-o", "--output", type=click.Choice(["human", "json"]), help="Form of the result."),
+        _option("-o", "--output", type=click.Choice(FORMS), help="Form of the result."),
         _option("--json", "as_json", is_flag=True, help="The same as -o json."),
         _option("--no-color", is_flag=True, help="No colours."),
         _option("-v", "--verbose", is_flag=True, help="More on stderr."),

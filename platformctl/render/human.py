@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-from platformctl.model.plan import Action, Change, Plan
 from platformctl.model.reports import (
     ApplyReport,
     ApproveReport,
@@ -14,7 +13,6 @@ from platformctl.model.reports import (
     HistoryReport,
     InitReport,
     NoteReport,
-    PlannedModule,
     PlanReport,
     RecoverReport,
     Report,
@@ -25,15 +23,8 @@ from platformctl.model.reports import (
     ValidateReport,
     VerifyReport,
 )
+from platformctl.render import plans
 
-_SIGNS = {
-    Action.CREATE: "+",
-    Action.RECREATE: "±",
-    Action.START: "▸",
-    Action.UPDATE: "~",
-    Action.DELETE: "-",
-    Action.KEEP: " ",
-}
 _COLORS = {"+": 32, "±": 33, "▸": 33, "~": 33, "-": 31, "✓": 32, "✗": 31, "!": 33}
 
 Lines = Iterable[str]
@@ -41,12 +32,17 @@ Lines = Iterable[str]
 
 def render(report: Report) -> str:
     """The report as text, not yet cleaned."""
-    return "".join(_one(line) + "\n" for line in _LINES[type(report)](report))
+    return "".join(line + "\n" for line in lines_of(_LINES[type(report)](report)))
+
+
+def lines_of(lines: Lines) -> Lines:
+    """Lines of a report without the line breaks that values may hold."""
+    return map(_one, lines)
 
 
 def _one(line: str) -> str:
-    """A line break in a value begins no line of ours: whatever follows it is indented."""
-    return "\n    ".join(line.splitlines())
+    """A line break in a value begins no line of ours: whatever follows it stands behind a bar."""
+    return "\n    │ ".join(line.splitlines())
 
 
 def colored(text: str) -> str:
@@ -90,11 +86,11 @@ def validate(report: ValidateReport) -> Lines:
 def plan(report: PlanReport) -> Lines:
     """A summary line for everything, then each module that changes."""
     changing = [p for p in report.plans if p.plan.has_changes]
-    still = len(report.unchanged) + len(report.plans) - len(changing)
-    yield f"Plan: {len(changing)} to change, {still} unchanged, {len(report.failed)} failed"
+    yield plan_summary(report)
     for planned in report.plans if report.long else changing:
         yield ""
-        yield from _plan_lines(planned, long=report.long)
+        yield plans.heading(planned.plan)
+        yield from plans.lines(planned, long=report.long)
     for failed in report.failed:
         yield f"✗ {failed.module}"
         yield from (f"  {line}" for line in error(failed.error))
@@ -105,9 +101,17 @@ def plan(report: PlanReport) -> Lines:
         yield f"next: platformctl approve {report.index or changing[0].path}"
 
 
+def plan_summary(report: PlanReport) -> str:
+    """All modules in one line."""
+    changing = sum(planned.plan.has_changes for planned in report.plans)
+    still = len(report.unchanged) + len(report.plans) - changing
+    return f"Plan: {changing} to change, {still} unchanged, {len(report.failed)} failed"
+
+
 def show(report: ShowReport) -> Lines:
     """The plan and what is known of its signatures."""
-    yield from _plan_lines(report.plan, long=True)
+    yield plans.heading(report.plan.plan)
+    yield from plans.lines(report.plan, long=True)
     yield from verify(report.verification)
 
 
@@ -230,40 +234,6 @@ def exit_codes(report: ExitCodesReport) -> Lines:
 def text(report: TextReport) -> Lines:
     """The text as it is."""
     return report.text.splitlines()
-
-
-def _plan_lines(planned: PlannedModule, *, long: bool) -> Lines:
-    this = planned.plan
-    yield f"{this.module} on {this.host.name} at {this.source_sha[:12]}{_marks(this)}"
-    for change in this.changes:
-        if long or change.action is not Action.KEEP:
-            yield from _change_lines(change, long=long)
-    changed = [p for step in this.steps for p in step.do if hasattr(p, "path")]
-    yield from (f"  ~ file {place.path}" for place in changed)
-    yield from (f"  ! {n.rule}: {n.message}{f' (waived: {n.waiver})' if n.waiver else ''}" for n in this.policy)
-    if this.has_changes:
-        yield f"  rollback: {'ready' if this.rollback.ready else 'NOT READY'}: {this.rollback.reason}"
-    yield f"  digest {planned.digest}" + (f"  {planned.path}" if planned.path else "")
-
-
-def _marks(this: Plan) -> str:
-    marks = (
-        (this.source_dirty, "dirty"),
-        (this.speculative, "speculative"),
-        (this.destructive, "DESTRUCTIVE"),
-        (this.host.allow_root, "as root"),
-    )
-    found = [mark for holds, mark in marks if holds]
-    return f" [{', '.join(found)}]" if found else ""
-
-
-def _change_lines(change: Change, *, long: bool) -> Lines:
-    causes = ", ".join(cause.value for cause in change.causes)
-    yield f"  {_SIGNS[change.action]} {change.action.value} {change.service}  ({causes}) {change.reason}".rstrip()
-    for name in ("image", "image_id", "config_hash") if long else ("image",):
-        before, after = (change.before or {}).get(name, ""), (change.after or {}).get(name, "")
-        if before != after:
-            yield f"      {name}: {before or '(none)'} → {after}"
 
 
 def _colored(line: str) -> str:

@@ -5,24 +5,22 @@ Reports are made from their types, so that a new one is tried here as soon as it
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
-from enum import Enum
-from functools import partial
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterator
+from dataclasses import fields, replace
 
 import pytest
 
 from platformctl.cli import printing
+from platformctl.cli.verb import FORMS
 from platformctl.errors import ExitCode, PolicyViolation
-from platformctl.model import events, reports
+from platformctl.model import events
 from platformctl.model.names import Digest
 from platformctl.model.reports import SCHEMA_VERSION, ErrorReport, Report
 from platformctl.model.secret import Secret
 from platformctl.redaction import Redactor
-from platformctl.render import human, progress
+from platformctl.render import human, markdown, progress
 from platformctl.render import json as as_json
+from tests.contracts.reports import REPORTS, dataclass_of, report
 
 SECRET = "hunter2-tr0ub4dor&3"
 KEY = (
@@ -44,60 +42,13 @@ HOSTILE = {
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]|^\\s*::|##\\w*\\[", re.MULTILINE)
 
 
-def classes(kind: type[Report] = Report) -> Iterator[type[Report]]:
-    for each in kind.__subclasses__():
-        yield each
-        yield from classes(each)
-
-
-REPORTS = {each.kind: each for each in classes() if each.__module__ == reports.__name__}
+every_form = pytest.mark.parametrize("form", FORMS)
 every_report = pytest.mark.parametrize("kind", REPORTS)
 
 
-class Row(dict[str, Any]):
-    """A row that has whatever field it is asked for."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__({"name": text, text: text})
-        self.text = text
-
-    def __missing__(self, key: str) -> str:
-        return self.text
-
-
-def made(hint: Any, text: str, flag: bool = True) -> Any:
-    """A value of a type, with `text` in all of its strings and `flag` for its truths."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    again = partial(made, text=text, flag=flag)
-    if origin in (Union, UnionType):
-        return again(next(each for each in arguments if each is not NoneType))
-    if origin in (tuple, frozenset):
-        return origin([again(arguments[0])])
-    if origin is Mapping:
-        return Row(text)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return next(iter(hint))
-    if is_dataclass(hint):
-        return dataclass_of(hint, text, flag)
-    return (
-        {str: text, int: 7, bool: flag, bytes: None, Any: text}.get(hint)
-        if hint in (int, bool, bytes, Any)
-        else hint(text)
-    )
-
-
-def dataclass_of(kind: Any, text: str, flag: bool) -> Any:
-    hints = get_type_hints(kind)
-    return kind(**{each.name: made(hints[each.name], text, flag) for each in fields(kind) if each.init})
-
-
-def report(kind: str, text: str = "words", flag: bool = True) -> Any:
-    return dataclass_of(REPORTS[kind], text, flag)
-
-
-def shown(capsys: pytest.CaptureFixture[str], this: Report, *, json: bool) -> str:
+def shown(capsys: pytest.CaptureFixture[str], this: Report, *, form: str) -> str:
     """What a reader sees of both streams."""
-    printing.write(this, json=json, color=False)
+    printing.write(this, form=form, color=False)
     out, err = capsys.readouterr()
     return out + err
 
@@ -135,11 +86,21 @@ def test_every_report_is_one_json_object_with_sorted_keys(kind: str, flag: bool)
 
 
 @every_report
-def test_a_report_that_is_mostly_empty_has_both_forms(kind: str) -> None:
+@pytest.mark.parametrize("flag", [True, False])
+def test_every_report_is_markdown_that_can_be_posted(kind: str, flag: bool) -> None:
+    text = markdown.render(report(kind, flag=flag), Redactor())
+
+    assert "words" in text
+    assert len(text) < markdown.LIMIT
+
+
+@every_report
+def test_a_report_that_is_mostly_empty_has_every_form(kind: str) -> None:
     this = report(kind)
     empty = {each.name: () for each in fields(this) if isinstance(getattr(this, each.name), tuple)}
 
     assert human.render(replace(this, **empty)) is not None
+    assert markdown.render(replace(this, **empty), Redactor()) is not None
     assert json.loads(as_json.render(replace(this, **empty), Redactor()))["kind"] == kind
 
 
@@ -170,12 +131,12 @@ def test_an_errors_object_has_these_fields() -> None:
 
 
 @every_report
-@pytest.mark.parametrize("json", [True, False])
+@every_form
 @pytest.mark.parametrize("words", HOSTILE)
 def test_nothing_is_shown_that_a_terminal_or_a_runner_would_obey(
-    capsys: pytest.CaptureFixture[str], kind: str, json: bool, words: str
+    capsys: pytest.CaptureFixture[str], kind: str, form: str, words: str
 ) -> None:
-    text = shown(capsys, report(kind, HOSTILE[words]), json=json)
+    text = shown(capsys, report(kind, HOSTILE[words]), form=form)
 
     assert text
     assert not OBEYED.findall(text)
@@ -184,9 +145,9 @@ def test_nothing_is_shown_that_a_terminal_or_a_runner_would_obey(
 @pytest.mark.parametrize("kind", [kind for kind in REPORTS if kind != "Text"])
 @pytest.mark.parametrize("words", ["line separator", "next line", "a line like ours"])
 def test_no_value_writes_a_line_of_ours(capsys: pytest.CaptureFixture[str], kind: str, words: str) -> None:
-    honest = ours(shown(capsys, report(kind, "a"), json=False))
+    honest = ours(shown(capsys, report(kind, "a"), form="human"))
 
-    assert ours(shown(capsys, report(kind, HOSTILE[words]), json=False)) == honest
+    assert ours(shown(capsys, report(kind, HOSTILE[words]), form="human")) == honest
 
 
 def ours(text: str) -> list[str]:
@@ -208,25 +169,25 @@ def test_colours_are_the_only_escapes_and_come_from_us() -> None:
 
 
 @every_report
-@pytest.mark.parametrize("json", [True, False])
-def test_a_known_secret_is_in_no_field(capsys: pytest.CaptureFixture[str], known: None, kind: str, json: bool) -> None:
-    text = shown(capsys, report(kind, f"before {SECRET} after"), json=json)
+@every_form
+def test_a_known_secret_is_in_no_field(capsys: pytest.CaptureFixture[str], known: None, kind: str, form: str) -> None:
+    text = shown(capsys, report(kind, f"before {SECRET} after"), form=form)
 
     assert SECRET not in text
     assert "[redacted]" in text
 
 
 @every_report
-@pytest.mark.parametrize("json", [True, False])
-def test_a_key_over_several_lines_is_in_no_field(capsys: pytest.CaptureFixture[str], kind: str, json: bool) -> None:
-    assert "b3BlbnNzaC1rZXktdjEAAAAABG5v" not in shown(capsys, report(kind, KEY), json=json)
+@every_form
+def test_a_key_over_several_lines_is_in_no_field(capsys: pytest.CaptureFixture[str], kind: str, form: str) -> None:
+    assert "b3BlbnNzaC1rZXktdjEAAAAABG5v" not in shown(capsys, report(kind, KEY), form=form)
 
 
 @every_report
 def test_digests_and_commits_are_not_taken_for_secrets(capsys: pytest.CaptureFixture[str], kind: str) -> None:
     digest = Digest.of(b"plan")
 
-    assert digest in shown(capsys, report(kind, digest), json=True)
+    assert digest in shown(capsys, report(kind, digest), form="json")
 
 
 # --- what to do next ------------------------------------------------------------------------------

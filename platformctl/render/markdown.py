@@ -1,0 +1,146 @@
+"""A report for a pull request or a step summary: the summary first, then one collapsed block for each module.
+
+What others wrote stands in code alone, where neither mark-up, nor HTML, nor a mention counts: in fences longer than any
+run of backticks in them, and in `<code>` with every sign escaped that could end it. It is cleaned before that, as a
+secret could not be recognised behind escapes. What does not fit is cut module by module, and says where the rest is.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from platformctl.model.reports import NotPlanned, PlannedModule, PlanReport, Report, ShowReport
+from platformctl.redaction import Redactor
+from platformctl.render import human, plans
+
+LIMIT = 60_000
+"""Characters of a whole text; forges refuse comments of more than 65,536."""
+MODULES = 50
+"""Blocks of one text; of further modules only the number is told."""
+_NAME, _WORDS = 64, 128
+_COLUMN_SIGNS = {"+": "+", "-": "-", "±": "!", "▸": "!", "~": "!", "!": "!", "✗": "-"}
+_ESCAPED = {sign: f"&#{ord(sign)};" for sign in "&<>\"'@|`"} | {"\n": " "}
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One module: a line of HTML, what opens below it, and where all of it can be seen."""
+
+    summary: str
+    lines: tuple[str, ...]
+    whole: str
+
+    def within(self, room: int) -> str:
+        """The block in at most `room` characters, or nothing but its summary where that is more."""
+        kept = len(self.lines)
+        while (text := self._text(kept)) and len(text) > room and kept:
+            kept = max(0, kept - 1 - (len(text) - room) // (max(map(len, self.lines[:kept])) + 1))
+        return text
+
+    def _text(self, kept: int) -> str:
+        body = _fenced(self.lines[:kept], "diff") if kept else ""
+        left = len(self.lines) - kept
+        rest = f"{left} more line{'s' * (left != 1)}: {self.whole}\n\n" if left else ""
+        return f"<details>\n<summary>{self.summary}</summary>\n\n{body}{rest}</details>\n\n"
+
+
+def render(report: Report, redactor: Redactor) -> str:
+    """The report as markdown, cleaned and safe to post, in at most `LIMIT` characters."""
+    return _text(report, redactor).rstrip("\n") + "\n"
+
+
+def _text(report: Report, redactor: Redactor) -> str:
+    match report:
+        case PlanReport():
+            return _plan(report, redactor)
+        case ShowReport():
+            return _show(report, redactor)
+        case _:
+            return _within(_cleaned(human.render(report), redactor), LIMIT)
+
+
+def _plan(report: PlanReport, redactor: Redactor) -> str:
+    changing = [planned for planned in report.plans if planned.plan.has_changes]
+    blocks = [_failed(each, redactor) for each in report.failed]
+    blocks += [_planned(each, redactor) for each in (report.plans if report.long else changing)]
+    end = [f"! {warning}" for warning in report.warnings]
+    if changing and not changing[0].plan.speculative:
+        end.append(f"next: platformctl approve {report.index or changing[0].path or 'PLAN'}")
+    tail = _within(_cleaned("\n".join(end), redactor), LIMIT // 4) if end else ""
+    return _joined(f"**{human.plan_summary(report)}**\n\n", blocks, tail)
+
+
+def _show(report: ShowReport, redactor: Redactor) -> str:
+    tail = _within(_cleaned("\n".join(human.verify(report.verification)), redactor), LIMIT // 4)
+    return _joined(f"**Plan: {plans.counts(report.plan.plan)}**\n\n", [_planned(report.plan, redactor)], tail)
+
+
+def _planned(planned: PlannedModule, redactor: Redactor) -> _Block:
+    this = planned.plan
+    marks = [mark for holds, mark in ((this.destructive, "destructive"), (this.speculative, "speculative")) if holds]
+    told = ", ".join([plans.counts(this), *marks])
+    names = (_code(this.module, redactor), _code(this.host.name, redactor))
+    lines = _cleaned("\n".join(human.lines_of(plans.lines(planned, long=False))), redactor)
+    whole = f"platformctl show {planned.path or planned.digest}"
+    return _Block(f"{names[0]} on {names[1]}: {told}", tuple(map(_in_columns, lines)), _code(whole, redactor, _WORDS))
+
+
+def _failed(failed: NotPlanned, redactor: Redactor) -> _Block:
+    lines = _cleaned("\n".join(human.lines_of(human.error(failed.error))), redactor)
+    name = _code(failed.module, redactor)
+    whole = _code(f"platformctl plan {failed.module}", redactor, _WORDS)
+    return _Block(f"✗ {name}: no plan ({failed.error.exit_code.name})", tuple(map(_in_columns, lines)), whole)
+
+
+def _joined(head: str, blocks: Sequence[_Block], tail: str) -> str:
+    """All blocks whole where they fit; else each as much as its fair share of the room."""
+    left = len(blocks) - MODULES
+    more = f"{left} more module{'s' * (left != 1)} not shown here: see the plans themselves\n\n" if left > 0 else ""
+    shown = blocks[:MODULES]
+    room = LIMIT - len(head) - len(more) - len(tail)
+    shares = _shares([len(block.within(LIMIT)) for block in shown], room)
+    return head + "".join(b.within(share) for b, share in zip(shown, shares, strict=True)) + more + tail
+
+
+def _shares(sizes: Sequence[int], room: int) -> list[int]:
+    """How much of the room each gets: the small what they need, the others equal parts of the rest."""
+    shares = [0] * len(sizes)
+    for done, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        shares[index] = min(sizes[index], room // (len(sizes) - done))
+        room -= shares[index]
+    return shares
+
+
+def _cleaned(text: str, redactor: Redactor) -> tuple[str, ...]:
+    return tuple(redactor.clean(text).splitlines())
+
+
+def _within(lines: Sequence[str], room: int) -> str:
+    """A fence around as many lines as there is room for."""
+    kept = len(lines)
+    while kept and len(_fenced(lines[:kept])) > room - 40:
+        kept = kept * 3 // 4
+    left = len(lines) - kept
+    return _fenced(lines[:kept]) + (f"{left} more line{'s' * (left != 1)} not shown here\n" if left else "")
+
+
+def _fenced(lines: Sequence[str], language: str = "") -> str:
+    text = "\n".join(lines)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}\n\n"
+
+
+def _code(value: str, redactor: Redactor, longest: int = _NAME) -> str:
+    """A value in a line of HTML."""
+    signs = [_ESCAPED.get(sign, sign) for sign in redactor.clean(value)]
+    kept = sum(length <= longest for length in accumulate(map(len, signs)))
+    return f"<code>{''.join(signs[:kept])}{'…' if kept < len(signs) else ''}</code>"
+
+
+def _in_columns(line: str) -> str:
+    """A line as `diff` colours it: with its sign, or one that diff knows for it, in the first column."""
+    line = line.removeprefix("  ")
+    bare = line.lstrip()
+    sign = _COLUMN_SIGNS.get(bare[:1])
+    return f"  {line}" if sign is None else f"{sign}{line[: len(line) - len(bare)]}{bare[1:]}"
