@@ -35,7 +35,7 @@ _COMPOSE_REASONS: Mapping[str, Reason] = {
     "v1": ("compose_v1", "Compose is version 1", "install the Compose v2 plugin on the host"),
     "": _NO_COMPOSE,
 }
-_WHOLE = ("files", "images", "image-ids", "networks", "volumes", "kept", "deciding")
+_WHOLE = ("files", "images", "image-ids", "networks", "volumes", "kept", "deciding", "environment")
 """Sections of a look that say nothing when they failed: an empty list would be a guess."""
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
@@ -109,6 +109,7 @@ def observation(answer: bytes, release: Release, who: Identity, at: str) -> Obse
             volumes=sections["volumes"].lines,
             missing_variables=tuple(n for n in sections["variables"].lines if n not in release.module.env.set),
             overriding_variables=sections["deciding"].lines,
+            environment=_fingerprint(sections["environment"]),
             kept=frozenset(Digest("sha256:" + name) for name in sections["kept"].lines),
             image_ids=frozenset(Digest.parse(line) for line in sections["image-ids"].lines),
         )
@@ -202,6 +203,10 @@ def _hashes(sections: Mapping[str, Section], release: Release) -> Mapping[Servic
     hashes = {ServiceName(name): value.strip() for name, value in pairs}
     services = release.compose.services
     return {name: h for name, h in hashes.items() if name in services and not (partial and services[name].env_files)}
+
+
+def _fingerprint(section: Section) -> str | None:
+    return Digest.parse(f"sha256:{section.lines[0]}").hexadecimal if section.lines else None
 
 
 def _containers(section: Section, host: str) -> tuple[Container, ...]:

@@ -60,10 +60,12 @@ WATCH = _FRAME + _CONTAINERS + "project=$1; tell containers containers\n"
 
 # A registry on the host's own loopback may speak plain HTTP, as it may to the engine.
 # Arguments: root, project, project folder, env file or /dev/null.
-# Standard input: a tar of compose.yaml, set.env, the lists paths, images, required and deciding, and without.yaml: an
-# override that takes env files away, for when one is not on the host yet and Compose would refuse to answer at all.
+# Standard input: a tar of compose.yaml, set.env, the lists paths, images, required, deciding and lenders, and two
+# overrides: without.yaml takes env files away, for when one is not on the host yet and Compose would refuse to answer
+# at all, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
 # Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
-# `config --hash`: they are read first, and the answer, which never leaves the host, is hashed.
+# `config --hash`: they are read first, and the answer, which never leaves the host, is hashed. So are ids put in.
+# The fingerprint of the env file is keyed twice, so that nobody who has seen one can continue it.
 LOOK = (
     _FRAME
     + _CONTAINERS
@@ -91,18 +93,29 @@ variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
   while IFS= read -r variable; do sets "$variable" || echo "$variable"; done <"$work/in/required"; }
 deciding() { [ -r "$env_file" ] || return 66
   while IFS= read -r variable; do ! sets "$variable" || echo "$variable"; done <"$work/in/deciding"; }
+keyed() { { cat "$base/key" && cat; } | sha256sum | cut -c1-64; }
+environment() { if [ -f "$env_file" ] && [ -f "$base/key" ]; then keyed <"$env_file" | keyed; fi; }
+lend() { while IFS= read -r lender; do
+    found=$(docker ps -a --no-trunc --filter "label=com.docker.compose.project=$project" \
+      --filter "label=com.docker.compose.service=$lender" --filter label=com.docker.compose.oneoff=False \
+      --format '{{.Names}} {{.ID}}') || return 69
+    id=$(printf '%s\n' "$found" | sort | sed -n '1s/.* //p')
+    printf 's/@%s@/%s/g\n' "$lender" "${id:-none}"
+  done <"$work/in/lenders" >"$work/ids"; sed -f "$work/ids" "$work/in/borrowed.yaml" >"$work/borrowed.yaml"; }
 asked() { [ -r "$env_file" ] || return 66
   env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose -p "$project" --project-directory "$folder" \\
     --env-file "$env_file" --env-file "$work/in/set.env" "$@"; }
-hashes() { if [ -s "$work/in/without.yaml" ]; then
-    asked -f "$work/in/compose.yaml" config | asked -f - config --hash '*'
+completed() { lend || return
+  asked "$@" config | asked -f - -f "$work/borrowed.yaml" config --no-normalize --no-consistency --hash '*'; }
+hashes() { if [ -s "$work/in/without.yaml" ] || [ -s "$work/in/lenders" ]; then
+    completed -f "$work/in/compose.yaml"
   else asked -f "$work/in/compose.yaml" config --hash '*'; fi; }
 other_hashes() { [ -s "$work/in/without.yaml" ] || return 1
-  asked -f "$work/in/compose.yaml" -f "$work/in/without.yaml" config --hash '*'; }
+  completed -f "$work/in/compose.yaml" -f "$work/in/without.yaml"; }
 ahead hashes &
 tell containers containers; tell files files; tell images images; tell image-ids image_ids
 tell networks networks; tell volumes volumes; tell kept kept
-tell variables variables; tell deciding deciding
+tell variables variables; tell deciding deciding; tell environment environment
 tell hashes later; [ "$status" = 0 ] || tell other-hashes other_hashes
 """
 )

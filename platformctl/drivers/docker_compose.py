@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from platformctl.drivers import compose_answers as answers
 from platformctl.drivers import compose_questions as questions
+from platformctl.drivers.compose_borrowing import borrowed, lenders, lenders_of
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, ModuleKind, Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
@@ -110,6 +111,10 @@ class DockerCompose:
     def dependents(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
         """Compose recreates what needs a recreated service (seen with 2.26.1, `depends_on` in its short form too)."""
         return tuple(name for name in release.closure if service in release.compose.services[name].needs)
+
+    def borrowers(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
+        """Services that have the id of `service`'s container in their own definition."""
+        return tuple(name for name in release.closure if service in lenders(release.compose.services[name]))
 
     def one_shots(self, release: Release) -> frozenset[ServiceName]:
         """The service of a job, and whatever another one waits for with `service_completed_successfully`."""
@@ -315,6 +320,8 @@ def _enclosed(release: Release) -> bytes:
         {
             "compose.yaml": compose.content,
             "without.yaml": f"services:\n{override}".encode() if override else b"",
+            "borrowed.yaml": borrowed(release).encode(),
+            "lenders": _lines(lenders_of(release)),
             "set.env": own,
             "paths": _lines(file.path for file in release.files if not _is_own(file.path)),
             "images": _lines(images),

@@ -66,5 +66,8 @@ class Driver(Protocol):
     def dependents(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
         """Services of the closure the orchestrator recreates when `service` is recreated."""
 
+    def borrowers(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
+        """Services of the closure that use a part of `service`'s container: another one means another one of them."""
+
     def one_shots(self, release: Release) -> frozenset[ServiceName]:
         """Services whose success is to end with status 0."""

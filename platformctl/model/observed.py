@@ -84,7 +84,8 @@ class Observation:
     `hashes` are what the host's own Compose says of the desired release with the flags apply uses; empty when Compose
     was not asked. `networks` and `volumes` are names. `missing_variables` are required ones that neither file nor
     manifest sets, `overriding_variables` those the file sets although they decide more than environment values.
-    `kept` and `image_ids` are what a way back could use.
+    `environment` is a fingerprint of that file, keyed on the host; None where there is no file or no key yet. `kept`
+    and `image_ids` are what a way back could use.
     """
 
     source: Source
@@ -98,6 +99,7 @@ class Observation:
     volumes: tuple[str, ...] = ()
     missing_variables: tuple[str, ...] = ()
     overriding_variables: tuple[str, ...] = ()
+    environment: str | None = None
     kept: frozenset[Digest] = field(default_factory=frozenset)
     image_ids: frozenset[Digest] = field(default_factory=frozenset)
 

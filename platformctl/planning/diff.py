@@ -11,7 +11,7 @@ from platformctl.model.desired import FileChange, Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container, Observation
 from platformctl.model.plan import Action, Cause, Change, is_forced
-from platformctl.model.state import HostRecord, ModuleStatus
+from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 
 _REASONS = {
     Cause.MISSING: "no container",
@@ -83,7 +83,7 @@ def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
     if not containers:
         return (Cause.MISSING,)
     checks = (
-        (_hash_cause(wanted, containers), _hash_differs(wanted, service, containers)),
+        (_hash_cause(wanted, service, containers), _hash_differs(wanted, service, containers)),
         (Cause.DEFINITION, len(containers) != _replicas(wanted.release.compose.services[service])),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
         (Cause.FILE_CONTENT, _files_differ(wanted, service)),
@@ -104,15 +104,25 @@ def _hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Con
     return any(container.config_hash != wanted.observation.hashes.get(service) for container in containers)
 
 
-def _hash_cause(wanted: Wanted, containers: Iterable[Container]) -> Cause:
-    """Where what we want has not changed, it is Compose's version, or else a value of the host's env file."""
+def _hash_cause(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> Cause:
+    """Where what we want has not changed, it is Compose's version, a container it borrows from, or the env file."""
     current = wanted.record.current
     if current is None or current.desired != wanted.release.digest:
         return Cause.DEFINITION
     live = upstream_version(wanted.observation.identity.compose_version)
     if any(upstream_version(container.compose_version) != live for container in containers):
         return Cause.COMPOSE_VERSION
+    if _lender_was_replaced(wanted, service, current):
+        return Cause.DEPENDENCY
     return Cause.ENV_FINGERPRINT if wanted.release.module.env.file else Cause.DEFINITION
+
+
+def _lender_was_replaced(wanted: Wanted, service: ServiceName, current: Receipt) -> bool:
+    """Whether a container that the service uses a part of is not the one that the receipt saw."""
+    then = {container.id for container in current.containers}
+    release, driver = wanted.release, wanted.driver
+    lenders = (each for each in release.closure if service in driver.borrowers(release, each))
+    return any(not {c.id for c in wanted.observation.of(each)} & then for each in lenders)
 
 
 def upstream_version(version: str) -> str:
@@ -161,15 +171,21 @@ def _is_down(wanted: Wanted, service: ServiceName, containers: Iterable[Containe
 def _spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> None:
     """What a recreated service drags along, and one-shots that run again because `up` runs at all."""
     for service in wanted.release.closure:
-        recreated = _action(wanted, service, causes[service]) is Action.RECREATE
-        if recreated and not is_forced(causes[service]):
-            for dependent in wanted.driver.dependents(wanted.release, service):
-                if causes[dependent] != (Cause.MISSING,) and Cause.DEPENDENCY not in causes[dependent]:
-                    causes[dependent] = (*causes[dependent], Cause.DEPENDENCY)
+        for dependent in _dragged(wanted, service, causes[service]):
+            if causes[dependent] != (Cause.MISSING,) and Cause.DEPENDENCY not in causes[dependent]:
+                causes[dependent] = (*causes[dependent], Cause.DEPENDENCY)
     if any(_action(wanted, *each).touches_container for each in causes.items()):
         for service in wanted.driver.one_shots(wanted.release) & set(wanted.release.closure):
             if not _action(wanted, service, causes[service]).touches_container:
                 causes[service] = (*causes[service], Cause.UNHEALTHY)
+
+
+def _dragged(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> tuple[ServiceName, ...]:
+    """Who is recreated with a service: who needs it, unless it alone is forced; who borrows from it, even when new."""
+    action, driver = _action(wanted, service, causes), wanted.driver
+    if action is Action.RECREATE and not is_forced(causes):
+        return driver.dependents(wanted.release, service)
+    return driver.borrowers(wanted.release, service) if action in (Action.RECREATE, Action.CREATE) else ()
 
 
 def _action(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> Action:

@@ -67,12 +67,14 @@ def look(release: Release) -> dict[str, bytes]:
         "kept": CONFIG.hexadecimal.encode() + b"\n",
         "variables": b"",
         "deciding": b"",
+        "environment": b"",
         "hashes": b"web " + b"a" * 64 + b"\n",
     }
 
 
 _TOOLS = (
-    "cat chmod cut date env false grep head id ls mkdir mktemp printenv rm sed sh sha256sum stat tar timeout tr true wc"
+    "cat chmod cut date env false grep head id ls mkdir mktemp printenv "
+    "rm sed sh sha256sum sort stat tar timeout tr true wc"
 )
 _DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >>'{here}/asked'

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from platformctl.drivers.compose_borrowing import NOTHING, borrowed, lenders_of
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.errors import InvalidInput, PolicyViolation, Unreachable
 from platformctl.model.command import Completed
@@ -354,6 +355,63 @@ def test_no_value_of_the_environment_file_is_in_the_answer(docker: FakeDocker, r
     ended = running(docker).run(DRIVER.look(release_in(root, environment=ENVIRONMENT)))
 
     assert b"hunter2" not in ended.stdout + ended.stderr
+
+
+def with_environment(root: Path, text: str, key: bytes | None = b"k" * 32) -> Release:
+    """A release whose env file is on a host that has a key of its own, or not yet."""
+    (root / "secrets").mkdir(exist_ok=True)
+    (root / "secrets/shop.env").write_text(text)
+    if key is not None:
+        (root / ".platformctl/key").write_bytes(key)
+    return release_in(root, environment=replace(ENVIRONMENT, required=()))
+
+
+def test_a_fingerprint_of_the_environment_file_changes_with_the_file_and_with_the_key(
+    docker: FakeDocker, root: Path
+) -> None:
+    first = observe(running(docker), with_environment(root, "PASSWORD=a\n")).environment
+    same = observe(docker, with_environment(root, "PASSWORD=a\n")).environment
+    rotated = observe(docker, with_environment(root, "PASSWORD=b\n")).environment
+    elsewhere = observe(docker, with_environment(root, "PASSWORD=a\n", b"j" * 32)).environment
+
+    assert first == same
+    assert len({first, rotated, elsewhere, Digest.of(b"PASSWORD=a\n").hexadecimal}) == 4
+
+
+def test_a_host_without_a_key_gives_no_fingerprint(docker: FakeDocker, root: Path) -> None:
+    release = with_environment(root, "PASSWORD=a\n", key=None)
+
+    assert observe(running(docker), release).environment is None
+
+
+BORROWING = """services:
+  web: {image: 'web:1', network_mode: 'service:db', volumes_from: ['db:ro', 'container:other']}
+  db: {image: 'web:1'}
+  alone: {image: 'web:1', ipc: shareable, pid: host}
+"""
+
+
+def test_hashes_of_borrowers_are_asked_for_with_the_ids_that_up_puts_in(docker: FakeDocker, root: Path) -> None:
+    running(docker).says("ps -a --no-trunc", b"shop-db-2 " + b"2" * 64 + b"\nshop-db-1 " + b"1" * 64 + b"\n")
+    observe(docker, release_in(root, BORROWING))
+    *_, first, second = sorted((words for words in docker.asked if words.startswith("compose")), key=len)
+
+    assert first.endswith("compose.yaml config")
+    assert "-f - -f " in second
+    assert second.endswith("/borrowed.yaml config --no-normalize --no-consistency --hash *")
+
+
+def test_ids_of_lenders_come_in_the_place_of_their_names() -> None:
+    release = a_release(BORROWING)
+
+    assert borrowed(release) == (
+        'services:\n  "web": {"network_mode": "container:@db@", "volumes_from": !override ["@db@", "other"]}\n'
+    )
+    assert (DRIVER.borrowers(release, ServiceName("db")), lenders_of(release)) == (("web",), ("db",))
+
+
+def test_a_release_where_nobody_borrows_puts_nothing_in() -> None:
+    assert borrowed(a_release(WEB)) == NOTHING
 
 
 # --- what to do, and how to take it back ----------------------------------------------------------

@@ -70,6 +70,9 @@ MOUNT = {"volumes": ["./conf/a:/etc/a:ro"]}
 FOLDER = {"volumes": ["./conf:/etc/conf:ro"]}
 ENV_FILE = {"env_file": ["./a.env"]}
 RESTARTS = {"depends_on": {"needed": {"condition": "service_started", "restart": True}}}
+NETWORK, PROCESSES, IPC = ({key: "service:needed"} for key in ("network_mode", "pid", "ipc"))
+LENT, VOLUMES, DATA = {"ipc": "shareable"}, {"volumes_from": ["needed:ro"]}, {"volumes": ["/data"]}
+ALL = {**NETWORK, **PROCESSES, **VOLUMES}
 PLAIN = {"image": SLEEPER}
 JOB = {"image": "platformctl-lab/job:1"}
 CHECK = {"healthcheck": {"test": ["CMD", "true"], "interval": "1s"}}
@@ -144,6 +147,19 @@ SCENARIOS = (
     Scenario("a service outside of the closure", set(), pair(other=PLAIN), pair(other={**PLAIN, **NEW})),
     Scenario("restarts with needed, needed changed", {"main", "needed"}, pair(RESTARTS), pair(RESTARTS, NEW)),
     Scenario("restarts with needed, file of needed", {"needed"}, pair(RESTARTS, MOUNT), None, CONF, CONF_2),
+    Scenario("network of needed, nothing", set(), pair(NETWORK)),
+    Scenario("network of needed, needed changed", {"main", "needed"}, pair(NETWORK), pair(NETWORK, NEW)),
+    Scenario("network of needed, file of needed", {"main", "needed"}, pair(NETWORK, MOUNT), None, CONF, CONF_2),
+    Scenario("network of needed, needed was removed", {"main", "needed"}, pair(NETWORK), on_host=GONE),
+    Scenario("network of needed, main changed", {"main"}, pair(NETWORK), pair({**NETWORK, **NEW})),
+    Scenario("processes of needed, needed changed", {"main", "needed"}, pair(PROCESSES), pair(PROCESSES, NEW)),
+    Scenario("IPC of needed, needed changed", {"main", "needed"}, pair(IPC, LENT), pair(IPC, {**LENT, **NEW})),
+    Scenario("volumes of needed, main changed", {"main"}, pair(VOLUMES, DATA), pair({**VOLUMES, **NEW}, DATA)),
+    Scenario(
+        "volumes of needed, needed changed", {"main", "needed"}, pair(VOLUMES, DATA), pair(VOLUMES, {**DATA, **NEW})
+    ),
+    Scenario("volumes of needed, needed was removed", {"main", "needed"}, pair(VOLUMES, DATA), on_host=GONE),
+    Scenario("all of needed, env file of main", {"main"}, pair({**ALL, **ENV_FILE}, DATA), None, ENV, ENV_2),
     Scenario("end of a chain changed", {"main", "middle", "last"}, chain(), chain(NEW)),
     Scenario("file at the end of a chain", {"last"}, chain(MOUNT), None, CONF, CONF_2),
     Scenario("end of a chain was removed", {"last"}, chain(), on_host=docker("rm", "-f", "main-last-1")),

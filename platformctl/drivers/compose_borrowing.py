@@ -1,0 +1,55 @@
+"""Services that use a part of another's container: its network, IPC or process namespace, or its volumes.
+
+`up` puts the id of the other container in the place of its name and hashes the definition then; `config --hash` hashes
+the name. So a question for hashes has the live ids put in first, into the definition as Compose has completed it
+(seen with 2.26.1: a namespace becomes `container:ID`, an item of `volumes_from` the bare id, without its mode).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from platformctl.model.compose import ComposeService
+from platformctl.model.desired import Release
+from platformctl.model.names import ServiceName
+
+_NAMESPACES = ("network_mode", "ipc", "pid")
+NOTHING = "services: {}\n"
+
+
+def lenders(service: ComposeService) -> tuple[ServiceName, ...]:
+    """The services whose container `service` uses a part of."""
+    volumes = (item.split(":") for item in service.definition.get("volumes_from", ()))
+    named = (*_namespaces(service).values(), *(words[0] for words in volumes if words[0] != "container"))
+    return tuple(dict.fromkeys(map(ServiceName, named)))
+
+
+def lenders_of(release: Release) -> tuple[ServiceName, ...]:
+    """Every service of the closure whose container another one of it uses a part of."""
+    return tuple(dict.fromkeys(name for each in release.closure for name in lenders(release.compose.services[each])))
+
+
+def borrowed(release: Release) -> str:
+    """A compose file that says where ids belong, with `@service@` in the place of each; `NOTHING` where none does."""
+    services = (release.compose.services[name] for name in release.closure)
+    lines = [f"  {json.dumps(each.name)}: {{{', '.join(_fields(each))}}}\n" for each in services if lenders(each)]
+    return f"services:\n{''.join(lines)}" if lines else NOTHING
+
+
+def _fields(service: ComposeService) -> Iterator[str]:
+    for key, lender in _namespaces(service).items():
+        yield f'"{key}": "container:@{lender}@"'
+    volumes = [_bare(item.split(":")) for item in service.definition.get("volumes_from", ())]
+    if volumes:
+        yield f'"volumes_from": !override {json.dumps(volumes)}'
+
+
+def _bare(words: list[str]) -> str:
+    return words[1] if words[0] == "container" else f"@{words[0]}@"
+
+
+def _namespaces(service: ComposeService) -> Mapping[str, str]:
+    """The other service by the key that names it."""
+    definition: Mapping[str, Any] = service.definition
+    split = ((key, str(definition.get(key, "")).partition(":")) for key in _NAMESPACES)
+    return {key: name for key, (kind, _, name) in split if kind == "service"}
