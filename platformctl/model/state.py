@@ -19,10 +19,24 @@ class RunningContainer:
 
 
 @dataclass(frozen=True)
+class Computed:
+    """What the host's orchestrator made of a release, so that it need not be asked while nothing it reads changed.
+
+    `version` is the orchestrator's, `environment` the fingerprint of the host's env file that it read, `hashes` are by
+    service.
+    """
+
+    version: str
+    environment: str | None
+    hashes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Receipt:
     """What an apply left behind. `outcome` is the name of its exit code; `up` are the words that bring the release up.
 
-    `pull_request` is what the operator gave as `--approved-pr`. `containers` are those observed at the end.
+    `pull_request` is what the operator gave as `--approved-pr`. `containers` are those observed at the end, `computed`
+    is None where it was not seen to hold.
     """
 
     module: ModuleId
@@ -39,6 +53,7 @@ class Receipt:
     up: tuple[Run, ...]
     closure: tuple[str, ...]
     containers: tuple[RunningContainer, ...]
+    computed: Computed | None = None
 
     def left_behind(self, paths: Iterable[str]) -> tuple[PlannedFile, ...]:
         """Files this release had delivered that are not among `paths`; the tool's own are not meant."""

@@ -10,6 +10,7 @@ from platformctl.model.reports import NoteReport
 from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, Receipt, RunningContainer
 from platformctl.planning.build import resolve_images
 from platformctl.planning.diff import Wanted, diff
+from platformctl.planning.settled import computed
 from platformctl.releases import CommitTree, module_ids
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
@@ -74,6 +75,7 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
                     reason="changed",
                     host=release.host.name,
                 )
+            mine = tuple(c for c in observation.containers if c.service in release.closure and not c.oneoff)
             session.stage([f.content for f in release.files], [])
             receipt = Receipt(
                 module=name,
@@ -89,11 +91,8 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
                 images=images,
                 up=driver.bring_up(release),
                 closure=tuple(release.closure),
-                containers=tuple(
-                    RunningContainer(c.service, c.id, c.image_id)
-                    for c in observation.containers
-                    if c.service in release.closure and not c.oneoff
-                ),
+                containers=tuple(RunningContainer(c.service, c.id, c.image_id) for c in mine),
+                computed=computed(release, observation, mine, driver),
             )
             sealed = seal(receipt_payload(receipt), RECEIPT_PAYLOAD_TYPE, request.key, NAMESPACE, parts.environment)
             envelopes = (*memory.envelopes, envelope.write(sealed).decode())

@@ -119,7 +119,7 @@ def _under_lock(parts: Parts, case: Case, reached: Hosts, session: HostSession, 
     run, before = _ready(parts, case, session, driver, observation, memory.record, show_logs)
     result = run(before)
     parts.tell(Settled(result.exit_code.name))
-    return report_of(case.verified, remember_outcome(parts, case, session, memory, result, seen))
+    return report_of(case.verified, remember_outcome(parts, case, session, memory, result, seen, observation))
 
 
 def _write_intent(parts: Parts, case: Case, session: HostSession) -> None:

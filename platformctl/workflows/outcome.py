@@ -10,7 +10,7 @@ from typing import TypeVar
 from platformctl.applying.proof import INTERRUPTED
 from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
 from platformctl.model.names import GitSha
-from platformctl.model.observed import Container
+from platformctl.model.observed import Container, Observation
 from platformctl.model.reports import AppliedService, ApplyReport
 from platformctl.model.result import ApplyResult
 from platformctl.model.state import (
@@ -21,6 +21,7 @@ from platformctl.model.state import (
     RunningContainer,
     TrustSeen,
 )
+from platformctl.planning.settled import computed
 from platformctl.session import HostSession
 from platformctl.store import chain, host_records
 from platformctl.store.host import HostLayout
@@ -54,14 +55,22 @@ class Outcome:
 
 
 def remember_outcome(
-    parts: Parts, case: Case, session: HostSession, memory: Memory, result: ApplyResult, seen: TrustSeen
+    parts: Parts,
+    case: Case,
+    session: HostSession,
+    memory: Memory,
+    result: ApplyResult,
+    seen: TrustSeen,
+    observation: Observation,
 ) -> Outcome:
     """Write everything down, each part on its own: one that fails does not keep the others from being written.
+
+    `observation` is the one that the plan was compared with.
 
     Raises nothing: the host is as it is. The host's journal stays open, for `recover`, where the outcome is unknown or
     the host does not know of it.
     """
-    receipt = _receipt(parts, case, result)
+    receipt = _receipt(parts, case, result, observation)
     warnings: list[str] = ["the host's journal stays open: platformctl recover"] if result.lost else []
     sealed = _attempt("the receipt", warnings, lambda: _sealed(parts, case, receipt))
     recorded = _attempt(
@@ -123,9 +132,11 @@ def _seen(result: ApplyResult) -> tuple[Container, ...]:
     return result.proof.containers if result.proof else ()
 
 
-def _receipt(parts: Parts, case: Case, result: ApplyResult) -> Receipt:
+def _receipt(parts: Parts, case: Case, result: ApplyResult, observation: Observation) -> Receipt:
     plan = case.plan
     driver = parts.driver_of(case.release.module)
+    containers = tuple(c for c in _seen(result) if c.service in plan.closure and not c.oneoff)
+    proven = result.exit_code is ExitCode.APPLIED
     return Receipt(
         module=plan.module,
         host=plan.host.name,
@@ -140,9 +151,8 @@ def _receipt(parts: Parts, case: Case, result: ApplyResult) -> Receipt:
         images=plan.images,
         up=driver.bring_up(case.release),
         closure=tuple(plan.closure),
-        containers=tuple(
-            RunningContainer(c.service, c.id, c.image_id) for c in _seen(result) if c.service in plan.closure
-        ),
+        containers=tuple(RunningContainer(c.service, c.id, c.image_id) for c in containers),
+        computed=computed(case.release, observation, containers, driver) if proven else None,
     )
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 from platformctl.errors import ExitCode, Refusal, Unreachable
-from platformctl.model import strict_json
-from platformctl.model.codec import decode
 from platformctl.model.desired import Module, TrustRoots
 from platformctl.model.names import ModuleId
 from platformctl.model.observed import Container
@@ -16,7 +14,7 @@ from platformctl.store.host import HostLayout
 from platformctl.trust import envelope
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.parts import Parts, keyring, require_host, require_module, trust_roots
-from platformctl.workflows.records import Memory, remember
+from platformctl.workflows.records import Memory, read_receipt, remember
 
 
 def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
@@ -59,8 +57,7 @@ def _audited(parts: Parts, module: ModuleId) -> Iterator[Receipt]:
     for number, line in reversed(tuple(enumerate(lines, 1))):
         fields = chain.parse(line, f"audit record {number}").fields
         if fields.get("module") == module and isinstance(fields.get("receipt"), str):
-            payload = envelope.read(str(fields["receipt"]).encode()).payload
-            yield decode(Receipt, strict_json.load(payload, "receipt"), "receipt")
+            yield read_receipt(envelope.read(str(fields["receipt"]).encode()))
 
 
 def recall_module(parts: Parts, roots: TrustRoots, name: ModuleId, *, whole: bool = False) -> Memory:

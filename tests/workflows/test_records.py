@@ -1,11 +1,13 @@
 """What a host remembers is believed as far as signatures hold, and for this host and module alone (P6)."""
 
+import json
 from base64 import b64encode
 from dataclasses import dataclass, replace
 
 import pytest
 
 from platformctl.errors import ApprovalMismatch
+from platformctl.model import strict_json
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest, HostName, ModuleId
@@ -75,6 +77,14 @@ class Remembering:
 
 def sealed(workshop: Workshop, receipt: Receipt, by: str = "ann", namespace: str = RECEIPT) -> str:
     return envelope.write(workshop.seal(receipt_payload(receipt), RECEIPT_PAYLOAD_TYPE, by, namespace)).decode()
+
+
+def test_a_receipt_of_before_there_were_computed_hashes_is_read(workshop: Workshop) -> None:
+    older = {name: value for name, value in json.loads(receipt_payload(ANN)).items() if name != "computed"}
+    payload = strict_json.dump(older)
+    signed = envelope.write(workshop.seal(payload, RECEIPT_PAYLOAD_TYPE, "ann", RECEIPT)).decode()
+
+    assert remembered(workshop, signed).record.current == ANN
 
 
 def remembered(workshop: Workshop, *envelopes: str, whole: bool = False) -> Memory:
