@@ -208,7 +208,7 @@ def _host(name: HostName, value: Any) -> HostEntry:
 
 
 def _policy(value: Any) -> Policy:
-    plan, images = value.get("plan", {}), value.get("images", {})
+    plan, images, services = (value.get(key, {}) for key in ("plan", "images", "services"))
     return Policy(
         approvals=_approvals(value["approvals"]),
         expires_in=_seconds_of(plan, "expires_in", Policy.expires_in),
@@ -220,6 +220,8 @@ def _policy(value: Any) -> Policy:
         require_digest=images.get("require_digest", Policy.require_digest),
         sacred_paths=tuple(map(RepoPath, value.get("sacred_paths", ()))),
         waivers=tuple(map(_waiver, value.get("waivers", ()))),
+        required_labels=tuple(services.get("required_labels", ())),
+        forbidden_ports=tuple(map(_ports, services.get("forbidden_ports", ()))),
     )
 
 
@@ -229,6 +231,7 @@ def _approvals(value: Any) -> ApprovalRule:
         destructive=value.get("destructive", ApprovalRule.destructive),
         per_host={HostName(name): people for name, people in value.get("per_host", {}).items()},
         hardware_only=value.get("hardware_only", ApprovalRule.hardware_only),
+        per_label=dict(value.get("per_label", {})),
     )
 
 
@@ -241,6 +244,11 @@ def _rollback(value: Any) -> RollbackRule:
         preapproved=Strategy(value.get("preapproved", RollbackRule.preapproved.value)),
         max_age=_seconds_of(value, "max_age", RollbackRule.max_age),
     )
+
+
+def _ports(value: str) -> tuple[int, int]:
+    first, _, last = value.partition("-")
+    return int(first), int(last or first)
 
 
 def _waiver(value: Any) -> Waiver:

@@ -23,6 +23,15 @@ _VALUE = Text(
 )
 _RULE = Text(re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z"), "the name of a policy rule", "docker-socket")
 _WORD = Text(re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,62}\Z"), "a word of letters, digits and . _ : / -", "prod")
+_LABEL = Text(
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,126}\Z"), "a label's name of letters, digits and . _ / -", "team.owner"
+)
+_HOST_LABEL = Text(
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,62}=[A-Za-z0-9][A-Za-z0-9._:/-]{0,62}\Z"),
+    "a label of hosts.yaml as NAME=VALUE",
+    "env=prod",
+)
+_PORTS = Text(re.compile(r"[0-9]{1,5}(?:-[0-9]{1,5})?\Z"), "a port or a range of ports, in quotes", "8000-8100")
 _DATE = Text(re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"), "a date (YYYY-MM-DD)", "2027-01-31")
 _IMAGES = Text(re.compile(r"[A-Za-z0-9*?][A-Za-z0-9*?._:/@-]{0,254}\Z"), "an image name, * for any part", "ghcr.io/*")
 _URL = Text(
@@ -177,8 +186,17 @@ POLICY = Fields(
     required={
         "approvals": Fields(
             required={"required": _PEOPLE},
-            optional={"destructive": _PEOPLE, "per_host": Named(_HOST_NAME, _PEOPLE), "hardware_only": Flag()},
-            descriptions={"required": "How many distinct people approve a plan; the strictest rule counts."},
+            optional={
+                "destructive": _PEOPLE,
+                "per_host": Named(_HOST_NAME, _PEOPLE),
+                "per_label": Named(_HOST_LABEL, _PEOPLE),
+                "hardware_only": Flag(),
+            },
+            descriptions={
+                "required": "How many distinct people approve a plan; the strictest rule counts.",
+                "per_label": "For every host of hosts.yaml with that label.",
+                "hardware_only": "Approvals count only when made with a key that can not leave its hardware.",
+            },
         )
     },
     optional={
@@ -191,6 +209,14 @@ POLICY = Fields(
         ),
         "phase": Number(0, 5),
         "images": Fields(required={}, optional={"allow": Items(_IMAGES), "require_digest": Flag()}),
+        "services": Fields(
+            required={},
+            optional={"required_labels": Items(_LABEL), "forbidden_ports": Items(_PORTS)},
+            descriptions={
+                "required_labels": "Labels that every service carries.",
+                "forbidden_ports": "Ports of a host that no service may publish.",
+            },
+        ),
         "sacred_paths": Items(_PATH),
         "waivers": Items(Fields(required={"module": _MODULE_ID, "rule": _RULE, "reason": _REASON, "expires": _DATE})),
     },

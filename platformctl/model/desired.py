@@ -5,7 +5,7 @@ root.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from platformctl.model.compose import ComposeModel
@@ -141,12 +141,26 @@ class Waiver:
 
 @dataclass(frozen=True)
 class ApprovalRule:
-    """How many distinct people must approve a plan for a host."""
+    """How many distinct people must approve a plan for a host.
+
+    `per_label` has `NAME=VALUE` of the allow-list's labels; `for_hosts` turns it into what each host needs.
+    """
 
     required: int = 1
     destructive: int = 1
     per_host: Mapping[HostName, int] = field(default_factory=dict)
     hardware_only: bool = False
+    per_label: Mapping[str, int] = field(default_factory=dict)
+
+    def for_hosts(self, hosts: Mapping[HostName, HostEntry]) -> "ApprovalRule":
+        """Return the rule in which `per_host` has what the labels of `hosts` ask for; the strictest counts."""
+        asked = dict(self.per_host)
+        for name, entry in hosts.items():
+            labels = {f"{label}={value}" for label, value in entry.labels.items()}
+            people = max((count for label, count in self.per_label.items() if label in labels), default=0)
+            if people > asked.get(name, 0):
+                asked[name] = people
+        return replace(self, per_host=asked)
 
     def people_for(self, host: HostName, *, destructive: bool) -> int:
         """The number of distinct principals a plan for `host` needs; the strictest of the rules counts."""
@@ -164,7 +178,7 @@ class RollbackRule:
 
 @dataclass(frozen=True)
 class Policy:
-    """policy.yaml, checked. `expires_in` is the life of a plan in seconds."""
+    """policy.yaml, checked. `expires_in` is the life of a plan in seconds; `forbidden_ports` are first and last."""
 
     approvals: ApprovalRule = field(default_factory=ApprovalRule)
     expires_in: int = 86400
@@ -176,6 +190,8 @@ class Policy:
     require_digest: bool = False
     sacred_paths: tuple[RepoPath, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    required_labels: tuple[str, ...] = ()
+    forbidden_ports: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

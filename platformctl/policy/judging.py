@@ -6,12 +6,18 @@ from typing import Final
 from platformctl.model.desired import Finding, Policy, Release, Waiver
 from platformctl.policy.images import IMAGE_RULES
 from platformctl.policy.keys import UNKNOWN_KEY
+from platformctl.policy.logs import LOG_RULES
 from platformctl.policy.mounts import MOUNT_RULES
+from platformctl.policy.networks import NETWORK_RULES
+from platformctl.policy.own import OWN_RULES
 from platformctl.policy.rules import Case, Rule, Sighting
 from platformctl.policy.sections import SECTION_RULES
 from platformctl.policy.services import SERVICE_RULES
 
-RULES: Final[tuple[Rule, ...]] = (*SERVICE_RULES, *MOUNT_RULES, *SECTION_RULES, UNKNOWN_KEY, *IMAGE_RULES)
+RULES: Final[tuple[Rule, ...]] = (
+    *(*SERVICE_RULES, *MOUNT_RULES, *SECTION_RULES, *NETWORK_RULES, *LOG_RULES),
+    *(UNKNOWN_KEY, *IMAGE_RULES, *OWN_RULES),
+)
 
 
 def judge(release: Release, policy: Policy, today: str, *, planning: bool = True) -> tuple[Finding, ...]:

@@ -27,12 +27,32 @@ _JUDGED_IN_SERVICE = words("""
 SERVICE_KEYS: Final = _HARMLESS_IN_SERVICE | _JUDGED_IN_SERVICE
 
 _FILE_KEYS = words("version name services networks volumes configs secrets include models")
-_DEPLOY_KEYS = words(
-    "mode replicas endpoint_mode labels resources restart_policy update_config rollback_config placement"
-)
-_MOUNT_KEYS = words("type source target read_only consistency bind volume tmpfs image")
-_SECTION_KEYS: Final[Mapping[str, frozenset[str]]] = {
+_IN_SERVICE: Final[Mapping[str, frozenset[str]]] = {
+    "configs.*": words("source target uid gid mode"),
+    "depends_on.*": words("condition restart required"),
+    "deploy": words(
+        "mode replicas endpoint_mode labels resources restart_policy update_config rollback_config placement"
+    ),
+    "deploy.resources": words("limits reservations"),
+    "deploy.resources.limits": words("cpus memory pids"),
+    "deploy.resources.reservations": words("cpus memory generic_resources devices"),
+    "env_file.*": words("path required format"),
+    "healthcheck": words("test interval timeout retries start_period start_interval disable"),
+    "logging": words("driver options"),
+    "networks.*": words("""
+        aliases driver_opts gw_priority interface_name ipv4_address ipv6_address link_local_ips mac_address priority
+        """),
+    "ports.*": words("name mode host_ip target published protocol app_protocol"),
+    "secrets.*": words("source target uid gid mode"),
+    "volumes.*": words("type source target read_only consistency bind volume tmpfs image"),
+    "volumes.*.bind": words("propagation create_host_path selinux recursive"),
+    "volumes.*.tmpfs": words("size mode"),
+    "volumes.*.volume": words("nocopy subpath labels"),
+}
+_IN_SECTION: Final[Mapping[str, frozenset[str]]] = {
     "networks": words("name driver driver_opts ipam external internal attachable labels enable_ipv4 enable_ipv6"),
+    "networks.ipam": words("driver config options"),
+    "networks.ipam.config.*": words("subnet ip_range gateway aux_addresses"),
     "volumes": words("name driver driver_opts external labels"),
     "configs": words("name file environment content external labels driver driver_opts template_driver"),
     "secrets": words("name file environment content external labels driver driver_opts template_driver"),
@@ -44,12 +64,25 @@ def _unknown_keys(case: Case) -> Iterator[Sighting]:
     for service in case.compose.services.values():
         place = f"services.{service.name}"
         yield from _unknown(place, service.definition, SERVICE_KEYS)
-        yield from _unknown(f"{place}.deploy", service.definition.get("deploy"), _DEPLOY_KEYS)
-        for index, mount in enumerate(service.definition.get("volumes", ())):
-            yield from _unknown(f"{place}.volumes.{index}", mount, _MOUNT_KEYS)
-    for section, known in _SECTION_KEYS.items():
+        for path, known in _IN_SERVICE.items():
+            for inner, mapping in _at(service.definition, path.split("."), place):
+                yield from _unknown(inner, mapping, known)
+    for path, known in _IN_SECTION.items():
+        section, *rest = path.split(".")
         for name, definition in case.section(section).items():
-            yield from _unknown(f"{section}.{name}", definition, known)
+            for inner, mapping in _at(definition, rest, f"{section}.{name}"):
+                yield from _unknown(inner, mapping, known)
+
+
+def _at(value: Any, path: list[str], place: str) -> Iterator[tuple[str, Any]]:
+    """What stands at `path` below `value`, each with its place; `*` is every item of a list or mapping."""
+    if not path:
+        yield place, value
+        return
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if path[0] in ("*", key):
+            yield from _at(item, path[1:], f"{place}.{key}")
 
 
 def _unknown(place: str, mapping: Any, known: frozenset[str]) -> Iterator[Sighting]:

@@ -14,6 +14,7 @@ from platformctl.errors import InvalidInput
 from platformctl.model.compose import ComposeService
 from platformctl.model.names import RepoPath
 from platformctl.model.plan import OWN_FOLDER
+from platformctl.policy.definitions import definitions
 from platformctl.policy.rules import Case, Look, Rule, Sighting, in_services, shown, words
 
 SACRED = (".git", ".platform", ".forgejo", ".github")
@@ -103,7 +104,7 @@ def _broken_inside(case: Case, mount: Mount, inside: str) -> str | None:
     sacred = case.policy.sacred_paths
     if is_sacred(inside, sacred) or any(is_within(path.casefold(), inside.casefold()) for path in sacred):
         return "sacred-path"
-    if not mount.read_only and is_within(case.compose.path, inside):
+    if not mount.read_only and any(is_within(path, inside) for path in definitions(case)):
         return "writable-definition"
     return None
 
@@ -112,6 +113,23 @@ def _is_sensitive(path: str, but_for: str = "/") -> bool:
     """Whether `path` lies in, or holds, a place of the host's own; places that hold `but_for` do not count."""
     places = (place for place in _SENSITIVE if not is_within(but_for, place))
     return any(is_within(path, place) or is_within(place, path) for place in places)
+
+
+def _below_writable(case: Case) -> Iterator[Sighting]:
+    writable = {mount.path for mount in binds(case) if not mount.read_only}
+    for (service, path), field in _sources(case).items():
+        if any(path != folder and is_within(path, folder) for folder in writable):
+            yield Sighting(field, f"service {service} is given something below a folder that a container may write to")
+
+
+def _sources(case: Case) -> dict[tuple[str, str], str]:
+    """Every path of the host that the closure is given or read from, by service, with the field that says so."""
+    root = normal(case.host.root)
+    found = {(mount.service, mount.path): mount.field for mount in binds(case)}
+    for service in case.services:  # configs, secrets and env files beside the bind mounts
+        for path in (*service.mounted, *service.env_files):
+            found.setdefault((service.name, normal(f"{root}/{path}")), f"services.{service.name}")
+    return found
 
 
 def _binds_that_break(rule: str) -> Look:
@@ -192,9 +210,15 @@ MOUNT_RULES = (
     ),
     Rule(
         "writable-definition",
-        why="the container could rewrite its own compose file",
+        why="the container could rewrite a compose file or the variables it is read with",
         instead="mount a folder beside the compose file, or mount it read-only",
         look=_binds_that_break("writable-definition"),
+    ),
+    Rule(
+        "below-writable",
+        why="a link put in its place leads anywhere on the host, the engine's socket too",
+        instead="mount the two from folders beside each other, or the outer one read-only",
+        look=_below_writable,
     ),
     Rule(
         "sacred-path",

@@ -1,6 +1,7 @@
-"""What a compose file says beside its services: volumes, networks, configs and secrets, its name, other files.
+"""What a compose file says beside its services: volumes, configs and secrets, its name, other files.
 
-A shared file may hold more than one module; only what the closure uses is judged.
+A shared file may hold more than one module; only what the closure uses is judged. Networks are in
+`platformctl.policy.networks`.
 """
 
 import re
@@ -15,11 +16,12 @@ from platformctl.policy.rules import Case, Look, Rule, Sighting, is_off, shown
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _VOLUME_OPTIONS = frozenset({"type", "o", "device", "size"})
 _SHARED_FILE_SYSTEMS = {"nfs": ":", "nfs4": ":", "cifs": "//", "smb3": "//"}
+_ORDERS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "LD_", "OTEL_")
 _MOUNT_FLAGS = frozenset({"bind", "rbind", "remount", "move", "shared", "rshared"})
 
 
-def _used(case: Case, section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Name and definition of everything in `section` that the closure uses, in the file's order."""
+def used(case: Case, section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return name and definition of everything in `section` that the closure uses, in the file's order."""
     names = {name for service in case.services for name in _names(service.definition, section)}
     for name, definition in case.section(section).items():
         if name in names:
@@ -34,18 +36,21 @@ def _names(definition: Mapping[str, Any], section: str) -> Iterator[str]:
 
 
 def _volume_options(case: Case) -> Iterator[Sighting]:
-    for name, volume in _used(case, "volumes"):
+    for name, volume in used(case, "volumes"):
         if not is_off(volume.get("driver_opts")) and not _is_harmless(volume["driver_opts"]):
             yield Sighting(f"volumes.{name}.driver_opts", f"volume {shown(name)} mounts what its options say")
 
 
 def _is_harmless(options: Any) -> bool:
-    """A tmpfs or a network file system, as Docker's local driver reads options: `bind` wins over any type."""
-    if not isinstance(options, dict):
+    """A tmpfs or a network file system, as Docker's local driver reads options: `bind` wins over any type.
+
+    Names in capitals are none of them: two spellings of one name could say two things.
+    """
+    if not isinstance(options, dict) or not options.keys() <= _VOLUME_OPTIONS:
         return False
-    given = {key.lower(): str(value) for key, value in options.items()}
+    given = {key: str(value) for key, value in options.items()}
     flags = {flag.strip().lower() for flag in given.get("o", "").split(",")}
-    if not given.keys() <= _VOLUME_OPTIONS or flags & _MOUNT_FLAGS:
+    if flags & _MOUNT_FLAGS:
         return False
     kind = given.get("type", "")
     start = _SHARED_FILE_SYSTEMS.get(kind)
@@ -53,35 +58,27 @@ def _is_harmless(options: Any) -> bool:
 
 
 def _volume_drivers(case: Case) -> Iterator[Sighting]:
-    for name, volume in _used(case, "volumes"):
+    for name, volume in used(case, "volumes"):
         if volume.get("driver") not in (None, "", "local"):
             yield Sighting(f"volumes.{name}.driver", f"volume {shown(name)} has a driver of its own")
 
 
-def _network_drivers(case: Case) -> Iterator[Sighting]:
-    for name, network in _used(case, "networks"):
-        if network.get("driver") not in (None, "", "bridge", "default"):
-            yield Sighting(
-                f"networks.{name}.driver", f"network {shown(name)} has the driver {shown(network['driver'])}"
-            )
-
-
-def _host_networks(case: Case) -> Iterator[Sighting]:
-    for name, network in _used(case, "networks"):
-        if _called(name, network) == "host":
-            yield Sighting(f"networks.{name}", f"network {shown(name)} is the host's own")
+def _shared_volumes(case: Case) -> Iterator[Sighting]:
+    for name, volume in used(case, "volumes"):
+        if volume.get("name") is not None or not is_off(volume.get("external")):
+            yield Sighting(f"volumes.{name}", f"volume {shown(name)} may be another project's")
 
 
 def _odd_names(case: Case) -> Iterator[Sighting]:
     for section in ("volumes", "networks"):
-        for name, definition in _used(case, section):
-            called = _called(name, definition)
-            if not isinstance(called, str) or not _NAME.match(called):
+        for name, definition in used(case, section):
+            there = called(name, definition)
+            if not isinstance(there, str) or not _NAME.match(there):
                 yield Sighting(f"{section}.{name}", f"what {shown(name)} in {section} is called on the host is no name")
 
 
-def _called(name: str, definition: Mapping[str, Any]) -> Any:
-    """What a network or volume is called on the host, but for the project's name in front."""
+def called(name: str, definition: Mapping[str, Any]) -> Any:
+    """Return what a network or volume is called on the host, but for the project's name in front."""
     external = definition.get("external")
     legacy = external.get("name") if isinstance(external, Mapping) else None
     return definition.get("name") or legacy or name
@@ -93,7 +90,7 @@ def _outside_files(case: Case) -> Iterator[Sighting]:
             if not _is_inside(case, path):
                 yield Sighting(f"services.{service.name}.env_file", f"service {service.name} reads {shown(path)}")
     for section in ("configs", "secrets"):
-        for name, definition in _used(case, section):
+        for name, definition in used(case, section):
             file = definition.get("file")
             if file is not None and not _is_inside(case, file):
                 yield Sighting(f"{section}.{name}.file", f"{shown(name)} in {section} reads {shown(file)}")
@@ -113,7 +110,7 @@ def _is_inside(case: Case, file: Any) -> bool:
 
 def _host_values(case: Case) -> Iterator[Sighting]:
     for section in ("configs", "secrets"):
-        for name, definition in _used(case, section):
+        for name, definition in used(case, section):
             for key in ("environment", "driver", "template_driver"):
                 if definition.get(key) is not None:
                     yield Sighting(f"{section}.{name}.{key}", f"{shown(name)} in {section} has {key}")
@@ -121,7 +118,7 @@ def _host_values(case: Case) -> Iterator[Sighting]:
 
 def _reserved_labels(case: Case) -> Iterator[Sighting]:
     for section in ("volumes", "networks"):
-        for name, definition in _used(case, section):
+        for name, definition in used(case, section):
             labels = definition.get("labels") or ()
             if any(str(label).lower().startswith("com.docker.compose.") for label in labels):
                 yield Sighting(f"{section}.{name}.labels", f"{shown(name)} sets a label of Compose's own")
@@ -143,7 +140,7 @@ def _project_name(case: Case) -> Iterator[Sighting]:
 
 def _compose_variables(case: Case) -> Iterator[Sighting]:
     for name in case.module.env.set:
-        if name.startswith(("COMPOSE_", "DOCKER_")):
+        if name.startswith(_ORDERS):
             yield Sighting(f"spec.env.set.{name}", f"env.set has {name}", in_manifest=True)
 
 
@@ -183,7 +180,7 @@ SECTION_RULES = (
     ),
     Rule(
         "compose-variable",
-        why="Compose and Docker take orders from variables of that name",
+        why="Compose, Docker or the loader of their programs take orders from variables of that name",
         instead="use another name",
         look=_compose_variables,
         waivable=False,
@@ -223,16 +220,11 @@ SECTION_RULES = (
         look=_volume_drivers,
     ),
     Rule(
-        "network-driver",
-        why="it puts the container on the host's own networks",
-        instead="leave driver out and publish ports",
-        look=_network_drivers,
-    ),
-    Rule(
-        "host-network",
-        why="the container sees and reaches what belongs to the host",
-        instead="leave it out and publish ports",
-        look=_host_networks,
+        "shared-volume",
+        why="what is in it, and what its options mount, is not decided by this file",
+        instead="leave name and external out; a plan is refused where the volume on the host leads to a folder of it",
+        look=_shared_volumes,
+        only_warns=True,
     ),
     Rule(
         "odd-name",

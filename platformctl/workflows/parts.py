@@ -1,7 +1,7 @@
 """What every story is given, and the first sentences of most: the trust roots, the modules, the host by name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -153,10 +153,12 @@ def _roots(tree: Tree, commit: GitSha | None, origin: str, *, prefix: str) -> Tr
     hosts, policy, signers = (
         _root_file(tree, prefix + n, origin) for n in ("hosts.yaml", "policy.yaml", "allowed_signers")
     )
+    entries = read_hosts(hosts, f"{PLATFORM}/hosts.yaml")
+    rules = read_policy(policy, f"{PLATFORM}/policy.yaml")
     return TrustRoots(
         commit=commit,
-        policy=read_policy(policy, f"{PLATFORM}/policy.yaml"),
-        hosts=read_hosts(hosts, f"{PLATFORM}/hosts.yaml"),
+        policy=replace(rules, approvals=rules.approvals.for_hosts(entries)),
+        hosts=entries,
         signers=_text(signers),
         policy_digest=Digest.of(policy),
         hosts_digest=Digest.of(hosts),

@@ -3,9 +3,9 @@
 import pytest
 
 from platformctl.errors import InvalidInput
-from platformctl.model.desired import Environment
-from platformctl.model.names import VariableName
-from tests.policy.judged import denials, findings, release, service, with_environment
+from platformctl.model.desired import Environment, InputFile
+from platformctl.model.names import RepoPath, VariableName
+from tests.policy.judged import DIGEST, denials, findings, release, service, with_environment
 
 SOCKET = "/var/run/docker.sock"
 
@@ -99,7 +99,32 @@ ROOT_FILE_SYSTEM = {
     "its own compose file": service("volumes: ['.:/here']"),
     "an npipe": service("volumes: [{type: npipe, source: '//./pipe/docker_engine', target: /p}]"),
     "mounts that spread to the host": service("volumes: ['./data:/d:rshared']"),
+    "options said twice in two spellings": service("volumes: [data:/d]")
+    + "volumes: {data: {driver_opts: {TYPE: none, O: bind, DEVICE: /, type: nfs, o: addr=x, device: ':/x'}}}\n",
+    "a place where a link may be put": service("volumes: ['./data:/data', './data/link:/host']"),
+    "a place where another service puts a link": service("volumes: ['./data/a/link:/host:ro']", "depends_on: [db]")
+    + "  db: {image: x, volumes: ['./data:/data']}\n",
+    "a secret's file where a link may be put": service("volumes: ['./data:/data']", "secrets: [s]")
+    + "secrets: {s: {file: ./data/secret}}\n",
+    "an env file where a link may be put": service("volumes: ['./data:/data']", "env_file: ./data/env"),
 }
+
+
+def test_a_container_rewrites_nothing_that_compose_is_told_by() -> None:
+    env_file = with_environment(Environment(file=RepoPath("secrets/cache.env")))
+    assert denials(service("volumes: ['../../secrets:/s']"), module=env_file) == {"writable-definition"}
+    assert denials(service("volumes: ['../../secrets:/s']")) == set()
+
+    for content in (
+        b"services:\n  x: {image: x}\n",
+        b'{"name": "x", "services": {}}',
+        b'x-a: 1\n"services" :\n  x: {}',
+    ):
+        neighbour = InputFile(RepoPath("compose/other/stack.yaml"), content, DIGEST)
+        assert denials(service("volumes: ['../other:/o']"), files=(neighbour,)) == {"writable-definition"}
+        assert denials(service("volumes: ['../other:/o:ro']"), files=(neighbour,)) == set()
+    harmless = InputFile(RepoPath("compose/other/proxy.yaml"), b"http:\n  services:\n    x: {}\n", DIGEST)
+    assert denials(service("volumes: ['../other:/o']"), files=(harmless,)) == set()
 
 
 @pytest.mark.parametrize("text", ROOT_FILE_SYSTEM.values(), ids=ROOT_FILE_SYSTEM)
@@ -179,6 +204,31 @@ POWER = {
     "a neighbour's project": "name: neighbour\n" + service(),
     "a container that looks like a neighbour's": service("labels: {com.docker.compose.project: neighbour}"),
     "the same with a list": service("labels: [com.docker.compose.project=neighbour]"),
+    "a bridge of the host": service("networks: [front]")
+    + "networks: {front: {driver_opts: {com.docker.network.bridge.name: vmbr0}}}\n",
+    "no firewall": service()
+    + "networks: {default: {driver_opts: {com.docker.network.bridge.gateway_mode_ipv4: routed}}}\n",
+    "somebody else's addresses": service() + "networks: {default: {ipam: {config: [{subnet: 8.8.8.0/24}]}}}\n",
+    "the whole net": service() + "networks: {default: {ipam: {config: [{subnet: 0.0.0.0/1}]}}}\n",
+    "the addresses of the cloud's metadata": service()
+    + "networks: {default: {ipam: {config: [{subnet: 169.254.0.0/16}]}}}\n",
+    "addresses in a spelling nobody knows": service()
+    + "networks: {default: {ipam: {config: [{subnet: 0x08.8.8.0/24}]}}}\n",
+    "a plugin for addresses": service() + "networks: {default: {ipam: {driver: anything}}}\n",
+    "a log that is a socket of the host": service(
+        "logging: {driver: fluentd, options: {fluentd-address: 'unix:///run/docker.sock'}}"
+    ),
+    "a log that is a socket, in capitals": service(
+        "logging: {driver: syslog, options: {syslog-address: 'UNIXGRAM:///run/systemd/notify'}}"
+    ),
+    "a key of the host for the log": service(
+        "logging: {driver: syslog, options: {syslog-tls-key: etc/ssl/private/host.key}}"
+    ),
+    "a log driver nobody knows": service("logging: {driver: anything}"),
+    "a log by default": service("logging: {driver: '${L:-anything}'}"),
+    "a key nobody knows inside of a mount": service("volumes: [{type: bind, source: ./d, target: /d, bind: {x: y}}]"),
+    "a key nobody knows inside of a network": service("networks: {default: {host_power: true}}"),
+    "a key nobody knows inside of a reservation": service("deploy: {resources: {reservations: {host: all}}}"),
 }
 
 
@@ -213,8 +263,9 @@ def test_a_host_has_no_say_in_what_was_judged() -> None:
     assert denials("services: {web: {image: 'redis:$TAG'}}") == {"image-unresolved"}
 
 
-def test_compose_gets_no_orders_from_env_set() -> None:
-    module = with_environment(Environment({VariableName("COMPOSE_FILE"): "other.yaml"}))
+@pytest.mark.parametrize("name", ["COMPOSE_FILE", "DOCKER_HOST", "LD_PRELOAD", "OTEL_EXPORTER_OTLP_ENDPOINT"])
+def test_compose_gets_no_orders_from_env_set(name: str) -> None:
+    module = with_environment(Environment({VariableName(name): "other.yaml"}))
 
     assert denials(service(), module=module, variables=module.env.set) == {"compose-variable"}
 

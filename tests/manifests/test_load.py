@@ -23,7 +23,7 @@ from platformctl.model.desired import (
     Strategy,
     Waiver,
 )
-from platformctl.model.names import ModuleId, RepoPath
+from platformctl.model.names import HostName, ModuleId, RepoPath
 
 PATH = RepoPath("modules/honcho-redis/module.yaml")
 DOCS = Path(__file__).parents[2] / "docs"
@@ -279,7 +279,8 @@ def test_a_local_host_has_no_address_user_or_key() -> None:
 def test_the_policy_of_the_design_is_read() -> None:
     # given
     text = b"""
-approvals: {required: 1, destructive: 2, per_host: {rs2000: 3}, hardware_only: true}
+approvals: {required: 1, destructive: 2, per_host: {rs2000: 3}, per_label: {env=prod: 2}, hardware_only: true}
+services: {required_labels: [team], forbidden_ports: ["22", "8000-8100"]}
 plan: {expires_in: 12h, require_merged: false}
 rollback: {preapproved: none, max_age: 7d}
 phase: 4
@@ -292,7 +293,7 @@ waivers:
     policy = read_policy(text, ".platform/policy.yaml")
     # then
     assert policy == Policy(
-        approvals=ApprovalRule(1, 2, {"rs2000": 3}, hardware_only=True),  # type: ignore[dict-item]
+        approvals=ApprovalRule(1, 2, {HostName("rs2000"): 3}, hardware_only=True, per_label={"env=prod": 2}),
         expires_in=43200,
         require_merged=False,
         rollback=RollbackRule(Strategy.NONE, 604800),
@@ -301,6 +302,8 @@ waivers:
         require_digest=True,
         sacred_paths=(RepoPath("secrets"),),
         waivers=(Waiver(ModuleId("proxy"), "docker-socket", "Traefik reads labels", "2027-01-31"),),
+        required_labels=("team",),
+        forbidden_ports=((22, 22), (8000, 8100)),
     )
 
 
@@ -316,6 +319,8 @@ def test_a_policy_with_the_approvals_alone_has_the_defaults_of_the_design() -> N
         (b"approvals: {}", "approvals"),
         (b"approvals: {required: 0}", "approvals.required"),
         (b"approvals: {required: 1, per_host: {a: 0}}", "approvals.per_host.a"),
+        (b"approvals: {required: 1, per_label: {prod: 2}}", "approvals.per_label.prod"),
+        (b"approvals: {required: 1}\nservices: {forbidden_ports: [22]}", "services.forbidden_ports.0"),
         (b"approvals: {required: 1}\nphase: 6", "phase"),
         (
             b"approvals: {required: 1}\nwaivers: [{module: a, rule: b, reason: c, expires: 2027-02-30}]",

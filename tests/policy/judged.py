@@ -8,6 +8,7 @@ from platformctl.model.desired import (
     Environment,
     Finding,
     HostEntry,
+    InputFile,
     Module,
     ModuleKind,
     Policy,
@@ -49,11 +50,12 @@ def release(
     variables: Mapping[VariableName, str] | None = None,
     module: Module = MODULE,
     root: str = "/opt/platform",
+    files: tuple[InputFile, ...] = (),
 ) -> Release:
-    """A release of `module` whose compose file says `text`."""
+    """A release of `module` whose compose file says `text`; `files` travel along."""
     compose = read_compose(text.encode(), module.runtime.compose_file, variables or {})
     module = replace(module, env=replace(module.env, set=variables or module.env.set))
-    return Release(module, replace(HOST, root=root), GitSha("0" * 40), False, (), compose, DIGEST, DIGEST)
+    return Release(module, replace(HOST, root=root), GitSha("0" * 40), False, files, compose, DIGEST, DIGEST)
 
 
 def findings(text: str, policy: Policy | None = None, **about: object) -> tuple[Finding, ...]:

@@ -34,7 +34,7 @@ HARMLESS = {
     + "volumes: {data: }\n",
     "power that is refused in words": service("privileged: false", "devices: []", "oom_kill_disable: false"),
     "the clock, to read": service("volumes: ['/etc/localtime:/etc/localtime:ro', '/etc/timezone:/etc/timezone:ro']"),
-    "data below the root": service("volumes: ['/opt/platform/data:/data', '../../data/cache:/cache']"),
+    "data below the root": service("volumes: ['/opt/platform/data:/data', '../../cache:/cache']"),
     "its own folder, to read": service("volumes: ['.:/here:ro']"),
     "the network of a service": service("network_mode: service:db") + "  db: {image: x}\n",
     "capabilities of everyday use": service("cap_drop: [ALL]", "cap_add: [CHOWN, net_bind_service, CAP_SETUID]"),
@@ -50,6 +50,14 @@ HARMLESS = {
     "configs and secrets of the repository": service("configs: [c]", "secrets: [s]", "env_file: [a.env]")
     + "configs: {c: {content: text}}\nsecrets: {s: {file: ../../secrets/s}}\n",
     "its own name": "name: cache\n" + service(),
+    "addresses of its own": service()
+    + "networks: {default: {ipam: {config: [{subnet: 172.28.0.0/16}, {subnet: 'fd00:1::/64'}]}}}\n",
+    "options of its own network": service()
+    + "networks: {default: {driver_opts: {com.docker.network.driver.mtu: 1450}}}\n",
+    "a log on the network": service("logging: {driver: syslog, options: {syslog-address: 'tcp://192.0.2.1:514'}}"),
+    "two folders, one in the other, to read": service("volumes: ['./a:/a:ro', './a/b:/b:ro']"),
+    "folders whose names begin alike": service("volumes: ['./a:/a', './ab:/b']"),
+    "a volume by name": service("volumes: [data:/d]") + "volumes: {data: {external: true, name: shared}}\n",
     "a power of a service nobody starts": service() + "  other: {image: x, privileged: true}\n",
     "a volume nobody uses": service() + "volumes: {data: {driver_opts: {type: none, o: bind, device: /}}}\n",
 }
@@ -214,6 +222,49 @@ def test_what_is_merely_risky_warns() -> None:
 
     assert risky == {"root-user", "image-tag", "no-health-check", "no-limits"}
     assert {finding.rule for finding in findings(careful)} == {"image-tag"}
+
+
+def test_a_volume_of_somebody_elses_is_told() -> None:
+    for definition in ("{external: true}", "{name: theirs}"):
+        text = service("volumes: [data:/d]") + f"volumes: {{data: {definition}}}\n"
+        assert "shared-volume" in {finding.rule for finding in findings(text)}
+
+
+def test_labels_that_policy_asks_for_are_carried_by_every_service() -> None:
+    policy = Policy(required_labels=("team", "tier"))
+    both = service("labels: {team: a, tier: b}", "depends_on: [db]")
+
+    assert denials(both + "  db: {image: x, labels: [team=a, tier=b]}\n", policy) == set()
+    assert denials(both + "  db: {image: x, labels: [team=a]}\n", policy) == {"label-missing"}
+    assert denials(both + "  db: {image: x, labels: [team=a, tier]}\n", policy) == {"label-missing"}
+    assert denials(service(), policy) == {"label-missing"}
+
+
+@pytest.mark.parametrize(
+    "port",
+    [
+        *(
+            "'22:22'",
+            "'127.0.0.1:22:22'",
+            "'[::1]:22:22'",
+            "'22:80/tcp'",
+            "'20-25:20-25'",
+            "'0022:80'",
+            "'${P:-22}:80'",
+        ),
+        *("{target: 80, published: 22}", "{target: 80, published: '22'}", "{target: 80, published: 20-30}"),
+        *("'8080-8090:80'", "'what:ever'", "{target: 80, published: what}", "'8085:80'"),
+    ],
+)
+def test_a_port_that_policy_forbids_is_refused_however_it_is_written(port: str) -> None:
+    policy = Policy(forbidden_ports=((22, 22), (8085, 8086)))
+
+    assert denials(service(f"ports: [{port}]"), policy) == {"port-forbidden"}
+
+
+@pytest.mark.parametrize("port", ["22", "'22'", "'80:22'", "'127.0.0.1::22'", "{target: 22}", "'8000-8084:8000-8084'"])
+def test_other_ports_are_left_alone(port: str) -> None:
+    assert denials(service(f"ports: [{port}]"), Policy(forbidden_ports=((22, 22), (8085, 8086)))) == set()
 
 
 def test_a_job_needs_no_health_check() -> None:
