@@ -104,8 +104,8 @@ setup_python() {
     if [ -x .venv/bin/python ] && [ "$(cat "$setup_stamp" 2>/dev/null)" = "$setup_digest" ]; then return 0; fi
     [ -x .venv/bin/pip ] || make_venv || return 1
     say "installing the Python packages of requirements/dev.txt into .venv"
-    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt >&2 &&
-        .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . >&2 &&
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt >&2 &&
+        .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . >&2 &&
         printf '%s\n' "$setup_digest" >"$setup_stamp"
 }
 
