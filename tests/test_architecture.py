@@ -43,13 +43,14 @@ ROOMS = {
     "drivers": May((), "pure: says words and reads answers, runs nothing"),
     "transports": May((), "hands: carry words, decide nothing"),
     "store": May(("paths",), "files beneath a root"),
+    "forges": May((), "asks a forge and reads its answers; what they are worth is decided in trust"),
     "redaction": May((), "the one sink for everything written"),
     "render": May(("redaction",), "what people see goes through the sink"),
     "log": May(("redaction",), "what is logged goes through the sink"),
     "workflows": May(
         (
-            *("applying", "drivers.interface", "gitinfo", "manifests", "observing", "paths", "planning", "policy"),
-            *("releases", "session", "store", "transports.interface", "trust"),
+            *("applying", "drivers.interface", "forges.interface", "gitinfo", "manifests", "observing", "paths"),
+            *("planning", "policy", "releases", "session", "store", "transports.interface", "trust"),
         ),
         "the order of safety, told with every room but those that print",
     ),
@@ -60,6 +61,8 @@ ROOMS = {
 DOORS = {
     "click": ("cli", "the command line can be replaced without touching what it calls"),
     "filelock": ("store", "locks on this machine's files"),
+    "httpx2": ("forges", "a token travels with it: redirects, proxies and certificates are settled at one door"),
+    "stamina": ("forges", "as httpx2"),
     "paramiko": ("transports.ssh", "slow to import; its exceptions are converted at this door"),
     "platformdirs": ("cli", "where a person's own files lie is asked once, outside"),
     "structlog": ("log", "one set-up, one sink"),

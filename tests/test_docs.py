@@ -15,7 +15,7 @@ from platformctl.cli.table import platformctl
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 REQUIREMENTS = ROOT / "docs/requirements.md"
-ROWS = [*(f"P{number}" for number in range(1, 63)), "D6", "D7", "D22"]
+ROWS = [*(f"P{number}" for number in range(1, 63)), "D6", "D7", "D22", "V39", "V40"]
 
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 COMMAND = re.compile(r"^(?:sudo )?(platformctl .+)$", re.MULTILINE)
@@ -55,7 +55,7 @@ def requirement_rows() -> Iterator[tuple[str, str, str]]:
     """Name, `where` and `test` of each row."""
     for line in REQUIREMENTS.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == 4 and re.fullmatch(r"[PD]\d+", cells[0]):
+        if len(cells) == 4 and re.fullmatch(r"[PDV]\d+", cells[0]):
             yield cells[0], cells[2], cells[3]
 
 

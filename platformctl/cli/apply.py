@@ -17,7 +17,12 @@ from platformctl.workflows.parts import TrustSource
 @verb("apply", *APPLY_CODES)
 @plan_argument
 @click.option("--approved-sha", required=True, metavar="SHA", help="The full commit id that was approved.")
-@click.option("--approved-pr", type=click.IntRange(min=1), metavar="N", help="The pull request, for the receipt.")
+@click.option(
+    "--approved-pr",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The pull request that must agree.",
+)
 @click.option("--approval", "approvals", type=PATH, multiple=True, metavar="F", help="An approval to count too.")
 @click.option("--parallel", type=click.IntRange(1, 64), default=fleet.PARALLEL, metavar="N", help="Hosts at a time.")
 @click.option("--keep-going", is_flag=True, help="With an index: go on behind a plan that failed.")

@@ -22,8 +22,10 @@ from platformctl.cli import printing
 from platformctl.cli.verb import GLOBAL
 from platformctl.drivers.interface import Driver
 from platformctl.errors import Interrupted, PolicyViolation, Terminated, Usage
+from platformctl.forges.interface import Forge
 from platformctl.gitinfo import Repository
 from platformctl.model.events import Event, HostReached, OfModule, RollbackStub
+from platformctl.model.forge import ForgeAddress, ForgeKind
 from platformctl.model.secret import Secret
 from platformctl.redaction import Redactor
 from platformctl.render.progress import line_of
@@ -77,6 +79,7 @@ def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts: 
         environment=environment(),
         clock=SystemClock(),
         reach=lambda entry: transport_for(entry, environment()),
+        forge=forge,
         driver_for=_driver,
         tell=_teller(context),
         learn=_learn,
@@ -132,6 +135,21 @@ def be_patient() -> None:
 def on_terminal() -> bool:
     """Whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def forge(address: ForgeAddress) -> Forge:
+    """The forge at `address`, with the token that the environment has for its kind."""
+    from platformctl.forges.table import forge_for
+
+    token = forge_token(address.kind)
+    _learn(() if token is None else (token,))
+    return forge_for(address, token)
+
+
+def forge_token(kind: ForgeKind) -> Secret | None:
+    """FORGEJO_TOKEN, GITEA_TOKEN or GITHUB_TOKEN; None when unset."""
+    value = os.environ.get(f"{kind.name}_TOKEN", "")
+    return Secret(value) if value else None
 
 
 def _asker(kind: type[Interrupted]) -> Callable[[int, Any], None]:

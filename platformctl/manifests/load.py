@@ -23,6 +23,7 @@ from platformctl.model.desired import (
     Environment,
     FileChange,
     Finding,
+    ForgeRule,
     Health,
     HostEntry,
     Module,
@@ -33,6 +34,7 @@ from platformctl.model.desired import (
     Strategy,
     Waiver,
 )
+from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import HostName, ModuleId, ProjectName, RepoPath, ServiceName, VariableName
 
 __all__ = ["InvalidManifest", "check_references", "read_hosts", "read_module", "read_policy", "seconds"]
@@ -132,6 +134,9 @@ def _policy_problems(value: Any) -> Iterator[Problem]:
         except ValueError:
             path = f"waivers.{index}.expires"
             yield Problem(path, "wrong-value", "the calendar has no such day", "write a date such as 2027-01-31")
+    forge = value.get("forge", {})
+    if forge.get("reviews", 1) > len(forge.get("reviewers", ())) > 0:
+        yield Problem("forge.reviews", "wrong-value", "more reviews than reviewers", "name more people, or ask fewer")
 
 
 def _module(value: Any, path: RepoPath) -> Module:
@@ -222,6 +227,7 @@ def _policy(value: Any) -> Policy:
         waivers=tuple(map(_waiver, value.get("waivers", ()))),
         required_labels=tuple(services.get("required_labels", ())),
         forbidden_ports=tuple(map(_ports, services.get("forbidden_ports", ()))),
+        forge=_forge(value["forge"]) if "forge" in value else None,
     )
 
 
@@ -237,6 +243,17 @@ def _approvals(value: Any) -> ApprovalRule:
 
 def _host_name(value: str | None) -> HostName | None:
     return None if value is None else HostName(value)
+
+
+def _forge(value: Any) -> ForgeRule:
+    address = ForgeAddress(ForgeKind(value["kind"]), ForgeUrl(value["url"]), ForgeRepository(value["repository"]))
+    return ForgeRule(
+        address=address,
+        reviewers=tuple(value["reviewers"]),
+        checks=tuple(value["checks"]),
+        reviews=value.get("reviews", ForgeRule.reviews),
+        required=value.get("required", ForgeRule.required),
+    )
 
 
 def _rollback(value: Any) -> RollbackRule:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from platformctl.manifests.shapes import Choice, Fields, Flag, Items, Named, Number, Shape, Text, Variants, name
+from platformctl.model.forge import ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import HostName, ModuleId, ProjectName, RepoPath, ServiceName, VariableName
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -181,6 +182,26 @@ HOSTS = Fields(
 )
 
 _PEOPLE = Number(1, 100)
+_LOGIN = Text(re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z"), "a login name on the forge", "ann")
+_CHECK = Text(re.compile(_PRINTED + r"{1,255}\Z"), "the name of a check, as the forge shows it", "plan / plan")
+
+_FORGE = Fields(
+    required={
+        "kind": Choice(tuple(kind.value for kind in ForgeKind)),
+        "url": name(ForgeUrl, "https://forge.example"),
+        "repository": name(ForgeRepository, "platform/infra"),
+        "reviewers": Items(_LOGIN, least=1),
+        "checks": Items(_CHECK, least=1),
+    },
+    optional={"reviews": _PEOPLE, "required": Flag()},
+    descriptions={
+        "url": "Where the forge is; its token comes from FORGEJO_TOKEN, GITEA_TOKEN or GITHUB_TOKEN.",
+        "reviewers": "Whose approval of a pull request counts; its author's never does.",
+        "checks": "What must have succeeded at the head of the pull request.",
+        "reviews": "How many of the reviewers must have approved that very commit. Default: 1.",
+        "required": "Every apply names a pull request with --approved-pr. Default: false.",
+    },
+)
 
 POLICY = Fields(
     required={
@@ -217,10 +238,14 @@ POLICY = Fields(
                 "forbidden_ports": "Ports of a host that no service may publish.",
             },
         ),
+        "forge": _FORGE,
         "sacred_paths": Items(_PATH),
         "waivers": Items(Fields(required={"module": _MODULE_ID, "rule": _RULE, "reason": _REASON, "expires": _DATE})),
     },
-    descriptions={"phase": "Below 5, apply shows its steps and connects nowhere."},
+    descriptions={
+        "phase": "Below 5, apply shows its steps and connects nowhere.",
+        "forge": "What apply --approved-pr asks a forge, on top of signed approvals.",
+    },
 )
 
 _FILES: Mapping[str, tuple[Fields, str]] = {

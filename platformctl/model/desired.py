@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from platformctl.model.compose import ComposeModel
+from platformctl.model.forge import ForgeAddress
 from platformctl.model.names import (
     Digest,
     GitSha,
@@ -169,6 +170,20 @@ class ApprovalRule:
 
 
 @dataclass(frozen=True)
+class ForgeRule:
+    """What a pull request must show to carry a commit to production: its checks, and people other than its author.
+
+    `required`: every apply names one. Of an `--approved-pr` that is named anyway the same is asked.
+    """
+
+    address: ForgeAddress
+    reviewers: tuple[str, ...]
+    checks: tuple[str, ...]
+    reviews: int = 1
+    required: bool = False
+
+
+@dataclass(frozen=True)
 class RollbackRule:
     """`preapproved` previous: one person may go back to the last healthy release, `max_age` seconds old at most."""
 
@@ -192,6 +207,7 @@ class Policy:
     waivers: tuple[Waiver, ...] = ()
     required_labels: tuple[str, ...] = ()
     forbidden_ports: tuple[tuple[int, int], ...] = ()
+    forge: ForgeRule | None = None
 
 
 @dataclass(frozen=True)

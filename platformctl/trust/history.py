@@ -25,7 +25,10 @@ PAYLOAD_TYPE = "application/vnd.platformctl.trust.v1+json"
 
 @dataclass(frozen=True)
 class Trusted:
-    """What a trust change is about: who may sign (digest of allowed_signers) and how many must (of approvals)."""
+    """What a trust change is about: who may sign (digest of allowed_signers) and how many must (of approvals).
+
+    What a pull request must show is part of the latter, where the policy asks for one.
+    """
 
     signers: Digest
     approvals: Digest
@@ -33,7 +36,8 @@ class Trusted:
     @classmethod
     def of(cls, roots: TrustRoots) -> "Trusted":
         """Return it for `roots`."""
-        rule = strict_json.dump(codec.encode(roots.policy.approvals))
+        approvals, forge = roots.policy.approvals, roots.policy.forge
+        rule = strict_json.dump(codec.encode((approvals, forge) if forge else approvals))
         return cls(roots.signers_digest, Digest(f"sha256:{hashlib.sha256(rule).hexdigest()}"))
 
 

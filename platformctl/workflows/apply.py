@@ -33,6 +33,7 @@ from platformctl.workflows.hosts import Hosts, holding, hosts
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
 from platformctl.workflows.parts import Parts, keyring, moment, roots_at, trust_roots
 from platformctl.workflows.plan import circumstances, look, plan_release
+from platformctl.workflows.pull_request import require_pull_request
 from platformctl.workflows.readiness import learn_secrets, make_run, prepare
 from platformctl.workflows.records import Memory, refuse_unsettled, require_receipt_key
 from platformctl.workflows.signed import read_envelope
@@ -53,7 +54,8 @@ def case_of(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> Case:
     check_targets(verified.plan)
     case = Case(verified, release, roots, findings, request.key, request.approved_pr, request.lock_wait, {})
     refuse_unarmed(request.phase, case)
-    return case
+    warnings = require_pull_request(parts, roots, request.approved_pr, verified.plan.source_sha)
+    return replace(case, warnings=warnings)
 
 
 def run_case(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
@@ -83,7 +85,7 @@ def _unchanged(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
     """A plan without changes consumes nothing; it is compared all the same."""
     observation, memory = look(parts, reached, case.release, case.roots)
     _require_same(parts, case, observation, memory)
-    return report_of(case.verified, Outcome(ApplyResult(ExitCode.NO_CHANGES, "", None)))
+    return report_of(case.verified, Outcome(ApplyResult(ExitCode.NO_CHANGES, "", None), warnings=case.warnings))
 
 
 @contextmanager

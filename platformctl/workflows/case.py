@@ -49,6 +49,7 @@ class Case:
     pull_request: int | None
     lock_wait: float
     pinned: Mapping[str, PlannedImage]
+    warnings: tuple[str, ...] = ()
 
     @property
     def plan(self) -> Plan:

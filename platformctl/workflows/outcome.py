@@ -71,7 +71,7 @@ def remember_outcome(
     the host does not know of it.
     """
     receipt = _receipt(parts, case, result, observation)
-    warnings: list[str] = ["the host's journal stays open: platformctl recover"] if result.lost else []
+    warnings = [*case.warnings, *(["the host's journal stays open: platformctl recover"] if result.lost else [])]
     sealed = _attempt("the receipt", warnings, lambda: _sealed(parts, case, receipt))
     recorded = _attempt(
         "the host record", warnings, lambda: _write_record(case, session, memory, receipt, sealed, seen, result)

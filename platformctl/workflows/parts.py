@@ -9,10 +9,12 @@ from pathlib import Path
 from platformctl.applying.clock import Clock
 from platformctl.drivers.interface import Driver
 from platformctl.errors import Interrupted, InvalidInput, PolicyViolation, ToolError
+from platformctl.forges.interface import Forge
 from platformctl.gitinfo import Repository
 from platformctl.manifests.load import read_hosts, read_module, read_policy
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.events import Event
+from platformctl.model.forge import ForgeAddress
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath, ServiceName
 from platformctl.model.secret import Secret
 from platformctl.releases import CommitTree, FolderTree, Tree, manifest_path, module_ids
@@ -42,6 +44,7 @@ class Parts:
     environment: Mapping[str, str]
     clock: Clock
     reach: Callable[[HostEntry], Transport]
+    forge: Callable[[ForgeAddress], Forge]
     driver_for: Callable[[str], Driver]
     tell: Callable[[Event], None]
     learn: Callable[[Iterable[Secret]], None]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from platformctl.errors import ExitCode
+from platformctl.workflows.pull_request import NOT_ASKED
 from tests.e2e.refusals import refusal
 from tests.e2e.witness import overheard, running, see, untouched
 from tests.lab import Host
@@ -158,6 +159,7 @@ def test_success_is_told_and_remembered_in_full(repo: PlatformRepo, host: Host) 
     report = repo.apply(plan, "--approved-pr", "7").json
     assert report["applied"] == [{"module": "web", "host": "rs2000", "compose_service": "web"}]
     assert report["mutated"] == "yes"
+    assert report["warnings"] == [NOT_ASKED]
     assert [c["image"] for c in report["containers"]] == [ids()["platformctl-lab/web:1"]]
     assert report["state_artifact"] == ".platform/state/modules/web.status.json"
     state = json.loads((repo.root / report["state_artifact"]).read_text())

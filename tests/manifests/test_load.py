@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from platformctl.errors import ExitCode
+from platformctl.errors import ExitCode, InvalidInput
 from platformctl.manifests.load import InvalidManifest, read_hosts, read_module, read_policy, seconds
 from platformctl.model.desired import (
     ApprovalRule,
@@ -16,6 +16,7 @@ from platformctl.model.desired import (
     Environment,
     FileChange,
     Finding,
+    ForgeRule,
     Health,
     ModuleKind,
     Policy,
@@ -23,6 +24,7 @@ from platformctl.model.desired import (
     Strategy,
     Waiver,
 )
+from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import HostName, ModuleId, RepoPath
 
 PATH = RepoPath("modules/honcho-redis/module.yaml")
@@ -309,6 +311,58 @@ waivers:
 
 def test_a_policy_with_the_approvals_alone_has_the_defaults_of_the_design() -> None:
     assert read_policy(b"approvals: {required: 1}", "policy.yaml") == Policy()
+
+
+FORGE = "kind: forgejo, url: 'https://forge.example/git', repository: platform/infra"
+
+
+def test_what_a_pull_request_must_show_is_read() -> None:
+    text = f"approvals: {{required: 1}}\nforge: {{{FORGE}, reviewers: [ann], checks: [plan / plan]}}"
+
+    forge = read_policy(text.encode(), "policy.yaml").forge
+
+    assert forge == ForgeRule(
+        ForgeAddress(ForgeKind.FORGEJO, ForgeUrl("https://forge.example/git"), ForgeRepository("platform/infra")),
+        reviewers=("ann",),
+        checks=("plan / plan",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ("reviewers: [], checks: [a]", "forge.reviewers"),
+        ("reviewers: [ann], checks: []", "forge.checks"),
+        ("reviewers: [ann], checks: [a], reviews: 0", "forge.reviews"),
+        ("reviewers: [ann], checks: [a], reviews: 2", "forge.reviews"),
+        ("reviewers: [ann, a b], checks: [a]", "forge.reviewers.1"),
+        ("reviewers: [ann], checks: [a], token: x", "forge.token"),
+    ],
+)
+def test_a_forge_that_nobody_could_satisfy_or_that_asks_for_nothing_is_refused(more: str, field: str) -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        read_policy(f"approvals: {{required: 1}}\nforge: {{{FORGE}, {more}}}".encode(), "policy.yaml")
+
+    assert [finding.field for finding in caught.value.findings] == [field]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://forge.example", "https://ann:secret@forge.example", "https://forge.example/?a=b", "//forge.example"),
+        *("https://forge.example/", "ftp://forge.example", "http://127.0.0.1.evil.example", "http://localhost@evil"),
+        *("https://forge.example/../x#", "https://forge.example:port", "HTTPS://forge.example"),
+    ],
+)
+def test_a_token_is_not_sent_in_the_clear_or_to_two_places(url: str) -> None:
+    with pytest.raises(InvalidInput):
+        ForgeUrl.parse(url)
+
+
+@pytest.mark.parametrize("repository", ["a", "a/b/c", "../b", "a/..", "a/b?c", "a/", "a b/c"])
+def test_a_repository_is_an_owner_and_a_name(repository: str) -> None:
+    with pytest.raises(InvalidInput):
+        ForgeRepository.parse(repository)
 
 
 @pytest.mark.parametrize(

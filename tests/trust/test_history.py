@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from platformctl.errors import ApprovalMismatch
-from platformctl.model.desired import ApprovalRule, Policy, TrustRoots
+from platformctl.model.desired import ApprovalRule, ForgeRule, Policy, TrustRoots
+from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import GitSha
 from platformctl.model.state import TrustSeen
 from platformctl.trust.envelope import Envelope
@@ -87,6 +88,18 @@ def test_new_signers_or_rules_need_the_word_of_those_the_host_knew(workshop: Wor
     before = roots(OLD)
     assert refused(workshop, before, after) == "trust_changed"
     assert checked(workshop, before, after, [word(workshop, "ann", before, after)]) == seen(after)
+
+
+def test_what_a_pull_request_must_show_is_one_of_the_rules(workshop: Workshop) -> None:
+    address = ForgeAddress(ForgeKind.FORGEJO, ForgeUrl("https://forge.example"), ForgeRepository("platform/infra"))
+    two = ForgeRule(address, ("ann", "ben"), ("plan",), reviews=2)
+    asking, asking_less, not_asking = (
+        replace(roots(commit, prose=f"{rule}"), policy=Policy(forge=rule))
+        for commit, rule in ((OLD, two), (NEW, replace(two, reviews=1)), (NEW, None))
+    )
+
+    assert refused(workshop, asking, asking_less) == "trust_changed"
+    assert refused(workshop, asking, not_asking) == "trust_changed"
 
 
 def test_as_many_people_vouch_as_the_most_demanding_plan_needed_before(workshop: Workshop) -> None:
