@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from platformctl.drivers.compose_questions import Section, garbage, read_sections
+from platformctl.drivers.compose_settings import seen_settings
 from platformctl.errors import InvalidInput, PolicyViolation, Refusal, Unreachable
 from platformctl.model import strict_json
 from platformctl.model.codec import decode
 from platformctl.model.desired import HostEntry, Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
-from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation, Source
+from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation, ResourceSeen, Source
 from platformctl.model.plan import OWN_FOLDER
 
 T = TypeVar("T")
@@ -41,6 +42,47 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 
 @dataclass(frozen=True)
+class _Attached:
+    """A container's end in a network; the id is empty before its first start."""
+
+    NetworkID: str
+
+
+@dataclass(frozen=True)
+class _Resource:
+    """A network or volume; labels and options are None where there are none."""
+
+    name: str
+    driver: str
+    labels: Mapping[str, str] | None
+    options: Mapping[str, str] | None
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """What a compose file could ask for, in its words; Compose's own labels are no part of that."""
+        own = {k: v for k, v in (self.labels or {}).items() if not k.startswith("com.docker.compose.")}
+        return {"driver": self.driver, "driver_opts": dict(self.options or {}), "labels": own}
+
+
+@dataclass(frozen=True)
+class _Network(_Resource):
+    """A network in the words of the question."""
+
+    id: str
+    internal: bool
+    attachable: bool
+    enable_ipv6: bool
+    subnets: tuple[Mapping[str, Any], ...] | None
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """As for every resource, and what networks alone have."""
+        flags = {name: getattr(self, name) for name in ("internal", "attachable", "enable_ipv6")}
+        subnets = sorted(str(each.get("Subnet", "")) for each in self.subnets or ())
+        return {**super().definition, **flags, "subnets": subnets}
+
+
+@dataclass(frozen=True)
 class _Inspected:
     """A container in the words of the question; labels are None where Compose did not make it."""
 
@@ -57,6 +99,9 @@ class _Inspected:
     exit_code: int
     restarts: int
     started_at: str
+    files: str | None
+    networks: Mapping[str, _Attached]
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -105,8 +150,14 @@ def observation(answer: bytes, release: Release, who: Identity, at: str) -> Obse
             files=_files(sections["files"], release),
             images=tuple(_image(line, who.architecture) for line in sections["images"].lines),
             hashes=_hashes(sections, release),
-            networks=sections["networks"].lines,
-            volumes=sections["volumes"].lines,
+            networks=tuple(
+                ResourceSeen(network.name, network.definition, network.id)
+                for network in sorted(_all(_Network, sections["networks"]), key=lambda each: each.name)
+            ),
+            volumes=tuple(
+                ResourceSeen(volume.name, volume.definition)
+                for volume in sorted(_all(_Resource, sections["volumes"]), key=lambda each: each.name)
+            ),
             missing_variables=tuple(n for n in sections["variables"].lines if n not in release.module.env.set),
             overriding_variables=sections["deciding"].lines,
             environment=_fingerprint(sections["environment"]),
@@ -236,11 +287,18 @@ def _container(seen: _Inspected) -> Container:
         restarts=seen.restarts,
         started_at=seen.started_at,
         oneoff=seen.oneoff == "True",
+        settings=seen_settings(seen.settings),
+        networks={name: attached.NetworkID for name, attached in seen.networks.items()},
+        compose_file=seen.files or "",
     )
 
 
+def _all(cls: type[T], section: Section) -> Iterator[T]:
+    return (_read(cls, line) for line in section.lines)
+
+
 def _read(cls: type[T], text: str) -> T:
-    return decode(cls, strict_json.load(text.encode(), "an answer"), "an answer")
+    return decode(cls, strict_json.load(text.encode(), "an answer"), "an answer", ignore_unknown=True)
 
 
 def _files(section: Section, release: Release) -> tuple[FileSeen, ...]:

@@ -8,6 +8,7 @@ another section. Compose takes as long as all the rest of a question, so it is a
 import re
 from dataclasses import dataclass
 
+from platformctl.drivers.compose_settings import HOST_CONFIG
 from platformctl.errors import Unreachable
 
 _HEADER = re.compile(rb"([a-z-]+) (\d+) (\d+)\n")
@@ -40,16 +41,25 @@ tell me me; tell path printenv PATH; tell engine engine; tell compose later
 """
 )
 
-# `index` and not a field for Health: it is absent where no check exists, which docker's template refuses.
+_SETTINGS = ",".join(f'"{name}":{{{{json (index .HostConfig "{name}")}}}}' for name in HOST_CONFIG)
+# `index` and not a field for what is absent at times, as Health is where no check exists: docker's template refuses it.
 _CONTAINER = (
     '{"id":{{json .Id}},"name":{{json .Name}},"image_id":{{json .Image}},"image_ref":{{json .Config.Image}},'
     '"service":{{json (index .Config.Labels "com.docker.compose.service")}},'
     '"hash":{{json (index .Config.Labels "com.docker.compose.config-hash")}},'
     '"version":{{json (index .Config.Labels "com.docker.compose.version")}},'
     '"oneoff":{{json (index .Config.Labels "com.docker.compose.oneoff")}},'
+    '"files":{{json (index .Config.Labels "com.docker.compose.project.config_files")}},'
+    '"networks":{{json .NetworkSettings.Networks}},"settings":{' + _SETTINGS + "},"
     '"state":{{json .State.Status}},"exit_code":{{json .State.ExitCode}},"started_at":{{json .State.StartedAt}},'
     '"restarts":{{json .RestartCount}},"health":{{with index .State "Health"}}{{json .Status}}{{else}}null{{end}}}'
 )
+_LABELLED = '"name":{{json .Name}},"labels":{{json .Labels}},"driver":{{json .Driver}},"options":{{json .Options}}'
+_NETWORK = (
+    f'{{"id":{{{{json .Id}}}},{_LABELLED},"internal":{{{{json .Internal}}}},"attachable":{{{{json .Attachable}}}},'
+    '"enable_ipv6":{{json .EnableIPv6}},"subnets":{{json .IPAM.Config}}}'
+)
+_VOLUME = f"{{{_LABELLED}}}"
 
 _CONTAINERS = f"""
 containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project") || return 69
@@ -69,6 +79,7 @@ WATCH = _FRAME + _CONTAINERS + "project=$1; tell containers containers\n"
 LOOK = (
     _FRAME
     + _CONTAINERS
+    + f"network_form='{_NETWORK}'; volume_form='{_VOLUME}'"
     + """
 root=$1; project=$2; folder=$3; env_file=$4; base=$root/.platformctl
 cd "$root" || { echo "root 1 0"; exit 0; }
@@ -85,8 +96,10 @@ images() { while IFS= read -r ref; do
       printf 'remote %s %s\\n' "$ref" "${found:-null}"; fi
   done <"$work/in/images"; }
 image_ids() { docker images -aq --no-trunc; }
-networks() { docker network ls -q --filter "label=com.docker.compose.project=$project" --format '{{.Name}}'; }
-volumes() { docker volume ls -q --filter "label=com.docker.compose.project=$project"; }
+networks() { ids=$(docker network ls -q --no-trunc --filter "label=com.docker.compose.project=$project") || return 69
+  [ -z "$ids" ] || docker network inspect --format "$network_form" $ids; }
+volumes() { names=$(docker volume ls -q --filter "label=com.docker.compose.project=$project") || return 69
+  [ -z "$names" ] || docker volume inspect --format "$volume_form" $names; }
 kept() { [ ! -d "$base/blobs" ] || ls "$base/blobs"; }
 sets() { grep -qE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*([=:]|\\$)" "$env_file"; }
 variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66

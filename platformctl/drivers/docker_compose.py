@@ -8,9 +8,11 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from platformctl.drivers import compose_answers as answers
 from platformctl.drivers import compose_questions as questions
+from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import borrowed, lenders, lenders_of
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, ModuleKind, Release
@@ -127,6 +129,24 @@ class DockerCompose:
             if isinstance(how, Mapping) and how.get("condition") == "service_completed_successfully"
         }
         return frozenset(main | awaited)
+
+    def drift(self, release: Release, observation: Observation, container: Container) -> Mapping[str, tuple[Any, Any]]:
+        """Restart policy, limits, capabilities and networks, as the definition asks for them and as they are."""
+        return resources.drift(release, observation, container)
+
+    def lost_networks(self, release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
+        """Compose leaves a container that runs in another network, and can not start one whose network is gone."""
+        return resources.lost_networks(release, observation, container)
+
+    def new_volumes(self, release: Release, observation: Observation, service: ServiceName) -> tuple[str, ...]:
+        """Volumes that are not there and will be empty."""
+        there = {volume.name for volume in observation.volumes}
+        declared = resources.volumes(release, service)
+        return tuple(name for name in sorted(declared) if resources.is_own(declared[name]) and name not in there)
+
+    def contradictions(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """Networks and volumes that are there with another definition: Compose 2.26 leaves them, newer ones do not."""
+        return resources.contradictions(release, observation)
 
     def bring_up(self, release: Release) -> tuple[Run, ...]:
         """`docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""
@@ -254,12 +274,9 @@ def _as_found(release: Release, observation: Observation, previous: Receipt | No
 
 def _created_networks(release: Release, observation: Observation) -> tuple[Run, ...]:
     """Networks the closure uses that are not there yet; one that something else uses by then stays."""
-    project, declared = release.module.runtime.project, release.compose.document.get("networks") or {}
-    services = (release.compose.services[name].definition for name in release.closure)
-    used = {name for each in services if "network_mode" not in each for name in each.get("networks") or ("default",)}
-    own = {name: network for name in used if not (network := declared.get(name) or {}).get("external")}
-    names = {str(network.get("name") or f"{project}_{name}") for name, network in own.items()}
-    new = sorted(names - set(observation.networks))
+    used = (resources.networks(release, service) or {} for service in release.closure)
+    names = {name for networks in used for name, declared in networks.items() if resources.is_own(declared)}
+    new = sorted(names - {network.name for network in observation.networks})
     return (Run(("sh", "-c", _REMOVE_NETWORKS, "rm-networks", *new), SHORT_TIMEOUT),) if new else ()
 
 

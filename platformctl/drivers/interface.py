@@ -4,7 +4,7 @@ Every driver passes tests/contracts/test_drivers.py.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, Release
@@ -68,6 +68,18 @@ class Driver(Protocol):
 
     def borrowers(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
         """Services of the closure that use a part of `service`'s container: another one means another one of them."""
+
+    def drift(self, release: Release, observation: Observation, container: Container) -> Mapping[str, tuple[Any, Any]]:
+        """What was changed by hand on a container: what its definition asks for and what there is, by field."""
+
+    def lost_networks(self, release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
+        """Networks a container was made for that are gone, or others by now."""
+
+    def new_volumes(self, release: Release, observation: Observation, service: ServiceName) -> tuple[str, ...]:
+        """Volumes a service mounts that would be made, empty."""
+
+    def contradictions(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """What is there with another definition than the release has and would not become it, one sentence each."""
 
     def one_shots(self, release: Release) -> frozenset[ServiceName]:
         """Services whose success is to end with status 0."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from platformctl.model.names import Digest, RepoPath, ServiceName
 
@@ -36,7 +37,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Container:
-    """One container of a Compose project. `health` is None where no check exists; `exit_code` counts once it ended."""
+    """One container of a project. `health` is None where no check exists; `exit_code` counts once it ended.
+
+    `settings` are what the engine runs it with, in the driver's words; `networks` ids by name; `compose_file` is what
+    it was made from, by its own label. `config_hash` is empty where no orchestrator made it.
+    """
 
     id: str
     name: str
@@ -51,6 +56,9 @@ class Container:
     restarts: int
     started_at: str
     oneoff: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
+    compose_file: str = ""
 
     @property
     def running(self) -> bool:
@@ -78,14 +86,22 @@ class ImageSeen:
 
 
 @dataclass(frozen=True)
+class ResourceSeen:
+    """A network or volume of the project as the engine has it; a volume goes by its name and has no id."""
+
+    name: str
+    definition: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
+
+
+@dataclass(frozen=True)
 class Observation:
     """All that was seen of one project on one host, in one look.
 
     `hashes` are what the host's own Compose says of the desired release with the flags apply uses; empty when Compose
-    was not asked. `networks` and `volumes` are names. `missing_variables` are required ones that neither file nor
-    manifest sets, `overriding_variables` those the file sets although they decide more than environment values.
-    `environment` is a fingerprint of that file, keyed on the host; None where there is no file or no key yet. `kept`
-    and `image_ids` are what a way back could use.
+    was not asked. `missing_variables` are required ones that neither file nor manifest sets, `overriding_variables`
+    those the file sets although they decide more than environment values. `environment` is a fingerprint of that file,
+    keyed on the host; None where there is no file or no key yet. `kept` and `image_ids` are what a way back could use.
     """
 
     source: Source
@@ -95,8 +111,8 @@ class Observation:
     files: tuple[FileSeen, ...]
     images: tuple[ImageSeen, ...]
     hashes: Mapping[ServiceName, str]
-    networks: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
+    networks: tuple[ResourceSeen, ...] = ()
+    volumes: tuple[ResourceSeen, ...] = ()
     missing_variables: tuple[str, ...] = ()
     overriding_variables: tuple[str, ...] = ()
     environment: str | None = None
@@ -104,5 +120,5 @@ class Observation:
     image_ids: frozenset[Digest] = field(default_factory=frozenset)
 
     def of(self, service: ServiceName) -> tuple[Container, ...]:
-        """The containers of one service, one-off runs left out."""
-        return tuple(c for c in self.containers if c.service == service and not c.oneoff)
+        """The containers of one service that its orchestrator made, one-off runs left out."""
+        return tuple(c for c in self.containers if c.service == service and c.config_hash and not c.oneoff)

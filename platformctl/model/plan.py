@@ -53,7 +53,10 @@ class Cause(Enum):
 
     @property
     def seen_by_compose(self) -> bool:
-        """Whether Compose recreates for this on its own; it does not look into mounted files (compose#11900)."""
+        """Whether Compose recreates for this on its own.
+
+        It does not look into mounted files (compose#11900), nor at what was done to a container by hand.
+        """
         return self in _SEEN_BY_COMPOSE
 
 
@@ -66,9 +69,12 @@ _SEEN_BY_COMPOSE = (
 )
 
 
+_FORCING = (Cause.FILE_CONTENT, Cause.ENGINE_DRIFT, Cause.NETWORK)
+
+
 def is_forced(causes: tuple[Cause, ...]) -> bool:
-    """Whether only the contents of a file ask for a new container, so that Compose must be told to make one."""
-    return Cause.FILE_CONTENT in causes and not any(cause.seen_by_compose for cause in causes)
+    """Whether only what Compose does not see asks for a new container, so that it must be told to make one."""
+    return any(cause in _FORCING for cause in causes) and not any(cause.seen_by_compose for cause in causes)
 
 
 @dataclass(frozen=True)
@@ -191,6 +197,15 @@ class Rollback:
 
 
 @dataclass(frozen=True)
+class Bystander:
+    """A container of the project that no plan of this module touches, and why it is there."""
+
+    container: str
+    service: str
+    why: str
+
+
+@dataclass(frozen=True)
 class PolicyNote:
     """A finding the plan carries: a warning, or a denial that a waiver lifted."""
 
@@ -226,6 +241,7 @@ class Plan:
     steps: tuple[Step, ...]
     rollback: Rollback
     policy: tuple[PolicyNote, ...]
+    untouched: tuple[Bystander, ...] = ()
 
     @property
     def has_changes(self) -> bool:

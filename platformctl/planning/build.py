@@ -12,6 +12,7 @@ from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Observation, Source
 from platformctl.model.plan import (
     Action,
+    Bystander,
     Change,
     Plan,
     PlannedFile,
@@ -52,8 +53,10 @@ def build(
     """The plan of `release` for the host as it was seen.
 
     `foreign` are services of the project that other modules name. `pinned` are images by reference that count whatever
-    the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved.
+    the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved, and when
+    a network or volume is there with another definition.
     """
+    _refuse_contradictions(release, observation, driver)
     images = resolve_images(release, observation, pinned or {})
     wanted = Wanted(release, observation, {image.ref: image.id for image in images}, record, driver, foreign)
     changes = diff(wanted)
@@ -68,7 +71,33 @@ def build(
         changes=changes,
         steps=driver.steps(release, changes, images, observation, record.current),
         rollback=_rollback(release, observation, record.current, unmanaged=wanted.unmanaged),
+        untouched=bystanders(release, observation),
     )
+
+
+def bystanders(release: Release, observation: Observation) -> tuple[Bystander, ...]:
+    """Containers of the project that belong to no service of it: made by hand, or left by an earlier compose file."""
+    file = f"{release.host.root}/{release.module.runtime.compose_file}"
+    by_hand = ((c, "made by hand") for c in observation.containers if not c.config_hash)
+    mine = (c for c in observation.containers if c.config_hash and not c.oneoff and c.compose_file == file)
+    orphans = (
+        (c, "the compose file no longer has its service") for c in mine if c.service not in release.compose.services
+    )
+    found = (Bystander(container.name, container.service, why) for container, why in (*by_hand, *orphans))
+    return tuple(sorted(found, key=lambda each: each.container))
+
+
+def _refuse_contradictions(release: Release, observation: Observation, driver: Driver) -> None:
+    found = driver.contradictions(release, observation)
+    if found:
+        raise PolicyViolation(
+            "a network or volume is there with another definition",
+            detail="\n".join(f"{release.host.name}: {each}" for each in found),
+            hint="give it another name in the compose file, or remove the one that is there by hand",
+            reason="other-definition",
+            file=release.module.runtime.compose_file,
+            host=release.host.name,
+        )
 
 
 def build_offline(
@@ -163,6 +192,7 @@ def _plan(
     changes: tuple[Change, ...],
     steps: tuple[Step, ...],
     rollback: Rollback,
+    untouched: tuple[Bystander, ...] = (),
 ) -> Plan:
     trust = circumstances.trust
     return Plan(
@@ -188,6 +218,7 @@ def _plan(
         steps=steps,
         rollback=rollback,
         policy=policy,
+        untouched=untouched,
     )
 
 
@@ -208,11 +239,11 @@ def _observed(observation: Observation) -> PlannedObservation:
 def _material(observation: Observation) -> list[object]:
     """What of an observation a plan rests on; when containers started or by which id they go does not count."""
     return [
-        [[c.name, c.service, c.image_id, c.config_hash, c.state] for c in observation.containers],
+        [[c.name, c.service, c.image_id, c.config_hash, c.state, dict(c.settings)] for c in observation.containers],
         [[f.path, f.digest, f.mode] for f in observation.files],
         [[i.ref, i.id] for i in observation.images],
-        sorted(observation.networks),
-        sorted(observation.volumes),
+        [[network.name, dict(network.definition)] for network in observation.networks],
+        [[volume.name, dict(volume.definition)] for volume in observation.volumes],
     ]
 
 

@@ -22,6 +22,9 @@ _REASONS = {
     Cause.FILE_CONTENT: "a file it uses differs",
     Cause.DEPENDENCY: "a service it needs is recreated",
     Cause.UNHEALTHY: "it does not run",
+    Cause.ENGINE_DRIFT: "it was changed by hand",
+    Cause.NETWORK: "a network it was made for is not there",
+    Cause.NEW_VOLUME: "a volume is made for it, empty",
 }
 
 
@@ -81,15 +84,39 @@ def _recorded_cause(release: Release, status: ModuleStatus) -> Cause:
 def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
     containers = wanted.observation.of(service)
     if not containers:
-        return (Cause.MISSING,)
+        return (Cause.MISSING, *_new_volume(wanted, service))
     checks = (
         (_hash_cause(wanted, service, containers), _hash_differs(wanted, service, containers)),
         (Cause.DEFINITION, len(containers) != _replicas(wanted.release.compose.services[service])),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
         (Cause.FILE_CONTENT, _files_differ(wanted, service)),
+        (Cause.NETWORK, _network_is_lost(wanted, containers)),
+        (Cause.ENGINE_DRIFT, bool(_drift(wanted, service))),
         (Cause.UNHEALTHY, _is_down(wanted, service, containers)),
     )
-    return tuple(dict.fromkeys(cause for cause, holds in checks if holds))
+    causes = tuple(dict.fromkeys(cause for cause, holds in checks if holds))
+    return (*causes, *_new_volume(wanted, service)) if causes else ()
+
+
+def _new_volume(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
+    """Not a cause for anything by itself, but worth knowing where a container is made."""
+    new = wanted.driver.new_volumes(wanted.release, wanted.observation, service)
+    return (Cause.NEW_VOLUME,) if new else ()
+
+
+def _network_is_lost(wanted: Wanted, containers: Iterable[Container]) -> bool:
+    release, observation = wanted.release, wanted.observation
+    return any(wanted.driver.lost_networks(release, observation, container) for container in containers)
+
+
+def _drift(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
+    """What was changed by hand; where the definition itself changed, what it asks for now says nothing of that."""
+    containers = wanted.observation.of(service)
+    if _hash_differs(wanted, service, containers):
+        return {}
+    release, observation = wanted.release, wanted.observation
+    found = (wanted.driver.drift(release, observation, container) for container in containers)
+    return {field: values for each in found for field, values in each.items()}
 
 
 def _replicas(service: ComposeService) -> int:
@@ -172,7 +199,7 @@ def _spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> Non
     """What a recreated service drags along, and one-shots that run again because `up` runs at all."""
     for service in wanted.release.closure:
         for dependent in _dragged(wanted, service, causes[service]):
-            if causes[dependent] != (Cause.MISSING,) and Cause.DEPENDENCY not in causes[dependent]:
+            if Cause.MISSING not in causes[dependent] and Cause.DEPENDENCY not in causes[dependent]:
                 causes[dependent] = (*causes[dependent], Cause.DEPENDENCY)
     if any(_action(wanted, *each).touches_container for each in causes.items()):
         for service in wanted.driver.one_shots(wanted.release) & set(wanted.release.closure):
@@ -192,9 +219,9 @@ def _action(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> 
     asking = tuple(cause for cause in causes if cause is not Cause.FILE_CONTENT or _needs_new(wanted, service))
     if not asking:
         return Action.UPDATE if causes else Action.KEEP
-    if asking == (Cause.MISSING,):
+    if Cause.MISSING in asking:
         return Action.CREATE
-    return Action.START if asking == (Cause.UNHEALTHY,) else Action.RECREATE
+    return Action.START if set(asking) <= {Cause.UNHEALTHY, Cause.NEW_VOLUME} else Action.RECREATE
 
 
 def _needs_new(wanted: Wanted, service: ServiceName) -> bool:
@@ -206,16 +233,23 @@ def _needs_new(wanted: Wanted, service: ServiceName) -> bool:
 def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> Change:
     container = next(iter(wanted.observation.of(service)), None)
     image = wanted.release.compose.services[service].image or ""
-    before = _seen(container) if container else None
+    drift = _drift(wanted, service) if Cause.ENGINE_DRIFT in causes[service] else {}
+    before = {**_seen(container), **_engine(drift, 1)} if container else None
     after = {
         "config_hash": wanted.observation.hashes.get(service, ""),
         "image": image,
         "image_id": wanted.images.get(image, ""),
         "state": "running",
+        **_engine(drift, 0),
     }
     action = _action(wanted, service, causes[service])
     lost = wanted.unmanaged and action is not Action.KEEP
     return _described(wanted.release, service, action, causes[service], before, after, destructive=lost)
+
+
+def _engine(drift: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any]:
+    """What was changed by hand, apart from what a release changes."""
+    return {"engine": {field: values[side] for field, values in sorted(drift.items())}} if drift else {}
 
 
 def _seen(container: Container) -> Mapping[str, str]:

@@ -168,6 +168,7 @@ class Document:
     steps: tuple[Step, ...]
     rollback: model.Rollback
     policy: tuple[model.PolicyNote, ...]
+    untouched: tuple[model.Bystander, ...]
     summary: str
     exitCode: int  # noqa: N815 - beside resource_changes it is what readers of Terraform's plans look for
 
@@ -175,6 +176,7 @@ class Document:
 SAME = (
     *("module", "host", "source_sha", "source_dirty", "source_repo", "source_ref", "created_at", "expires_at"),
     *("drivers", "observed", "speculative", "trust", "desired", "kind", "images", "closure", "rollback", "policy"),
+    "untouched",
 )
 """The fields that a plan and its document hold alike."""
 

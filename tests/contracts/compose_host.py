@@ -28,8 +28,36 @@ CONTAINER = {
     "exit_code": 0,
     "restarts": 0,
     "started_at": "2026-06-01T12:00:00.5Z",
+    "files": "/opt/platform/modules/shop/compose.yaml",
+    "networks": {"shop_default": {"NetworkID": "n" * 64}},
+    "settings": {
+        "RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
+        **dict.fromkeys(("Memory", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota"), 0),
+        "CpusetCpus": "",
+        "PidsLimit": None,
+        "CapAdd": None,
+        "CapDrop": ["CAP_CHOWN"],
+        "Privileged": False,
+        "ReadonlyRootfs": False,
+    },
 }
 """A container as the question's template prints it."""
+
+
+_LABELS = {"com.docker.compose.project": "shop"}
+NETWORK = {
+    "id": "n" * 64,
+    "name": "shop_default",
+    "labels": _LABELS,
+    "driver": "bridge",
+    "options": {},
+    "internal": False,
+    "attachable": False,
+    "enable_ipv6": False,
+    "subnets": [{"Subnet": "172.18.0.0/16"}],
+}
+VOLUME = {"name": "shop_data", "labels": _LABELS, "driver": "local", "options": None}
+"""A network and a volume as their templates print them."""
 
 
 def frame(sections: Mapping[str, bytes | tuple[int, bytes]]) -> bytes:
@@ -62,8 +90,8 @@ def look(release: Release) -> dict[str, bytes]:
         "files": b"%s 644 %s\n" % (CONFIG.hexadecimal.encode(), present) + b"".join(b"- - %s\n" % p for p in absent),
         "images": b"local web:1 " + line({"id": IMAGE, "digests": ["web@" + OTHER_IMAGE]}),
         "image-ids": IMAGE.encode() + b"\n",
-        "networks": b"shop_default\n",
-        "volumes": b"shop_data\n",
+        "networks": line(NETWORK),
+        "volumes": line(VOLUME),
         "kept": CONFIG.hexadecimal.encode() + b"\n",
         "variables": b"",
         "deciding": b"",

@@ -20,7 +20,7 @@ from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen,
 from platformctl.model.plan import Action, Cause, Change, Place, PlannedFile, PlannedImage, Remove, Run
 from platformctl.model.state import Receipt, RunningContainer
 from platformctl.transports.ssh import SshTransport
-from tests.contracts.compose_host import CONTAINER, IMAGE, OTHER_IMAGE, FakeDocker, frame, line, look
+from tests.contracts.compose_host import CONTAINER, IMAGE, NETWORK, OTHER_IMAGE, VOLUME, FakeDocker, frame, line, look
 from tests.contracts.releases import FOLDER, HOST, MODULE, SHA, a_release
 from tests.lab import Host
 
@@ -148,11 +148,14 @@ def read_container(data: object) -> tuple[Container, ...]:
     return DRIVER.read_watch(Completed(0, frame({"containers": line(data)}), b""), HOST)
 
 
-NOT_OPTIONAL = sorted(CONTAINER.keys() - {"service", "hash", "version", "oneoff", "health"})
+NOT_OPTIONAL = sorted(CONTAINER.keys() - {"service", "hash", "version", "oneoff", "health", "files"})
 
 
-@pytest.mark.parametrize("field", CONTAINER)
-@pytest.mark.parametrize("wrong", [["x"], {}, 1.5, True])
+IN_NO_NETWORK: tuple[str, object] = ("networks", {})
+WRONG = [(f, wrong) for f in CONTAINER for wrong in (["x"], {}, 1.5, True) if (f, wrong) != IN_NO_NETWORK]
+
+
+@pytest.mark.parametrize(("field", "wrong"), WRONG)
 def test_a_field_of_another_type_is_no_answer(field: str, wrong: object) -> None:
     with pytest.raises(Unreachable):
         read_container({**CONTAINER, field: wrong})
@@ -164,7 +167,7 @@ def test_a_field_that_must_be_there_is_never_null(field: str) -> None:
         read_container({**CONTAINER, field: None})
 
 
-@pytest.mark.parametrize("field", ["service", "hash", "version", "oneoff", "health"])
+@pytest.mark.parametrize("field", ["service", "hash", "version", "oneoff", "health", "files"])
 def test_a_container_that_compose_did_not_make_or_without_a_check_is_read(field: str) -> None:
     assert len(read_container({**CONTAINER, field: None})) == 1
 
@@ -194,7 +197,8 @@ def running(docker: FakeDocker) -> FakeDocker:
     found = {"id": IMAGE, "digests": ["web@" + OTHER_IMAGE]}
     docker.says("ps -aq", b"1\n").says("inspect --type container", line(CONTAINER))
     docker.says("image inspect", line(found)).says("images -aq", IMAGE.encode() + b"\n")
-    docker.says("network ls", b"shop_default\n").says("volume ls", b"shop_data\n")
+    docker.says("network ls", b"1\n").says("network inspect", line(NETWORK))
+    docker.says("volume ls", b"shop_data\n").says("volume inspect", line(VOLUME))
     return docker.says("compose -p", b"web " + b"a" * 64 + b"\n")
 
 
@@ -215,7 +219,8 @@ def test_one_look_tells_all_that_a_plan_needs(docker: FakeDocker, root: Path) ->
     )
     assert seen.images == (ImageSeen("web:1", IMAGE, ("web@" + OTHER_IMAGE,)),)
     assert (seen.image_ids, seen.kept) == (frozenset({IMAGE}), frozenset({Digest.of(b"kept")}))
-    assert (seen.networks, seen.volumes) == (("shop_default",), ("shop_data",))
+    assert [(network.name, network.id) for network in seen.networks] == [("shop_default", "n" * 64)]
+    assert [(volume.name, volume.definition["labels"]) for volume in seen.volumes] == [("shop_data", {})]
     assert seen.hashes == {"web": "a" * 64}
     assert [container.service for container in seen.containers] == ["web"]
 
@@ -293,16 +298,9 @@ def test_a_list_that_docker_can_not_give_is_not_taken_for_an_empty_one(
         observe(docker, release_in(root))
 
 
-@pytest.mark.parametrize("words", ["network ls", "volume ls"])
-def test_a_name_with_a_header_in_it_opens_no_section(docker: FakeDocker, root: Path, words: str) -> None:
-    forged = frame({"image-ids": OTHER_IMAGE.encode() + b"\n", "kept": b"0" * 64 + b"\n"})
-    running(docker).says(words, b"shop_default\n" + forged)
-    seen = observe(docker, release_in(root))
-
-    assert (seen.image_ids, seen.kept) == (frozenset({IMAGE}), frozenset({Digest.of(b"kept")}))
-
-
-@pytest.mark.parametrize("words", ["inspect --type container", "images -aq", "image inspect"])
+@pytest.mark.parametrize(
+    "words", ["inspect --type container", "images -aq", "image inspect", "network inspect", "volume inspect"]
+)
 def test_a_header_where_typed_answers_stand_is_no_answer(docker: FakeDocker, root: Path, words: str) -> None:
     answer, _ = running(docker).answers[words]
     docker.says(words, answer + frame({"kept": b"0" * 64 + b"\n"}))

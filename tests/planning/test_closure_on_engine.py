@@ -64,6 +64,20 @@ def docker(*words: str) -> OnHost:
     return lambda host: host.docker(*words)
 
 
+NET = "main_default"
+LABELS = {"project": "main", "service": "needed", "oneoff": "False"}
+
+
+def without_network(host: Host) -> None:
+    host.docker("stop", "main-main-1", "main-needed-1")
+    host.docker("network", "rm", NET)
+
+
+def stranger(host: Host) -> None:
+    labels = [word for name, value in LABELS.items() for word in ("--label", f"com.docker.compose.{name}={value}")]
+    host.docker("run", "-d", *labels, SLEEPER)
+
+
 GONE, STOPPED = docker("rm", "-f", "main-needed-1"), docker("stop", "main-needed-1")
 NEW = {"environment": {"A": "2"}}
 MOUNT = {"volumes": ["./conf/a:/etc/a:ro"]}
@@ -121,6 +135,26 @@ SCENARIOS = (
     Scenario("env file of needed", {"needed"}, pair(needed=ENV_FILE), None, ENV, ENV_2),
     Scenario("file of needed, main changed", {"main", "needed"}, pair(needed=MOUNT), pair(NEW, MOUNT), CONF, CONF_2),
     Scenario("file of main, needed changed", {"main", "needed"}, pair(MOUNT), pair(MOUNT, NEW), CONF, CONF_2),
+    Scenario(
+        "main was given another limit",
+        {"main"},
+        pair(),
+        on_host=docker("update", "--memory=64m", "--memory-swap=128m", "main-main-1"),
+    ),
+    Scenario(
+        "needed restarts by hand", {"needed"}, pair(), on_host=docker("update", "--restart=always", "main-needed-1")
+    ),
+    Scenario(
+        "main was taken from its network", {"main"}, pair(), on_host=docker("network", "disconnect", NET, "main-main-1")
+    ),
+    Scenario(
+        "main was put into another network",
+        {"main"},
+        pair(),
+        on_host=docker("network", "connect", "bridge", "main-main-1"),
+    ),
+    Scenario("the network is gone", {"main", "needed"}, pair(), on_host=without_network),
+    Scenario("a stranger of the name of needed", set(), pair(), on_host=stranger),
     Scenario("main was stopped", {"main"}, pair(), on_host=docker("stop", "main-main-1")),
     Scenario("needed was stopped", {"needed"}, pair(), on_host=STOPPED),
     Scenario("main was killed", {"main"}, pair(), on_host=docker("kill", "main-main-1")),
@@ -173,8 +207,8 @@ SCENARIOS = (
 )
 
 
-IN_EACH_RUN = 3
-"""Every third scenario is tried each time; all of them with `-m "thorough or not thorough"`."""
+IN_EACH_RUN = 4
+"""Every fourth scenario is tried each time; all of them with `-m "thorough or not thorough"`."""
 
 
 def scenarios() -> Iterator[object]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from platformctl.drivers.compose_settings import wanted_settings
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.model.desired import FileChange, Module, Release
 from platformctl.model.names import Digest, ServiceName
-from platformctl.model.observed import Container, FileSeen, Identity, Observation, Source
+from platformctl.model.observed import Container, FileSeen, Identity, Observation, ResourceSeen, Source
 from platformctl.model.plan import Action, Cause, Change
 from platformctl.model.state import HostRecord
 from platformctl.planning.diff import Wanted, diff
@@ -19,6 +20,14 @@ WHO = Identity(1000, "agent", "m", "e", "28.2.2", "amd64", "2.26.1", 1780000000,
 CONFIGURED = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/conf']}}"
 FILES = {"conf/a": b"1"}
 WITH_ENV_FILE = "services: {web: {image: 'web:1', env_file: ['./web.env'], volumes: ['./conf:/etc/conf']}}"
+NETWORK = ResourceSeen(
+    "shop_default",
+    {"driver": "bridge", "driver_opts": {}, "labels": {}, "internal": False, "attachable": False, "enable_ipv6": False}
+    | {"subnets": ["172.18.0.0/16"]},
+    "n" * 64,
+)
+VOLUME = {"driver": "local", "driver_opts": {}, "labels": {}}
+SETTINGS = wanted_settings({})
 IGNORING = replace(MODULE, on_file_change=FileChange.IGNORE)
 
 
@@ -65,6 +74,8 @@ def running(compose: str, files: Mapping[str, bytes] | None = None, module: Modu
         files=tuple(FileSeen(file.path, file.digest, file.mode) for file in release.files),
         images=(),
         hashes={name: hash_of(name) for name in release.closure},
+        networks=(NETWORK,),
+        volumes=tuple(ResourceSeen(f"shop_{name}", VOLUME) for name in release.compose.volumes),
     )
     return Host(release, observation)
 
@@ -87,6 +98,9 @@ def container(service: ServiceName, release: Release) -> Container:
         exit_code=0,
         restarts=0,
         started_at="2026-06-01T12:00:00Z",
+        settings={**SETTINGS, **wanted_settings(release.compose.services[service].definition)},
+        networks={NETWORK.name: NETWORK.id},
+        compose_file=f"{release.host.root}/{release.module.runtime.compose_file}",
     )
 
 
@@ -130,3 +144,77 @@ def test_a_one_shot_whose_file_is_ignored_runs_again_with_the_others() -> None:
 
     assert host.changes()["job"].action is Action.UPDATE
     assert host.with_container("web", config_hash="x").changes()["job"].action is Action.START
+
+
+# --- what was done by hand ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("definition", "field", "by_hand", "wanted"),
+    [
+        ("", "restart", "always", "no"),
+        (", restart: 'on-failure:3'", "restart", "on-failure", "on-failure:3"),
+        (", deploy: {restart_policy: {condition: any}}, restart: 'no'", "restart", "no", "always"),
+        (", mem_limit: 64m", "mem_limit", 128 << 20, 64 << 20),
+        (", deploy: {resources: {limits: {memory: 0.5g, cpus: '0.25'}}}", "cpus", "0.5", "0.25"),
+        (", pids_limit: 20", "pids_limit", 0, 20),
+        (", cap_drop: [ALL], cap_add: [NET_ADMIN]", "cap_add", ["NET_ADMIN", "SYS_ADMIN"], ["NET_ADMIN"]),
+        ("", "privileged", True, False),
+    ],
+)
+def test_what_was_changed_by_hand_is_put_right(definition: str, field: str, by_hand: object, wanted: object) -> None:
+    host = running("services: {web: {image: 'web:1'" + definition + "}}")
+    seen = host.observation.containers[0].settings
+    change = host.with_container("web", settings={**seen, field: by_hand}).changes()["web"]
+
+    assert host.changes()["web"].action is Action.KEEP
+    assert (change.action, change.causes) == (Action.RECREATE, (Cause.ENGINE_DRIFT,))
+    assert (change.before or {})["engine"] == {field: by_hand}
+    assert (change.after or {})["engine"] == {field: wanted}
+
+
+def test_a_limit_that_the_engine_could_not_set_is_no_drift() -> None:
+    host = running("services: {web: {image: 'web:1', mem_limit: 64m}}")
+    without = {**host.observation.containers[0].settings, "mem_limit": 0}
+
+    assert host.with_container("web", settings=without).changes()["web"].action is Action.KEEP
+
+
+def test_a_pending_change_is_not_taken_for_one_by_hand() -> None:
+    host = running("services: {web: {image: 'web:1', mem_limit: 64m}}").with_container("web", config_hash="x")
+    change = host.changes(a_release("services: {web: {image: 'web:1', mem_limit: 96m}}"))["web"]
+
+    assert change.causes == (Cause.DEFINITION,)
+
+
+@pytest.mark.parametrize(
+    ("networks", "cause"),
+    [
+        ({}, Cause.ENGINE_DRIFT),
+        ({"shop_default": "n" * 64, "bridge": "b" * 64}, Cause.ENGINE_DRIFT),
+        ({"shop_default": "other"}, Cause.NETWORK),
+    ],
+    ids=["disconnected", "connected", "made again"],
+)
+def test_a_container_in_other_networks_than_it_asks_for_is_made_again(
+    networks: Mapping[str, str], cause: Cause
+) -> None:
+    change = running(CONFIGURED, FILES).with_container("web", networks=networks).changes()["web"]
+
+    assert (change.action, change.causes) == (Action.RECREATE, (cause,))
+
+
+def test_a_container_that_was_never_started_is_in_no_network_yet() -> None:
+    host = running(CONFIGURED, FILES).with_container("web", networks={"shop_default": ""}, state="created")
+
+    assert host.changes()["web"].causes == (Cause.UNHEALTHY,)
+
+
+def test_a_volume_that_is_made_is_said() -> None:
+    with_volume = "services: {web: {image: 'web:1', volumes: ['data:/data']}}\nvolumes: {data: {}}"
+    host = running(with_volume)
+    without = replace(host, observation=replace(host.observation, volumes=(), containers=()))
+
+    assert host.with_container("web", config_hash="x").changes()["web"].causes == (Cause.DEFINITION,)
+    assert without.changes()["web"].causes == (Cause.MISSING, Cause.NEW_VOLUME)
+    assert without.changes()["web"].action is Action.CREATE

@@ -15,7 +15,7 @@ from tests.trust.workshop import a_change, a_plan
 FIELDS = (
     "format format_version module host source_sha source_dirty source_repo source_ref created_at expires_at tool "
     "drivers observed speculative trust desired kind files images closure changes resource_changes steps rollback "
-    "policy summary exitCode"
+    "policy untouched summary exitCode"
 )
 
 

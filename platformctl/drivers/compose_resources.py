@@ -1,0 +1,129 @@
+"""Networks and volumes: which ones a service needs, and whether those that are there are the ones it asks for.
+
+Compose 2.26 leaves a network or volume as it is, whatever its definition says by now. From 2.31 on it recreates the
+network, with every container in it, and asks whether it may destroy the volume. A plan can promise neither.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from platformctl.drivers.compose_settings import drifted, wanted_settings
+from platformctl.model.desired import Release
+from platformctl.model.names import ServiceName
+from platformctl.model.observed import Container, Observation, ResourceSeen
+
+_ENGINES_OWN = "com.docker.network."
+"""Options of a network that an engine adds by itself begin so."""
+
+
+def networks(release: Release, service: ServiceName) -> Mapping[str, Mapping[str, Any]] | None:
+    """What the file declares of the networks a service is in, by the engine's name; None: it is in none that Compose
+    attaches, as with any `network_mode`.
+    """
+    definition = release.compose.services[service].definition
+    if "network_mode" in definition:
+        return None
+    return dict(_named(release, "networks", each) for each in definition.get("networks") or ("default",))
+
+
+def volumes(release: Release, service: ServiceName) -> Mapping[str, Mapping[str, Any]]:
+    """What the file declares of the volumes a service mounts, by the engine's name."""
+    mounts = release.compose.services[service].definition.get("volumes") or ()
+    sources = (mount["source"] for mount in mounts if mount["type"] == "volume" and mount.get("source"))
+    return dict(_named(release, "volumes", source) for source in sources)
+
+
+def is_own(declared: Mapping[str, Any]) -> bool:
+    """Whether Compose makes it, if it is not there."""
+    return not declared.get("external")
+
+
+def _named(release: Release, section: str, key: str) -> tuple[str, Mapping[str, Any]]:
+    declared = (release.compose.document.get(section) or {}).get(key) or {}
+    default = f"{release.module.runtime.project}_{key}" if is_own(declared) else key
+    return str(declared.get("name") or default), declared
+
+
+def lost_networks(release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
+    """Networks that are gone, or others by now, for a container that was made for them: it can not be started again."""
+    there = {network.name: network.id for network in observation.networks}
+    own = (name for name, declared in (networks(release, container.service) or {}).items() if is_own(declared))
+    return tuple(sorted(name for name in own if _is_lost(container, name, there)))
+
+
+def _is_lost(container: Container, name: str, there: Mapping[str, str]) -> bool:
+    if name not in container.networks:
+        return container.running and name not in there
+    return container.networks[name] not in ("", there.get(name))
+
+
+def drift(release: Release, observation: Observation, container: Container) -> Mapping[str, tuple[Any, Any]]:
+    """What was changed by hand on a container: what its definition asks for and what the engine has, by field."""
+    wanted = wanted_settings(release.compose.services[container.service].definition)
+    attached = networks(release, container.service)
+    if attached is None or not container.running:
+        return drifted(wanted, container.settings)
+    lost = lost_networks(release, observation, container)
+    return drifted(
+        {**wanted, "networks": sorted(set(attached).difference(lost))},
+        {**container.settings, "networks": sorted(set(container.networks).difference(lost))},
+    )
+
+
+def contradictions(release: Release, observation: Observation) -> tuple[str, ...]:
+    """Where networks and volumes of the closure are there with another definition, in words without option values."""
+    seen_networks = {network.name: network for network in observation.networks}
+    seen_volumes = {volume.name: volume for volume in observation.volumes}
+    found: dict[str, None] = {}
+    for service in release.closure:
+        for name, declared in (networks(release, service) or {}).items():
+            if is_own(declared) and name in seen_networks:
+                found.update(dict.fromkeys(_network_differs(declared, seen_networks[name])))
+        for name, declared in volumes(release, service).items():
+            if is_own(declared) and name in seen_volumes:
+                found.update(dict.fromkeys(_differs("volume", declared, seen_volumes[name], driver="local")))
+    return tuple(found)
+
+
+def _network_differs(declared: Mapping[str, Any], seen: ResourceSeen) -> Iterator[str]:
+    yield from _differs("network", declared, seen, driver="bridge")
+    for flag in ("internal", "attachable", "enable_ipv6"):
+        wanted = _truth(declared.get(flag))
+        if wanted != seen.definition[flag] and (flag in declared or flag != "enable_ipv6"):
+            yield f"network {seen.name}: {flag} is {_truth(seen.definition[flag])}, wanted {wanted}".lower()
+    subnets = sorted(str(each["subnet"]) for each in _pools(declared) if each.get("subnet"))
+    if subnets and subnets != seen.definition["subnets"]:
+        yield f"network {seen.name}: its subnet is {', '.join(seen.definition['subnets'])}, wanted {', '.join(subnets)}"
+
+
+def _differs(kind: str, declared: Mapping[str, Any], seen: ResourceSeen, *, driver: str) -> Iterator[str]:
+    wanted = str(declared.get("driver") or driver)
+    if wanted != seen.definition["driver"]:
+        yield f"{kind} {seen.name}: its driver is {seen.definition['driver']}, wanted {wanted}"
+    for field in ("driver_opts", "labels"):
+        asked, has = _pairs(declared.get(field)), seen.definition[field]
+        extra = (key for key in has if key not in asked and not key.startswith(_ENGINES_OWN))
+        for key in sorted({*extra, *(key for key, value in asked.items() if has.get(key) != value)}):
+            yield f"{kind} {seen.name}: {field}.{key} differs"
+
+
+def _pools(declared: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    pools = (declared.get("ipam") or {}).get("config") or ()
+    return [pool for pool in pools if isinstance(pool, Mapping)]
+
+
+def _pairs(value: Any) -> Mapping[str, str]:
+    """A mapping of names to text, from a mapping or from `NAME=value` items, as Compose hands it to the engine."""
+    if isinstance(value, Mapping):
+        return {str(key): _text(item) for key, item in value.items()}
+    return {key: text for key, _, text in (str(item).partition("=") for item in value or ())}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _truth(value: Any) -> bool:
+    return str(value).lower() == "true"

@@ -1,0 +1,125 @@
+"""What a container is run with, in Compose's own words: as a definition asks for it, and as the engine says it is.
+
+Compose's hash covers the definition, not the container: `docker update` and `docker network disconnect` change one and
+leave the other (seen with 2.26.1: `up -d` says Running). What the engine leaves out for want of the kernel's support
+(a memory limit) or fills in by itself is not compared, or a new container would not mend it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Settings = Mapping[str, Any]
+
+HOST_CONFIG = (
+    *("RestartPolicy", "Memory", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus"),
+    *("PidsLimit", "CapAdd", "CapDrop", "Privileged", "ReadonlyRootfs"),
+)
+"""Fields of the engine's HostConfig that say what is compared."""
+_CONDITIONS = {"none": "no", "any": "always"}
+_POLICIES = ("no", "always", "unless-stopped", "on-failure")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?\Z", re.IGNORECASE)
+_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_LIMITS = ("mem_limit", "mem_reservation", "cpus", "cpu_shares", "cpu_period", "cpu_quota")
+"""What `docker update` can raise and lower and never take away: 0 means that the engine could not set it."""
+
+
+def drifted(wanted: Settings, seen: Settings) -> Mapping[str, tuple[Any, Any]]:
+    """What the engine has otherwise than a definition asks for: wanted and seen, by field."""
+    return {
+        name: (value, seen[name])
+        for name, value in wanted.items()
+        if name in seen and value != seen[name] and not (name in _LIMITS and not seen[name])
+    }
+
+
+def seen_settings(config: Mapping[str, Any]) -> Settings:
+    """The settings in an engine's HostConfig; raises what a form that is none of the engine's raises."""
+    policy = config["RestartPolicy"]
+    attempts = policy["MaximumRetryCount"]
+    return {
+        "restart": (policy["Name"] or "no") + (f":{attempts}" if attempts else ""),
+        "mem_limit": int(config["Memory"]),
+        "mem_reservation": int(config["MemoryReservation"]),
+        "cpus": _cpus(int(config["NanoCpus"]) / 1e9),
+        "cpu_shares": int(config["CpuShares"]),
+        "cpu_period": int(config["CpuPeriod"]),
+        "cpu_quota": int(config["CpuQuota"]),
+        "cpuset": str(config["CpusetCpus"]),
+        "pids_limit": max(int(config["PidsLimit"] or 0), 0),
+        "cap_add": _capabilities(config["CapAdd"] or ()),
+        "cap_drop": _capabilities(config["CapDrop"] or ()),
+        "privileged": bool(config["Privileged"]),
+        "read_only": bool(config["ReadonlyRootfs"]),
+    }
+
+
+def wanted_settings(definition: Mapping[str, Any]) -> Settings:
+    """What a definition asks for; what is written in a form that is not known here is left out."""
+    deploy = _mapping(definition.get("deploy"))
+    resources = _mapping(deploy.get("resources"))
+    limits, reservations = _mapping(resources.get("limits")), _mapping(resources.get("reservations"))
+    found = {
+        "restart": _restart(definition.get("restart"), deploy.get("restart_policy")),
+        "mem_limit": _size(limits.get("memory") or definition.get("mem_limit")),
+        "mem_reservation": _size(reservations.get("memory") or definition.get("mem_reservation")),
+        "cpus": _decimal(limits.get("cpus") or definition.get("cpus")),
+        "cpu_shares": _whole(definition.get("cpu_shares")),
+        "cpu_period": _whole(definition.get("cpu_period")),
+        "cpu_quota": _whole(definition.get("cpu_quota")),
+        "cpuset": str(definition.get("cpuset") or ""),
+        "pids_limit": _whole(limits.get("pids") or definition.get("pids_limit")),
+        "cap_add": _capabilities(definition.get("cap_add") or ()),
+        "cap_drop": _capabilities(definition.get("cap_drop") or ()),
+        "privileged": _truth(definition.get("privileged")),
+        "read_only": _truth(definition.get("read_only")),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _restart(restart: Any, policy: Any) -> str | None:
+    """Compose lets `deploy.restart_policy` win over `restart`."""
+    if isinstance(policy, Mapping):
+        name, attempts = str(policy.get("condition", "")), policy.get("max_attempts") or 0
+    else:
+        name, _, attempts = str(restart or "no").partition(":")
+    name = _CONDITIONS.get(name, name)
+    if name not in _POLICIES or not str(attempts or 0).isdecimal():
+        return None
+    return f"{name}:{attempts}" if int(attempts or 0) else name
+
+
+def _size(value: Any) -> int | None:
+    """Bytes, as Docker reads a size: every unit is a power of 1024."""
+    if isinstance(value, int):
+        return value
+    fits = _SIZE.match(str(value or "0").strip())
+    return int(float(fits[1]) * 1024 ** _UNITS[fits[2].lower()]) if fits else None
+
+
+def _decimal(value: Any) -> str | None:
+    try:
+        return _cpus(float(value or 0))
+    except (TypeError, ValueError):
+        return None
+
+
+def _cpus(value: float) -> str:
+    return "" if not value else f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def _whole(value: Any) -> int | None:
+    text = str(value or 0)
+    return max(int(text), 0) if re.fullmatch(r"-?[0-9]{1,15}", text) else None
+
+
+def _truth(value: Any) -> bool | None:
+    return {"true": True, "false": False, "none": False}.get(str(value).lower())
+
+
+def _capabilities(names: Iterable[str]) -> list[str]:
+    return sorted({str(name).upper().removeprefix("CAP_") for name in names})
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

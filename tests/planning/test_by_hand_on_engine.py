@@ -1,0 +1,61 @@
+"""What somebody did by hand on a real engine: named where it stays, refused where nobody could keep the promise."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Host
+from tests.platform_repo import PlatformRepo
+
+pytestmark = pytest.mark.lab
+
+SLEEPER = "platformctl-lab/sleeper:1"
+LIMITED = {
+    "image": SLEEPER,
+    "restart": "unless-stopped",
+    "networks": {"back": {"aliases": ["cache"]}, "shared": None},
+    "volumes": ["data:/data"],
+    "cap_drop": ["ALL"],
+    "cap_add": ["CAP_CHOWN"],
+    "mem_reservation": "20m",
+    "cpu_shares": 73,
+    "read_only": True,
+    "deploy": {"resources": {"limits": {"cpus": "0.25", "memory": "64M", "pids": 30}}},
+    "depends_on": ["needed"],
+}
+NEEDED = {"image": SLEEPER, "network_mode": "none", "restart": "on-failure:3"}
+NETWORKS = {"back": {"internal": True, "labels": {"tier": "back"}}, "shared": {"external": True}}
+
+
+def test_what_was_done_by_hand_is_told_apart_from_what_is_wanted(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    host.docker("network", "create", "shared")
+    compose = {"services": {"main": LIMITED, "needed": NEEDED}, "networks": NETWORKS, "volumes": {"data": {}}}
+    repo.add_module("main", compose)
+    repo.deploy("main")
+
+    repo.plan("main", expect=0, name="what the engine made of it is what is wanted")
+
+    orphan = {"project": "main", "service": "gone", "oneoff": "False", "config-hash": "x"}
+    file = {"project.config_files": f"{host.root}/modules/main/compose.yaml"}
+    labels = [word for n, v in {**orphan, **file}.items() for word in ("--label", f"com.docker.compose.{n}={v}")]
+    host.docker("run", "-d", "--name", "orphan", *labels, SLEEPER)
+    host.docker("run", "-d", "--name", "tool", "--label", "com.docker.compose.project=main", SLEEPER)
+    host.docker("update", "--restart=no", "main-main-1")
+    plan = repo.plan("main", name="drift")
+
+    told = repo.run("show", plan, "--json").json["plan"]
+    (drifted,) = (change for change in told["changes"] if change["action"] != "keep")
+    assert (drifted["causes"], drifted["before"]["engine"]) == (["engine-drift"], {"restart": "no"})
+    assert [(each["container"], each["service"]) for each in told["untouched"]] == [("orphan", "gone"), ("tool", "")]
+    repo.approve(plan)
+    repo.apply(plan)
+    assert {"orphan", "tool"} <= set(host.docker("ps", "--format", "{{.Names}}").split())
+
+    for section, other in (("networks", {**NETWORKS, "back": {}}), ("volumes", {"data": {"labels": {"a": "1"}}})):
+        repo.add_module("main", {**compose, section: other})
+        refused = repo.run("plan", "main", "--json", expect=4).json["error"]
+        assert refused["reason"] == "other-definition"
+        assert {"networks": "network main_back: internal is true", "volumes": "volume main_data: labels.a"}[
+            section
+        ] in refused["detail"]

@@ -1,0 +1,76 @@
+"""Networks and volumes that are there already, and what a compose file says of them by now."""
+
+from dataclasses import replace
+
+import pytest
+
+from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.model.observed import ResourceSeen
+from tests.contracts.releases import a_release
+from tests.planning.test_diff import NETWORK, running
+
+COMPOSE = """
+services:
+  web: {{image: 'web:1', networks: [default], volumes: ['data:/data']}}
+  other: {{image: 'web:1', networks: [far]}}
+networks: {{default: {network}, far: {{internal: true}}}}
+volumes: {{data: {volume}}}
+"""
+CIFS = "{driver_opts: {type: cifs, o: 'username=ann,password=hunter2'}}"
+
+
+def found(network: str = "{}", volume: str = "{}", **seen: object) -> tuple[str, ...]:
+    """What is said of a file with these definitions on a host where the default ones are."""
+    release = a_release(COMPOSE.format(network=network, volume=volume))
+    observation = running(COMPOSE.format(network="{}", volume="{}")).observation
+    there = replace(NETWORK, definition={**NETWORK.definition, **seen})
+    return DockerCompose().contradictions(release, replace(observation, networks=(there,)))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "{}",
+        "null",
+        "{driver: bridge}",
+        "{internal: false}",
+        "{external: true, internal: true}",
+        "{name: another, internal: true}",
+    ],
+)
+def test_the_default_in_other_words_external_ones_and_new_ones_are_no_contradiction(network: str) -> None:
+    assert found(network) == ()
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("{internal: true}", "internal is false, wanted true"),
+        ("{driver: macvlan}", "its driver is bridge, wanted macvlan"),
+        ("{enable_ipv6: true}", "enable_ipv6 is false, wanted true"),
+        ("{labels: [tier=back]}", "labels.tier differs"),
+        ("{driver_opts: {mtu: 1400}}", "driver_opts.mtu differs"),
+        ("{ipam: {config: [{subnet: 10.9.0.0/24}]}}", "its subnet is 172.18.0.0/16, wanted 10.9.0.0/24"),
+    ],
+)
+def test_a_network_with_another_definition_is_told(network: str, said: str) -> None:
+    assert found(network) == (f"network shop_default: {said}",)
+
+
+def test_what_the_engine_adds_by_itself_is_nobodys_wish() -> None:
+    assert found(driver_opts={"com.docker.network.enable_ipv4": "true"}) == ()
+    assert found(driver_opts={"mtu": "1400"}) == ("network shop_default: driver_opts.mtu differs",)
+
+
+def test_an_option_that_differs_is_told_without_its_value() -> None:
+    said = found(volume=CIFS)
+
+    assert said == ("volume shop_data: driver_opts.o differs", "volume shop_data: driver_opts.type differs")
+
+
+def test_a_network_of_another_service_is_not_judged() -> None:
+    far = ResourceSeen("shop_far", {**NETWORK.definition, "internal": False}, "f" * 64)
+    host = running(COMPOSE.format(network="{}", volume="{}"))
+
+    observation = replace(host.observation, networks=(NETWORK, far))
+    assert DockerCompose().contradictions(host.release, observation) == ()
