@@ -18,6 +18,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "plan": ("plan", "Say what would change, and sign it."),
     "show": ("show", "Render a plan."),
     "verify": ("verify", "Check a plan without applying it."),
+    "explain": ("explain", "Say what differs from a plan by now."),
     "approve": ("approve", "Sign an approval of a plan."),
     "apply": ("apply", "Verify, plan again, run, and prove."),
     "rollback": ("rollback", "Plan and apply the way back."),

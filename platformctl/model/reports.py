@@ -115,11 +115,12 @@ class PlanReport(Report):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a plan would not be applied: the exit code, a stable word, a sentence."""
+    """Why a plan would not be applied: the exit code, a stable word, a sentence, and what to do."""
 
     code: ExitCode
     reason: str
     message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,30 @@ class VerifyReport(Report):
     signed_by: str | None
     approved_by: tuple[str, ...]
     reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field of a plan that planning again gives otherwise, by its dotted name; None where one has none."""
+
+    field: str
+    planned: Any
+    now: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainReport(Report):
+    """Whether a plan would still be applied, every reason why not, and each field in which planning now differs."""
+
+    kind: ClassVar[str] = "Explain"
+    module: str
+    host: str
+    plan_digest: Digest
+    source_sha: str
+    planned_at: str
+    stale: bool
+    reasons: tuple[Reason, ...]
+    differences: tuple[Difference, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

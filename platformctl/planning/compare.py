@@ -5,6 +5,7 @@ from typing import Any
 
 from platformctl.model.codec import encode
 from platformctl.model.plan import Plan
+from platformctl.model.reports import Difference
 
 _MATERIAL = (
     *("module", "kind", "source_sha", "desired", "files", "images", "closure"),
@@ -16,22 +17,26 @@ _LIMIT = 20
 
 def differences(plan: Plan, again: Plan) -> tuple[str, ...]:
     """What planning again says otherwise, one line a field: `changes.web.action: recreate, now create`."""
-    found = (line for name in _MATERIAL for line in _told(name, _data(plan, name), _data(again, name)))
-    return tuple(found)[:_LIMIT]
+    return tuple(_line(each) for each in compare(plan, again)[:_LIMIT])
+
+
+def compare(plan: Plan, again: Plan) -> tuple[Difference, ...]:
+    """Every field that planning again gives otherwise, with both values."""
+    return tuple(each for name in _MATERIAL for each in _told(name, _data(plan, name), _data(again, name)))
 
 
 def _data(plan: Plan, name: str) -> Any:
     return encode(getattr(plan, name))
 
 
-def _told(name: str, before: Any, after: Any) -> tuple[str, ...]:
+def _told(name: str, before: Any, after: Any) -> tuple[Difference, ...]:
     """Whatever is not equal is told, also where no single field of it differs."""
     if before == after:
         return ()
-    return tuple(_compare(name, before, after)) or (f"{name}: in another order",)
+    return tuple(_compare(name, before, after)) or (Difference(name, before, after),)
 
 
-def _compare(path: str, before: Any, after: Any) -> Iterator[str]:
+def _compare(path: str, before: Any, after: Any) -> Iterator[Difference]:
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
@@ -39,10 +44,12 @@ def _compare(path: str, before: Any, after: Any) -> Iterator[str]:
             yield from _compare(f"{path}.{key}", before.get(key), after.get(key))
     elif _are_rows(before) and _are_rows(after):
         mine, theirs = _by_name(before), _by_name(after)
+        if mine.keys() == theirs.keys() and list(mine) != list(theirs):
+            yield Difference(path, list(mine), list(theirs))
         for key in [*mine, *(key for key in theirs if key not in mine)]:
             yield from _compare(f"{path}.{key}", mine.get(key), theirs.get(key))
     else:
-        yield f"{path}: {_shown(before)}, now {_shown(after)}"
+        yield Difference(path, before, after)
 
 
 def _are_rows(value: Any) -> bool:
@@ -57,6 +64,10 @@ def _by_name(rows: list[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     names = [str(row.get("service") or row.get("path") or row.get("ref") or n) for n, row in enumerate(rows)]
     named = enumerate(zip(names, rows, strict=True))
     return {name if names.count(name) == 1 else f"{name} ({n})": row for n, (name, row) in named}
+
+
+def _line(each: Difference) -> str:
+    return f"{each.field}: {_shown(each.planned)}, now {_shown(each.now)}"
 
 
 def _shown(value: Any) -> str:

@@ -9,11 +9,13 @@ from platformctl.model.reports import (
     DoctorReport,
     ErrorReport,
     ExitCodesReport,
+    ExplainReport,
     FleetReport,
     HistoryReport,
     InitReport,
     NoteReport,
     PlanReport,
+    Reason,
     RecoverReport,
     Report,
     ShowReport,
@@ -122,6 +124,27 @@ def verify(report: VerifyReport) -> Lines:
     yield from (f"✗ {reason.code.name} {reason.reason}: {reason.message}" for reason in report.reasons)
     if report.verified:
         yield "✓ verified"
+    yield from _next(report.reasons)
+
+
+def explain(report: ExplainReport) -> Lines:
+    """Whether it would still be applied, every reason why not, and what differs."""
+    refused = "not stale, but it would be refused" if report.reasons else "it would still be applied"
+    about = f"{report.module} on {report.host} at {report.source_sha[:12]}, planned at {report.planned_at}"
+    yield f"{'✗' if report.reasons else '✓'} {'stale' if report.stale else refused}: {about}"
+    yield from (f"  ✗ {reason.code.name} {reason.reason}: {reason.message}" for reason in report.reasons)
+    width = max((len(each.field) for each in report.differences), default=0) + 1
+    for each in report.differences:
+        yield f"      {each.field + ':':{width}} {plans.value(each.planned)} -> {plans.value(each.now)}"
+    if report.stale:
+        yield f"next: platformctl plan {report.module}"
+    else:
+        yield from _next(report.reasons)
+
+
+def _next(reasons: Iterable[Reason]) -> Lines:
+    """What mends the first of the reasons that says so."""
+    return (f"next: {reason.hint}" for reason in [each for each in reasons if each.hint][:1])
 
 
 def approve(report: ApproveReport) -> Lines:
@@ -249,6 +272,7 @@ _LINES: dict[type[Report], Callable[..., Lines]] = {
     PlanReport: plan,
     ShowReport: show,
     VerifyReport: verify,
+    ExplainReport: explain,
     ApproveReport: approve,
     ApplyReport: apply,
     FleetReport: fleet,

@@ -63,16 +63,16 @@ def _change(change: Change, *, long: bool) -> Lines:
     fields = [each for each in _fields("", change.before, change.after) if long or each[0] not in _FOR_MACHINES]
     width = max((len(name) for name, _, _ in fields), default=0) + 1
     for name, before, after in fields:
-        if "\n" in before + after:
+        if "\n" in f"{before}{after}":
             yield f"      {name}:"
-            yield from _text(before, after)
+            yield from _text(str(before or ""), str(after or ""))
         elif change.before is None:
-            yield f"      {name + ':':{width}} {after}"
+            yield f"      {name + ':':{width}} {value(after)}"
         else:
-            yield f"      {name + ':':{width}} {before or '(none)'} -> {after or '(none)'}"
+            yield f"      {name + ':':{width}} {value(before)} -> {value(after)}"
 
 
-def _fields(path: str, before: Any, after: Any) -> Iterator[tuple[str, str, str]]:
+def _fields(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
     """Every field that differs, by its dotted name, with both values."""
     if before == after:
         return
@@ -81,17 +81,24 @@ def _fields(path: str, before: Any, after: Any) -> Iterator[tuple[str, str, str]
         for key in sorted({*old, *new}):
             yield from _fields(f"{path}.{key}".removeprefix("."), old.get(key), new.get(key))
     else:
-        yield path, _value(before), _value(after)
+        yield path, before, after
 
 
 def _is_mapping(value: Any) -> bool:
     return value is None or isinstance(value, Mapping)
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_value, value))
-    return "" if value is None else str(value)
+def value(any_value: Any) -> str:
+    """A value of a field in a line: lists with commas, and `(none)` for what is not there."""
+    match any_value:
+        case None | "" | [] | ():
+            return "(none)"
+        case list() | tuple():
+            return ", ".join(map(value, any_value))
+        case Mapping():
+            return " ".join(f"{key}={value(item)}" for key, item in any_value.items())
+        case _:
+            return str(any_value)
 
 
 def _text(before: str, after: str) -> Lines:

@@ -8,7 +8,6 @@ from platformctl.applying.run import Apply
 from platformctl.drivers.interface import Driver
 from platformctl.errors import (
     ExitCode,
-    PolicyViolation,
     PrepareFailed,
     Refusal,
     StalePlan,
@@ -20,23 +19,22 @@ from platformctl.model.events import IntentWritten, LockTaken, Settled
 from platformctl.model.observed import Container, Observation
 from platformctl.model.reports import ApplyReport
 from platformctl.model.result import ApplyResult
-from platformctl.model.state import HostRecord, TrustSeen
+from platformctl.model.state import HostRecord
 from platformctl.planning.compare import differences
 from platformctl.policy.plans import check_targets
 from platformctl.session import HostSession
 from platformctl.store.lock import hold_locally
 from platformctl.store.owner import Owner
-from platformctl.trust.history import Remembered, check_trust
 from platformctl.workflows.case import ApplyRequest, Case, refuse_unarmed, same_release, stale, verified_plan
 from platformctl.workflows.desire import agreed, owners_at
 from platformctl.workflows.hosts import Hosts, holding, hosts
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
-from platformctl.workflows.parts import Parts, keyring, moment, roots_at, trust_roots
+from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
 from platformctl.workflows.plan import circumstances, look, plan_release
 from platformctl.workflows.pull_request import require_pull_request
 from platformctl.workflows.readiness import learn_secrets, make_run, prepare
-from platformctl.workflows.records import Memory, refuse_unsettled, require_receipt_key
-from platformctl.workflows.signed import read_envelope
+from platformctl.workflows.records import Memory, require_receipt_key
+from platformctl.workflows.remembered import refuse_by_record
 
 
 def apply_plan(parts: Parts, request: ApplyRequest) -> ApplyReport:
@@ -113,7 +111,7 @@ def _locked(parts: Parts, case: Case, reached: Hosts) -> Iterator[HostSession]:
 def _under_lock(parts: Parts, case: Case, reached: Hosts, session: HostSession, driver: Driver) -> ApplyReport:
     _refuse_expired(parts, case)
     observation, memory = look(parts, reached, case.release, case.roots)
-    seen = _refuse_by_record(parts, case, memory)
+    seen = refuse_by_record(parts, case.plan, case.verified.digest, case.roots, memory)
     _require_same(parts, case, observation, memory)
     show_logs = learn_secrets(parts, case.release, session)
     _refuse_interrupted(parts)
@@ -169,42 +167,6 @@ def _settle_untouched(session: HostSession) -> None:
     """Where the host can no longer be told, its journal stays open and `recover` settles it."""
     with suppress(Refusal):
         session.settle("not_applied")
-
-
-def _refuse_by_record(parts: Parts, case: Case, memory: Memory) -> TrustSeen:
-    """What the host remembers: used plans, unsettled applies, quarantine, and the trust roots it last saw."""
-    host = case.release.host.name
-    if case.verified.digest in memory.record.consumed:
-        raise stale("used", "the plan was used already", f"{host} has it among the consumed ones")
-    refuse_unsettled(memory, host)
-    held_back = memory.record.is_quarantined(case.plan.desired)
-    if held_back is not None:
-        raise PolicyViolation(
-            "the release is quarantined on this host",
-            detail=f"it failed at {held_back.at}: {held_back.reason}",
-            hint=f"platformctl unquarantine {case.plan.module} --reason …",
-            reason="quarantined",
-            host=host,
-        )
-    return check_trust(
-        memory.record.trust,
-        case.roots,
-        remembered=_remembered(parts, memory.record.trust),
-        is_ancestor=parts.repository.is_ancestor,
-        changes=tuple(read_envelope(path) for path in sorted((parts.platform / "trust").glob("*.json"))),
-        now=parts.clock.now(),
-    )
-
-
-def _remembered(parts: Parts, seen: TrustSeen | None) -> Remembered | None:
-    """The roots the host last saw, from git at that commit; None where this clone does not have it."""
-    if seen is None or seen.commit is None:
-        return None
-    try:
-        roots = roots_at(parts, seen.commit, "the commit the host remembers")
-    except Refusal:
-        return None
-    return Remembered(roots, keyring(parts, roots))
 
 
 def _require_same(parts: Parts, case: Case, observation: Observation, memory: Memory) -> None:

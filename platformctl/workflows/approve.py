@@ -62,9 +62,7 @@ class ApproveRequest:
 def show(parts: Parts, path: Path) -> ShowReport:
     """A plan as it is, with what is known of its signatures."""
     file = read_plan(parts, path)
-    return ShowReport(
-        plan=planned(file, path), verification=verification(file, verdict(parts, file, trust_roots(parts)))
-    )
+    return ShowReport(plan=planned(file), verification=verification(file, verdict(parts, file, trust_roots(parts))))
 
 
 def show_bytes(path: Path, what: str, number: int) -> TextReport:
@@ -91,7 +89,7 @@ def approve(parts: Parts, request: ApproveRequest) -> ApproveReport:
     ring = keyring(parts, roots)
     file = read_plan(parts, request.plan)
     now = parts.clock.now()
-    subject, report = _subject(parts, file, request.plan, ring)
+    subject, report = _subject(parts, file, ring)
     if subject.destructive and not request.allow_destructive:
         raise DestructiveNeedsApproval(
             "the plan is destructive",
@@ -157,7 +155,7 @@ def vouch(parts: Parts, request: VouchRequest) -> NoteReport:
     )
 
 
-def _subject(parts: Parts, file: PlanFile, path: Path, ring: Keyring) -> tuple[Subject, ShowReport | None]:
+def _subject(parts: Parts, file: PlanFile, ring: Keyring) -> tuple[Subject, ShowReport | None]:
     if file.sealed.payload_type == INDEX_PAYLOAD_TYPE:
         return _index_subject(parts, file.sealed, ring), None
     found = verdict(parts, file, trust_roots(parts))
@@ -165,7 +163,7 @@ def _subject(parts: Parts, file: PlanFile, path: Path, ring: Keyring) -> tuple[S
     if found.plan is None or speaks_against:
         raise speaks_against[0] if speaks_against else found.refusals[0]
     subject = Subject((found.plan.host.name,), found.plan.source_sha, found.plan.destructive, found.plan.module)
-    return subject, ShowReport(plan=planned(file, path), verification=verification(file, found))
+    return subject, ShowReport(plan=planned(file), verification=verification(file, found))
 
 
 def _counts(refusal: Exception) -> bool:

@@ -25,6 +25,7 @@ SIZE_LIMIT = 16 << 20
 class PlanFile:
     """A plan's envelope as it was read, with every approval that may be about it and the index that lists it."""
 
+    path: Path
     sealed: Envelope
     approvals: tuple[Envelope, ...]
     index: Envelope | None
@@ -37,7 +38,7 @@ def read_plan(parts: Parts, path: Path, extra_approvals: Iterable[Path] = ()) ->
     folders = [sealed.digest, *([index.digest] if index else [])]
     approvals = [read_envelope(each) for each in extra_approvals]
     approvals += [read_envelope(each) for digest in folders for each in _approval_files(parts, digest)]
-    return PlanFile(sealed, tuple(approvals), index)
+    return PlanFile(path, sealed, tuple(approvals), index)
 
 
 def read_envelope(path: Path) -> Envelope:
@@ -76,7 +77,7 @@ def verdict(parts: Parts, file: PlanFile, roots: TrustRoots) -> Verdict:
 
 def verification(file: PlanFile, found: Verdict) -> VerifyReport:
     """A verdict as a report; the exit code is that of the first reason."""
-    reasons = tuple(_reason(refusal) for refusal in found.refusals)
+    reasons = tuple(reason_of(refusal, file) for refusal in found.refusals)
     codes = {"exit_code": reasons[0].code, "status": "blocked"} if reasons else {}
     return VerifyReport(
         verified=found.verified,
@@ -88,25 +89,27 @@ def verification(file: PlanFile, found: Verdict) -> VerifyReport:
     )
 
 
-def planned(file: PlanFile, path: Path) -> PlannedModule:
+def planned(file: PlanFile) -> PlannedModule:
     """A plan to look at, whether or not its signature holds; raises `InvalidInput` when it is no plan at all."""
     if file.sealed.payload_type != PAYLOAD_TYPE:
         raise InvalidInput(
-            "the file is not a plan", detail=f"its payload is {file.sealed.payload_type}", file=str(path)
+            "the file is not a plan", detail=f"its payload is {file.sealed.payload_type}", file=str(file.path)
         )
     plan = decode_plan(file.sealed.payload)
     return PlannedModule(
         module=plan.module,
         digest=file.sealed.digest,
-        path=str(path),
+        path=str(file.path),
         signed=bool(file.sealed.signatures),
         plan=plan,
         payload=strict_json.load(file.sealed.payload, "plan"),
     )
 
 
-def _reason(refusal: Refusal) -> Reason:
-    return Reason(refusal.exit_code, refusal.reason, f"{refusal.summary}: {refusal.detail}".removesuffix(": "))
+def reason_of(refusal: Refusal, file: PlanFile) -> Reason:
+    """A refusal as one reason among others; where its hint says PLAN, this plan's file is meant."""
+    message = f"{refusal.summary}: {refusal.detail}".removesuffix(": ")
+    return Reason(refusal.exit_code, refusal.reason, message, refusal.hint.replace(" PLAN", f" {file.path}"))
 
 
 def _approval_files(parts: Parts, digest: Digest) -> list[Path]:

@@ -15,6 +15,7 @@ def test_history_and_audit_of_a_host_that_is_gone(tmp_path: Path, host: Host) ->
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
     repo.add_module("web", WEB)
     repo.deploy("web")
+    plan = repo.plan("web", expect=0, name="later")
     told = [row["outcome"] for row in repo.run("history", "web", "--json", expect=0).json["rows"]]
 
     host.kill("sshd")
@@ -24,3 +25,4 @@ def test_history_and_audit_of_a_host_that_is_gone(tmp_path: Path, host: Host) ->
     assert "does not answer" in silent["source"]
     assert repo.run("audit", "verify", "--json", expect=69).json["status"] == "incomplete"
     assert repo.run("status", "--json", expect=69).json["warnings"]
+    assert repo.run("explain", plan, "--json", expect=69).json["error"]["reason"] == "connect"

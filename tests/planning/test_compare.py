@@ -7,7 +7,8 @@ import pytest
 from platformctl.model import plan as model
 from platformctl.model.names import GitSha, RepoPath, ServiceName
 from platformctl.model.plan import Action, Cause, Plan
-from platformctl.planning.compare import differences
+from platformctl.model.reports import Difference
+from platformctl.planning.compare import compare, differences
 from tests.trust.workshop import OTHER_SHA, a_change, a_plan, some_digest
 
 IMMATERIAL = {
@@ -93,7 +94,7 @@ def test_one_change_more_does_not_shift_the_others() -> None:
 def test_another_order_is_a_difference() -> None:
     web, db = change("web"), change("db")
 
-    assert differences(a_plan(changes=(web, db)), a_plan(changes=(db, web))) == ("changes: in another order",)
+    assert differences(a_plan(changes=(web, db)), a_plan(changes=(db, web))) == ("changes: web db, now db web",)
 
 
 def test_a_row_hides_behind_no_other_of_its_name() -> None:
@@ -123,3 +124,11 @@ def test_no_more_lines_are_told_than_somebody_reads() -> None:
     before = a_plan(changes=tuple(change(f"web{number}") for number in range(100)))
 
     assert len(differences(before, a_plan(changes=()))) == 20
+
+
+def test_every_field_is_told_with_both_values_to_who_asks_for_all() -> None:
+    before = a_plan(changes=tuple(change(f"web{number}") for number in range(100)))
+    (first, *rest) = compare(before, a_plan(changes=(), kind="job"))
+
+    assert first == Difference("kind", "service", "job")
+    assert len(rest) == 100

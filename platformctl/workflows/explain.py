@@ -1,0 +1,109 @@
+"""Say whether a plan would still be applied, and what differs by now: steps 1 to 7 of design section 5, read only.
+
+Every reason is collected where `apply` stops at the first. What keeps the question from being answered is raised: a
+signature that does not hold, a host that does not answer or is not the pinned one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from platformctl.errors import ExitCode, Refusal, StalePlan, ToolError, Unreachable, WrongHost
+from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.names import Digest
+from platformctl.model.plan import Plan
+from platformctl.model.reports import Difference, ExplainReport
+from platformctl.planning.compare import compare
+from platformctl.policy.plans import check_targets, require_phase
+from platformctl.workflows.case import same_release
+from platformctl.workflows.desire import agreed, owners_at, release_at, require_merged
+from platformctl.workflows.hosts import hosts
+from platformctl.workflows.parts import Parts, trust_roots
+from platformctl.workflows.plan import circumstances, look, plan_release
+from platformctl.workflows.remembered import refuse_by_record
+from platformctl.workflows.signed import PlanFile, read_plan, reason_of, verdict
+
+T = TypeVar("T")
+_UNANSWERED = (Unreachable, WrongHost, ToolError)
+
+
+@dataclass
+class _Against:
+    """Reasons against a plan, in the order in which an apply would meet them."""
+
+    found: list[Refusal] = field(default_factory=list)
+
+    def collect(self, check: Callable[[], T]) -> T | None:
+        """What the check gives; a refusal is one reason more, unless it says that nobody could be asked."""
+        try:
+            return check()
+        except _UNANSWERED:
+            raise
+        except Refusal as refusal:
+            self.found.append(refusal)
+            return None
+
+
+def explain(parts: Parts, path: Path, approvals: tuple[Path, ...], environment_phase: int | None) -> ExplainReport:
+    """Compare a plan with now. Raises `Unreachable` and `WrongHost` where the host can not be asked."""
+    roots = trust_roots(parts)
+    file = read_plan(parts, path, approvals)
+    found = verdict(parts, file, roots)
+    if found.plan is None:
+        raise found.refusals[0]
+    against = _Against(list(found.refusals))
+    against.collect(lambda: require_phase(environment_phase, roots.policy.phase))
+    differences = _compared(parts, found.plan, file.sealed.digest, roots, against)
+    return _report(found.plan, file, against.found, differences)
+
+
+def _compared(parts: Parts, plan: Plan, digest: Digest, roots: TrustRoots, against: _Against) -> tuple[Difference, ...]:
+    """What planning now gives otherwise; nothing where today's files give no plan, which is a reason of its own."""
+    against.collect(lambda: require_merged(parts, plan.source_sha, roots))
+    against.collect(lambda: check_targets(plan))
+    against.collect(lambda: same_release(parts, plan, roots))
+    release = against.collect(lambda: _release_now(parts, plan, roots, against))
+    if release is None:
+        return ()
+    return against.collect(lambda: _on_host(parts, plan, digest, release, roots, against)) or ()
+
+
+def _release_now(parts: Parts, plan: Plan, roots: TrustRoots, against: _Against) -> Release:
+    """The planned release; where something was merged since that replaces it, that."""
+    replaced = any(refusal.reason == "superseded" for refusal in against.found)
+    commit = (roots.commit or parts.repository.trusted_ref(None)) if replaced else plan.source_sha
+    return release_at(parts, roots, commit, plan.module)
+
+
+def _on_host(
+    parts: Parts, plan: Plan, digest: Digest, release: Release, roots: TrustRoots, against: _Against
+) -> tuple[Difference, ...]:
+    when = circumstances(parts, roots)
+    findings = agreed(release, roots.policy, when.created_at[:10])
+    with hosts(parts) as reached:
+        observation, memory = look(parts, reached, release, roots)
+    against.collect(lambda: refuse_by_record(parts, plan, digest, roots, memory))
+    owners = owners_at(parts, release.source_sha, release.module)
+    differences = compare(plan, plan_release(parts, release, observation, memory.record, when, findings, owners))
+    if differences:
+        many = f"{len(differences)} field{'s differ' if len(differences) != 1 else ' differs'}"
+        against.found.append(StalePlan("planning again gives a different answer", detail=many, reason="changed"))
+    return differences
+
+
+def _report(plan: Plan, file: PlanFile, found: list[Refusal], differences: tuple[Difference, ...]) -> ExplainReport:
+    """Staleness goes before the rest: what else speaks against a stale plan is mended in vain."""
+    found = sorted(found, key=lambda refusal: not isinstance(refusal, StalePlan))
+    return ExplainReport(
+        exit_code=found[0].exit_code if found else ExitCode.NO_CHANGES,
+        status="blocked" if found else "ok",
+        module=plan.module,
+        host=plan.host.name,
+        plan_digest=file.sealed.digest,
+        source_sha=plan.source_sha,
+        planned_at=plan.created_at,
+        stale=any(isinstance(refusal, StalePlan) for refusal in found),
+        reasons=tuple(reason_of(refusal, file) for refusal in found),
+        differences=differences,
+    )
