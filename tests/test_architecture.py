@@ -68,7 +68,10 @@ DOORS = {
     "structlog": ("log", "one set-up, one sink"),
     "yaml": ("manifests", "bytes are bounded and judged before a parser sees them"),
     "yamlcore": ("manifests", "as yaml"),
-    "subprocess": ("gitinfo trust.keys transports.local", "each program that is run here has one door"),
+    "subprocess": (
+        "gitinfo trust.keys transports.local transports.openssh",
+        "each program that is run here has one door",
+    ),
     "socket": ("transports applying", "the network is touched by hands and by the canary"),
     "http": ("applying", "as socket"),
     "urllib.request": ("", "follows redirects and proxies on its own; the canary must not"),

@@ -23,5 +23,13 @@ def test_help_and_version_import_nothing_heavy(option: str) -> None:
     assert not imported & HEAVY
 
 
+@pytest.mark.parametrize("name", ["local", "openssh"])
+def test_a_transport_that_is_not_paramikos_does_not_load_it(name: str) -> None:
+    imported = imported_by("-c", f"import platformctl.transports.table, platformctl.transports.{name}")
+
+    assert "platformctl" in imported
+    assert not imported & HEAVY
+
+
 def test_a_heavy_import_is_seen() -> None:
     assert "yaml" in imported_by("-c", "import yaml")

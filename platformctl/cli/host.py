@@ -10,6 +10,7 @@ from platformctl.cli.verb import verb
 from platformctl.errors import ExitCode
 from platformctl.model.desired import HostEntry
 from platformctl.model.reports import TextReport, TrustReport
+from platformctl.transports.table import scan_host_keys
 from platformctl.workflows import machines as workflow
 
 
@@ -22,6 +23,7 @@ def new_host_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Where a host is that is not in .platform/hosts.yaml yet, and as whom it is reached."""
     options = (
         click.option("--address", metavar="ADDRESS", help="Where a host is that is not in .platform/hosts.yaml yet."),
+        click.option("--transport", type=click.Choice(("ssh", "openssh")), default="ssh", help="How; default ssh."),
         click.option("--port", type=click.IntRange(1, 65535), default=22, help="Its SSH port; default 22."),
         click.option("--user", default=workflow.NewHost.user, help="Its agent user; never root."),
         click.option("--root", default=workflow.NewHost.root, help="The folder below which everything is delivered."),
@@ -61,9 +63,7 @@ def _ask(keys: tuple[Mapping[str, str], ...]) -> str | None:
 
 
 def _scan(entry: HostEntry) -> tuple[tuple[str, str], ...]:
-    from platformctl.transports.ssh import scan_host_keys
-
-    return scan_host_keys(entry)
+    return scan_host_keys(entry, wiring.environment())
 
 
 command.add_command(trust)

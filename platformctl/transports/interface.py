@@ -4,7 +4,7 @@ Every transport passes tests/contracts/test_transports.py.
 """
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
@@ -50,3 +50,14 @@ class Transport(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class ShowsHostKeys(Protocol):
+    """What a transport can do besides whose host has keys to pin."""
+
+    def scan_host_keys(self) -> tuple[tuple[str, str], ...]:
+        """Return kind and fingerprint of every key the host shows, for a person to compare; nobody logs in.
+
+        It checks none of them. Raises `Unreachable` when nobody answers.
+        """

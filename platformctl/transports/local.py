@@ -3,8 +3,6 @@
 import contextlib
 import errno
 import os
-import select
-import selectors
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -16,14 +14,8 @@ from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
 from platformctl.transports.deadline import Deadline
 from platformctl.transports.output import Kept
+from platformctl.transports.pipes import GRACE, HeldByPipes, Pipes, fits_a_pipe
 from platformctl.transports.words import accepted
-
-CHUNK = 65536
-PIPE = 16384
-"""Bytes that a fresh pipe takes at once on every system."""
-
-GRACE = 2.0
-"""Seconds given to a process that was told to end."""
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What a shell, and so every other transport, answers where there is no program to run."""
@@ -53,23 +45,23 @@ class LocalTransport:
             process = self._start(command.argv, errors=subprocess.PIPE)
         except OSError as error:
             return _not_started(command, error)
+        pipes = _pipes(process)
         try:
-            return self._finish(process, command)
+            return self._finish(process, pipes, command)
         finally:
-            _close(process)
+            pipes.close()
 
-    def hold(self, command: Command) -> "LocalHeld":
+    def hold(self, command: Command) -> HeldByPipes:
         """Start `command` in a session of its own: only the end of its input tells it that this process is gone.
 
         Raises as `run` does before it starts, and `ToolError` when there is no such program.
         """
-        if len(command.stdin) > PIPE:
-            raise ValueError("a held command is given more input than a pipe holds")
+        stdin = fits_a_pipe(command.stdin)
         try:
             process = self._start(command.argv, errors=subprocess.DEVNULL)
         except OSError as error:
             raise _can_not_start(command) from error
-        return LocalHeld(process, command.stdin)
+        return _held(process, stdin)
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -106,10 +98,10 @@ class LocalTransport:
                 host=self.entry.name,
             )
 
-    def _finish(self, process: subprocess.Popen[bytes], command: Command) -> Completed:
+    def _finish(self, process: subprocess.Popen[bytes], pipes: Pipes, command: Command) -> Completed:
         deadline = Deadline.after(command.timeout)
         stdout, stderr = Kept(), Kept()
-        whole = _exchange(process, command.stdin, stdout, stderr, deadline)
+        whole = pipes.exchange(command.stdin, stdout, stderr, deadline)
         status = _status(process, deadline)
         if status is None:
             raise OutcomeUnknown(
@@ -121,85 +113,13 @@ class LocalTransport:
         return Completed(status, stdout.content, stderr.content, truncated)
 
 
-class LocalHeld:
-    """A child that lives until its input ends."""
+def _held(process: subprocess.Popen[bytes], stdin: bytes) -> HeldByPipes:
+    """A child that lives until its input ends; when it outlives that by `GRACE` seconds, its group is killed."""
 
-    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes) -> None:
-        self._process = process
-        self._input, self._output = _pipe(process.stdin), _pipe(process.stdout)
-        os.set_blocking(self._input.fileno(), False)
-        self._write(stdin)
+    def finish() -> None:
+        _status(process, Deadline.after(GRACE))
 
-    def answer(self, timeout: float) -> str:
-        """Return the first line it printed; what follows that line is not read."""
-        deadline, said = Deadline.after(timeout), b""
-        while b"\n" not in said and _readable(self._output, deadline):
-            chunk = os.read(self._output.fileno(), CHUNK)
-            if not chunk:
-                return ""
-            said += chunk
-        line, newline, _ = said.partition(b"\n")
-        return line.decode("utf-8", "replace") if newline else ""
-
-    def beat(self) -> bool:
-        """Feed it one byte; False when it ended, was released or has not read for as long as fills a pipe."""
-        return not self._input.closed and self._process.poll() is None and self._write(b"\n")
-
-    def release(self) -> None:
-        """Close its input and wait `GRACE` seconds for its end; then its process group is killed."""
-        self._input.close()
-        _status(self._process, Deadline.after(GRACE))
-        self._output.close()
-
-    def _write(self, data: bytes) -> bool:
-        try:
-            return os.write(self._input.fileno(), data) == len(data)
-        except (BlockingIOError, BrokenPipeError):
-            return False
-
-
-def _exchange(process: subprocess.Popen[bytes], stdin: bytes, stdout: Kept, stderr: Kept, deadline: Deadline) -> bool:
-    """Feed and drain until both outputs end; False when the deadline came first."""
-    with selectors.DefaultSelector() as waiting:
-        waiting.register(_pipe(process.stdout), selectors.EVENT_READ, stdout)
-        waiting.register(_pipe(process.stderr), selectors.EVENT_READ, stderr)
-        unsent = _Unsent(_pipe(process.stdin), stdin)
-        if unsent.remaining:
-            waiting.register(unsent.pipe, selectors.EVENT_WRITE, unsent)
-        while any(isinstance(key.data, Kept) for key in waiting.get_map().values()):
-            if deadline.passed:
-                return False
-            for key, _ in waiting.select(deadline.left):
-                if not (key.data.send() if isinstance(key.data, _Unsent) else _receive(key.fd, key.data)):
-                    waiting.unregister(key.fileobj)
-    return True
-
-
-class _Unsent:
-    """The part of a command's input that its pipe has not taken yet; the pipe is closed after the last byte."""
-
-    def __init__(self, pipe: IO[bytes], content: bytes) -> None:
-        self.pipe = pipe
-        self.remaining = memoryview(content)
-        os.set_blocking(pipe.fileno(), False)
-        if not content:
-            pipe.close()
-
-    def send(self) -> bool:
-        """Write what the pipe takes; False when nothing is left to write or nobody reads."""
-        try:
-            self.remaining = self.remaining[os.write(self.pipe.fileno(), self.remaining[:CHUNK]) :]
-        except BrokenPipeError:
-            return False
-        if not self.remaining:
-            self.pipe.close()
-        return bool(self.remaining)
-
-
-def _receive(descriptor: int, kept: Kept) -> bool:
-    chunk = os.read(descriptor, CHUNK)
-    kept.add(chunk)
-    return bool(chunk)
+    return HeldByPipes((_pipe(process.stdin), _pipe(process.stdout)), stdin, lambda: process.poll() is not None, finish)
 
 
 def _status(process: subprocess.Popen[bytes], deadline: Deadline) -> int | None:
@@ -223,18 +143,13 @@ def _as_a_shell_says(returncode: int) -> int:
     return returncode if returncode >= 0 else 128 - returncode
 
 
-def _close(process: subprocess.Popen[bytes]) -> None:
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        _pipe(pipe).close()
+def _pipes(process: subprocess.Popen[bytes]) -> Pipes:
+    return Pipes(_pipe(process.stdin), _pipe(process.stdout), _pipe(process.stderr))
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     assert pipe is not None, "every stream of a child of ours is a pipe"  # noqa: S101
     return pipe
-
-
-def _readable(pipe: IO[bytes], deadline: Deadline) -> bool:
-    return bool(select.select([pipe], [], [], deadline.left)[0])
 
 
 def _not_started(command: Command, error: OSError) -> Completed:

@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from platformctl.errors import PolicyViolation, ToolError
 from platformctl.model.desired import HostEntry
-from platformctl.transports.interface import Transport
+from platformctl.transports.interface import ShowsHostKeys, Transport
 
 GROUP = "platformctl.transports"
 
@@ -13,8 +13,9 @@ GROUP = "platformctl.transports"
 def transport_for(entry: HostEntry, environment: Mapping[str, str]) -> Transport:
     """Return the transport that `entry` names, not yet connected.
 
-    `environment` gives HOME, PATH, SSH_AUTH_SOCK and PLATFORMCTL_SSH_KEY. Raises `PolicyViolation` when the table has
-    no such transport, `ToolError` when it is there and can not be loaded.
+    `environment` is the operator's. HOME, PATH, SSH_AUTH_SOCK and PLATFORMCTL_SSH_KEY count everywhere; the rest goes
+    to the programs of theirs that a transport runs, never to a host. Raises `PolicyViolation` when the table has no
+    such transport, `ToolError` when it is there and can not be loaded.
     """
     table = {found.name: found for found in entry_points(group=GROUP)}
     if entry.transport not in table:
@@ -25,6 +26,16 @@ def transport_for(entry: HostEntry, environment: Mapping[str, str]) -> Transport
             host=entry.name,
         )
     return _loaded(table[entry.transport])(entry, environment)
+
+
+def scan_host_keys(entry: HostEntry, environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Kind and fingerprint of every key that the entry's host shows; raises as `transport_for`, and `Unreachable`."""
+    with transport_for(entry, environment) as transport:
+        if not isinstance(transport, ShowsHostKeys):
+            raise PolicyViolation(
+                "this transport knows no host keys", detail=f"host {entry.name}: {entry.transport}", host=entry.name
+            )
+        return transport.scan_host_keys()
 
 
 def _loaded(found: EntryPoint) -> Callable[[HostEntry, Mapping[str, str]], Transport]:

@@ -97,6 +97,7 @@ class NewHost:
 
     name: str
     address: str | None = None
+    transport: str = "ssh"
     port: int = 22
     user: str = "platform-host-agent"
     root: str = "/opt/platform"
@@ -181,7 +182,7 @@ def _named(parts: Parts, host: NewHost) -> HostEntry:
     name = HostName.parse(host.name)
     if name in roots.hosts or host.address is None:
         return _entry(roots, name)
-    return HostEntry(name, "ssh", host.root, address=host.address, port=host.port, user=host.user)
+    return HostEntry(name, host.transport, host.root, address=host.address, port=host.port, user=host.user)
 
 
 def _entry(roots: TrustRoots, name: str) -> HostEntry:

@@ -11,8 +11,8 @@ import pytest
 from platformctl.errors import InvalidInput, WrongHost
 from platformctl.model.command import Command
 from platformctl.transports.local import LocalTransport
-from platformctl.transports.ssh import SshTransport, scan_host_keys
 from tests.contracts.odd_host import OddHost, odd_host
+from tests.contracts.reach import Reach, each_way
 
 
 @pytest.fixture
@@ -22,9 +22,10 @@ def impostor(tmp_path: Path) -> Iterator[OddHost]:
         yield host
 
 
-def test_a_man_in_the_middle_learns_neither_a_login_nor_a_command(impostor: OddHost) -> None:
+@each_way
+def test_a_man_in_the_middle_learns_neither_a_login_nor_a_command(reach: Reach, impostor: OddHost) -> None:
     pinned = replace(impostor.entry, host_key=("SHA256:" + "A" * 43,))
-    transport = SshTransport(pinned, impostor.environment)
+    transport = reach(pinned, impostor.environment)
     for deed in (transport.run, transport.hold):
         with pytest.raises(WrongHost):
             deed(Command(("docker", "compose", "up"), b"a secret"))
@@ -33,47 +34,55 @@ def test_a_man_in_the_middle_learns_neither_a_login_nor_a_command(impostor: OddH
     assert transport.exchanges == 0
 
 
-def test_the_same_server_is_spoken_to_once_its_key_is_pinned(impostor: OddHost) -> None:
-    with SshTransport(impostor.entry, impostor.environment) as transport:
+@each_way
+def test_the_same_server_is_spoken_to_once_its_key_is_pinned(reach: Reach, impostor: OddHost) -> None:
+    with reach(impostor.entry, impostor.environment) as transport:
         transport.run(Command(("docker", "compose", "up")))
 
     assert (set(impostor.logins), impostor.commands) == ({"agent"}, ["docker compose up"])
 
 
+@each_way
 @pytest.mark.parametrize("pin", ["", "SHA256:", "*", "SHA256:*", "MD5:00:11"])
-def test_a_pin_that_names_no_key_matches_no_key(impostor: OddHost, pin: str) -> None:
+def test_a_pin_that_names_no_key_matches_no_key(reach: Reach, impostor: OddHost, pin: str) -> None:
     with pytest.raises(WrongHost):
-        SshTransport(replace(impostor.entry, host_key=(pin,)), impostor.environment).run(Command(("true",)))
+        reach(replace(impostor.entry, host_key=(pin,)), impostor.environment).run(Command(("true",)))
     assert impostor.logins == []
 
 
-def test_a_part_of_the_right_fingerprint_is_not_enough(impostor: OddHost) -> None:
+@each_way
+def test_a_part_of_the_right_fingerprint_is_not_enough(reach: Reach, impostor: OddHost) -> None:
     whole = impostor.entry.host_key[0]
     for part in (whole[:-1], whole.lower(), f"{whole}="):
         with pytest.raises(WrongHost):
-            SshTransport(replace(impostor.entry, host_key=(part,)), impostor.environment).run(Command(("true",)))
+            reach(replace(impostor.entry, host_key=(part,)), impostor.environment).run(Command(("true",)))
     assert impostor.logins == []
 
 
-def test_a_scan_by_an_impostor_gets_no_login(impostor: OddHost) -> None:
-    assert scan_host_keys(impostor.entry) == (("ssh-ed25519", impostor.entry.host_key[0]),)
+@each_way
+def test_a_scan_by_an_impostor_gets_no_login(reach: Reach, impostor: OddHost) -> None:
+    assert reach(impostor.entry, {}).scan_host_keys() == (("ssh-ed25519", impostor.entry.host_key[0]),)
     assert impostor.logins == []
 
 
+@each_way
 @pytest.mark.parametrize(
     "word", ["; id", "$(id)", "`id`", "a\nid", "' id '", '"; id; "', "&& id", "| id", "> /tmp/x", "{a,b}"]
 )
-def test_a_word_of_a_manifest_stays_one_word_on_the_wire(impostor: OddHost, word: str) -> None:
-    with SshTransport(impostor.entry, impostor.environment) as transport:
+def test_a_word_of_a_manifest_stays_one_word_on_the_wire(reach: Reach, impostor: OddHost, word: str) -> None:
+    with reach(impostor.entry, impostor.environment) as transport:
         transport.run(Command(("docker", "compose", "up", "--", word)))
 
     assert shlex.split(impostor.commands[0]) == ["docker", "compose", "up", "--", word]
 
 
+@each_way
 @pytest.mark.parametrize("text", ["-oProxyCommand=id", "-l root", "--", "a@b", "a b", "a\x00", "a\r\n"])
 @pytest.mark.parametrize("name", ["address", "user"])
-def test_what_another_program_would_read_as_an_option_is_refused(impostor: OddHost, name: str, text: str) -> None:
-    transport = SshTransport(replace(impostor.entry, **{name: text}), impostor.environment)
+def test_what_another_program_would_read_as_an_option_is_refused(
+    reach: Reach, impostor: OddHost, name: str, text: str
+) -> None:
+    transport = reach(replace(impostor.entry, **{name: text}), impostor.environment)
     with pytest.raises(InvalidInput):
         transport.run(Command(("true",)))
     assert impostor.logins == []

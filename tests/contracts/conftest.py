@@ -9,6 +9,7 @@ from platformctl.model.desired import HostEntry
 from platformctl.model.names import HostName
 from platformctl.transports.interface import Transport
 from platformctl.transports.local import LocalTransport
+from platformctl.transports.openssh import OpensshTransport
 from platformctl.transports.ssh import SshTransport
 from tests.contracts.sshd import Sshd, throw_away_sshd, unprivileged_user
 
@@ -39,11 +40,17 @@ def ssh(sshd: Sshd) -> Iterator[SshTransport]:
 
 
 @pytest.fixture
+def openssh(sshd: Sshd) -> Iterator[OpensshTransport]:
+    with OpensshTransport(sshd.entry(), sshd.environment, timeout=5) as transport:
+        yield transport
+
+
+@pytest.fixture
 def local() -> LocalTransport:
     entry = HostEntry(name=HostName("local"), transport="local", root="/opt/platform", allow_root=True)
     return LocalTransport(entry, os.environ)
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture(params=["local", "ssh", "openssh"])
 def transport(request: pytest.FixtureRequest) -> Transport:
     return request.getfixturevalue(request.param)

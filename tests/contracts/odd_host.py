@@ -16,9 +16,18 @@ from platformctl.model.names import HostName
 
 @dataclass
 class OddHost:
-    """`commands` are the lines that it was asked to run, `logins` the users that tried a key."""
+    """`commands` are the lines that it was asked to run, `logins` the users that tried a key.
+
+    `passwords` is what it was told when it asked, `asked_for` what else clients wanted: environment, agent, terminal,
+    forwarding. As a jump host it leads to the port `leads_to` of this machine, whatever it is asked for. When it is
+    `closed` no key is good enough.
+    """
 
     folder: Path
+    leads_to: int = 0
+    closed: bool = False
+    passwords: list[str] = field(default_factory=list)
+    asked_for: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
@@ -43,11 +52,14 @@ class OddHost:
         path = self.folder / "key"
         if not path.exists():
             asyncssh.generate_private_key("ssh-ed25519").write_private_key(path)
+            path.chmod(0o600)
         return {"HOME": str(self.folder), "PLATFORMCTL_SSH_KEY": str(path)}
 
     async def behave(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         """Do what the command's first word says."""
         self.commands.append(process.command or "")
+        self.asked_for += [*process.env, *(["terminal"] if process.term_type else [])]
+        self.asked_for += ["agent"] if process.get_extra_info("agent_path") else []
         match (process.command or "").split()[0]:
             case "lose-connection":
                 process.stdout.write(b"half an ans")
@@ -67,6 +79,9 @@ class _Open(asyncssh.SSHServer):
     def __init__(self, host: OddHost) -> None:
         self._host = host
 
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+
     def begin_auth(self, username: str) -> bool:
         return True
 
@@ -75,11 +90,26 @@ class _Open(asyncssh.SSHServer):
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         self._host.logins.append(username)
+        return not self._host.closed
+
+    def password_auth_supported(self) -> bool:
         return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self._host.passwords.append(password)
+        return True
+
+    def server_requested(self, listen_host: str, listen_port: int) -> bool:
+        self._host.asked_for.append("forwarding")
+        return False
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> object:
+        return self._connection.forward_connection("127.0.0.1", self._host.leads_to) if self._host.leads_to else False
 
 
 @contextmanager
 def odd_host(folder: Path) -> Iterator[OddHost]:
+    folder.mkdir(exist_ok=True)
     host, loops = OddHost(folder), queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
     thread = threading.Thread(target=lambda: asyncio.run(_serve(host, loops)), daemon=True)
     thread.start()

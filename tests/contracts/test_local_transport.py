@@ -12,7 +12,9 @@ import pytest
 
 from platformctl.errors import OutcomeUnknown, PolicyViolation, ToolError
 from platformctl.model.command import Command
-from platformctl.transports.local import PIPE, LocalTransport
+from platformctl.transports.local import LocalTransport
+from platformctl.transports.openssh import OpensshTransport
+from platformctl.transports.pipes import PIPE
 from platformctl.transports.ssh import SshTransport
 from platformctl.transports.table import transport_for
 
@@ -89,7 +91,9 @@ def test_holding_with_more_input_than_a_pipe_takes_is_a_mistake(local: LocalTran
         local.hold(Command(("cat",), b"x" * (PIPE + 1)))
 
 
-@pytest.mark.parametrize(("name", "kind"), [("local", LocalTransport), ("ssh", SshTransport)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("local", LocalTransport), ("ssh", SshTransport), ("openssh", OpensshTransport)]
+)
 def test_the_table_gives_the_transport_that_the_entry_names(local: LocalTransport, name: str, kind: type) -> None:
     entry = replace(local.entry, transport=name)
     transport = transport_for(entry, {})
@@ -98,8 +102,8 @@ def test_the_table_gives_the_transport_that_the_entry_names(local: LocalTranspor
     assert transport.entry == entry
 
 
-@pytest.mark.parametrize("name", ["tailscale", "openssh", "teleport", "", "../ssh"])
+@pytest.mark.parametrize("name", ["tailscale", "teleport", "", "../ssh"])
 def test_a_transport_that_is_not_in_the_table_is_refused_with_those_that_are(local: LocalTransport, name: str) -> None:
     with pytest.raises(PolicyViolation) as caught:
         transport_for(replace(local.entry, transport=name), {})
-    assert "local, ssh" in caught.value.detail
+    assert "local, openssh, ssh" in caught.value.detail

@@ -13,8 +13,8 @@ from platformctl.errors import OutcomeUnknown, Unreachable
 from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import HostName
-from platformctl.transports.ssh import SshTransport
 from tests.contracts.odd_host import OddHost, odd_host
+from tests.contracts.reach import Reach, each_way
 
 
 @pytest.fixture
@@ -51,35 +51,39 @@ def greeting_with(words: bytes) -> Iterator[HostEntry]:
             connection.close()
 
 
+@each_way
 @pytest.mark.parametrize("words", [b"", b"SSH-2.0-slow\r\n", b"welcome\r\n" * 3])
-def test_a_host_that_falls_silent_while_greeting_is_unreachable_in_time(words: bytes) -> None:
+def test_a_host_that_falls_silent_while_greeting_is_unreachable_in_time(reach: Reach, words: bytes) -> None:
     begun = time.monotonic()
     with greeting_with(words) as entry, pytest.raises(Unreachable) as caught:
-        SshTransport(entry, {}, timeout=0.3).run(Command(("true",)))
+        reach(entry, {}, timeout=0.3).run(Command(("true",)))
 
     assert "no answer in time" in caught.value.detail
     assert time.monotonic() - begun < 3
 
 
+@each_way
 @pytest.mark.parametrize(
     "words", [b"SSH-1.5-old\r\n", b"SSH-2.0-odd\r\n" + b"\xff" * 64, b"SSH-2.0-\x1b[31m\r\n\x00\x00\x00\x0c"]
 )
-def test_a_port_that_speaks_something_else_is_unreachable_in_our_own_words(words: bytes) -> None:
+def test_a_port_that_speaks_something_else_is_unreachable_in_our_own_words(reach: Reach, words: bytes) -> None:
     with greeting_with(words) as entry, pytest.raises(Unreachable) as caught:
-        SshTransport(entry, {}, timeout=0.3).run(Command(("true",)))
+        reach(entry, {}, timeout=0.3).run(Command(("true",)))
     assert "\x1b" not in caught.value.detail
 
 
-def test_a_connection_lost_in_the_middle_of_a_command_leaves_its_outcome_unknown(odd: OddHost) -> None:
-    with SshTransport(odd.entry, odd.environment) as transport, pytest.raises(OutcomeUnknown) as caught:
+@each_way
+def test_a_connection_lost_in_the_middle_of_a_command_leaves_its_outcome_unknown(reach: Reach, odd: OddHost) -> None:
+    with reach(odd.entry, odd.environment) as transport, pytest.raises(OutcomeUnknown) as caught:
         transport.run(Command(("lose-connection",)))
 
     assert odd.commands == ["lose-connection"]
     assert "half an ans" not in f"{caught.value} {caught.value.detail}"
 
 
-def test_after_a_lost_connection_the_next_command_finds_a_new_one(odd: OddHost) -> None:
-    with SshTransport(odd.entry, odd.environment) as transport:
+@each_way
+def test_after_a_lost_connection_the_next_command_finds_a_new_one(reach: Reach, odd: OddHost) -> None:
+    with reach(odd.entry, odd.environment) as transport:
         with pytest.raises(OutcomeUnknown):
             transport.run(Command(("lose-connection",)))
         assert transport.run(Command(("anything",))).status == 0
@@ -87,31 +91,35 @@ def test_after_a_lost_connection_the_next_command_finds_a_new_one(odd: OddHost) 
     assert odd.commands == ["lose-connection", "anything"]
 
 
+@each_way
 @pytest.mark.parametrize("word", ["no-status", "signal"])
-def test_an_end_without_a_status_is_unknown_at_once(odd: OddHost, word: str) -> None:
+def test_an_end_without_a_status_is_unknown_at_once(reach: Reach, odd: OddHost, word: str) -> None:
     begun = time.monotonic()
-    with SshTransport(odd.entry, odd.environment) as transport, pytest.raises(OutcomeUnknown):
+    with reach(odd.entry, odd.environment) as transport, pytest.raises(OutcomeUnknown):
         transport.run(Command((word,)))
     assert time.monotonic() - begun < 5
 
 
-def test_a_server_that_never_confirms_a_request_is_left_at_the_deadline(odd: OddHost) -> None:
+@each_way
+def test_a_server_that_never_confirms_a_request_is_left_at_the_deadline(reach: Reach, odd: OddHost) -> None:
     begun = time.monotonic()
-    with SshTransport(odd.entry, odd.environment) as transport, pytest.raises(OutcomeUnknown):
+    with reach(odd.entry, odd.environment) as transport, pytest.raises(OutcomeUnknown):
         transport.run(Command(("never-answer",), b"x" * 20_000_000, timeout=0.3))
     assert time.monotonic() - begun < 5
 
 
-def test_the_beat_of_a_lost_connection_fails(odd: OddHost) -> None:
-    with SshTransport(odd.entry, odd.environment) as transport:
+@each_way
+def test_the_beat_of_a_lost_connection_fails(reach: Reach, odd: OddHost) -> None:
+    with reach(odd.entry, odd.environment) as transport:
         held = transport.hold(Command(("lose-connection",)))
         assert held.answer(5) == ""
         assert not held.beat()
         held.release()
 
 
-def test_a_server_that_can_open_no_session_was_sent_nothing(odd: OddHost) -> None:
-    with SshTransport(odd.entry, odd.environment, timeout=0.5) as transport:
+@each_way
+def test_a_server_that_can_open_no_session_was_sent_nothing(reach: Reach, odd: OddHost) -> None:
+    with reach(odd.entry, odd.environment, timeout=0.5) as transport:
         transport.run(Command(("anything",)))
         with pytest.raises(OutcomeUnknown):
             transport.run(Command(("never-answer",), timeout=0.1))

@@ -1,11 +1,11 @@
-"""What the ssh transport promises beyond the contract, on OpenSSH's own server: the right machine, or nothing sent."""
+"""What every way over SSH promises beyond the contract, on OpenSSH's own server: the right machine, or nothing sent."""
 
 import io
 import logging
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,68 +13,70 @@ import pytest
 
 from platformctl.errors import InvalidInput, Unreachable, WrongHost
 from platformctl.model.command import Command
-from platformctl.model.desired import HostEntry
 from platformctl.transports.interface import Held
-from platformctl.transports.ssh import SshTransport, scan_host_keys
+from platformctl.transports.sessions import TRIES
+from platformctl.transports.ssh import SshTransport
+from tests.contracts.reach import TRUE, Reach, connect, each_way
 from tests.contracts.sshd import Sshd, fingerprint, make_key
 
-TRUE = Command(("true",))
 KINDS = {"ed25519": "ssh-ed25519", "ecdsa": "ecdsa-sha2-nistp256", "rsa": "ssh-rsa"}
-
-
-def connect(entry: HostEntry, environment: Mapping[str, str]) -> None:
-    with SshTransport(entry, environment, timeout=2) as transport:
-        transport.run(TRUE)
 
 
 # --- the right machine ----------------------------------------------------------------------------
 
 
-def test_a_pinned_key_is_found_among_several_of_the_host(fresh: Sshd) -> None:
+@each_way
+def test_a_pinned_key_is_found_among_several_of_the_host(reach: Reach, fresh: Sshd) -> None:
     fresh.fingerprint("ecdsa")
-    connect(fresh.entry(fresh.fingerprint("rsa")), fresh.environment)
+    connect(reach, fresh.entry(fresh.fingerprint("rsa")), fresh.environment)
 
     assert "Accepted publickey" in fresh.log
 
 
-def test_any_of_several_pinned_keys_will_do(sshd: Sshd) -> None:
-    connect(sshd.entry("SHA256:" + "A" * 43, sshd.fingerprint("ed25519")), sshd.environment)
+@each_way
+def test_any_of_several_pinned_keys_will_do(reach: Reach, sshd: Sshd) -> None:
+    connect(reach, sshd.entry("SHA256:" + "A" * 43, sshd.fingerprint("ed25519")), sshd.environment)
 
 
-def test_a_host_without_the_pinned_key_is_refused_with_both_fingerprints(fresh: Sshd) -> None:
+@each_way
+def test_a_host_without_the_pinned_key_is_refused_with_both_fingerprints(reach: Reach, fresh: Sshd) -> None:
     pinned, shown = "SHA256:" + "A" * 43, (fresh.fingerprint("ed25519"), fresh.fingerprint("rsa"))
     with pytest.raises(WrongHost) as caught:
-        connect(fresh.entry(pinned), fresh.environment)
+        connect(reach, fresh.entry(pinned), fresh.environment)
 
     assert all(print_ in caught.value.detail for print_ in (pinned, *shown))
     assert "host trust throw-away" in caught.value.hint
     assert "publickey" not in fresh.log
 
 
-def test_an_entry_without_a_pinned_key_is_refused_before_connecting(fresh: Sshd) -> None:
+@each_way
+def test_an_entry_without_a_pinned_key_is_refused_before_connecting(reach: Reach, fresh: Sshd) -> None:
     with pytest.raises(WrongHost):
-        connect(replace(fresh.entry(), host_key=()), fresh.environment)
+        connect(reach, replace(fresh.entry(), host_key=()), fresh.environment)
     assert fresh.greeted == 0
 
 
-def test_the_user_root_is_refused_before_connecting(fresh: Sshd) -> None:
+@each_way
+def test_the_user_root_is_refused_before_connecting(reach: Reach, fresh: Sshd) -> None:
     with pytest.raises(WrongHost) as caught:
-        connect(replace(fresh.entry(), user="root"), fresh.environment)
+        connect(reach, replace(fresh.entry(), user="root"), fresh.environment)
     assert "root" in caught.value.detail
     assert fresh.greeted == 0
 
 
-def test_a_scan_shows_every_key_of_the_host_and_logs_in_nowhere(fresh: Sshd) -> None:
+@each_way
+def test_a_scan_shows_every_key_of_the_host_and_logs_in_nowhere(reach: Reach, fresh: Sshd) -> None:
     keys = {(name, fresh.fingerprint(kind)) for kind, name in KINDS.items()}
 
-    assert set(scan_host_keys(replace(fresh.entry(), host_key=()))) == keys
+    assert set(reach(replace(fresh.entry(), host_key=()), {}).scan_host_keys()) == keys
     assert "publickey" not in fresh.log
 
 
 # --- who we are -----------------------------------------------------------------------------------
 
 
-def test_a_key_of_the_agent_logs_in(sshd: Sshd, tmp_path: Path) -> None:
+@each_way
+def test_a_key_of_the_agent_logs_in(reach: Reach, sshd: Sshd, tmp_path: Path) -> None:
     path = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.PIPE)
     try:
@@ -82,7 +84,7 @@ def test_a_key_of_the_agent_logs_in(sshd: Sshd, tmp_path: Path) -> None:
         agent.stdout.readline()  # printed once it listens
         environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "SSH_AUTH_SOCK": str(path)}
         subprocess.run(["ssh-add", "-q", sshd.folder / "key"], env=environment, check=True)
-        connect(sshd.entry(), environment)
+        connect(reach, sshd.entry(), environment)
     finally:
         agent.terminate()
         agent.wait()
@@ -92,13 +94,13 @@ def test_a_key_in_its_usual_place_logs_in_where_the_agent_is_gone(sshd: Sshd, tm
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "id_ed25519").write_bytes((sshd.folder / "key").read_bytes())
 
-    connect(sshd.entry(), {"HOME": str(tmp_path), "SSH_AUTH_SOCK": str(tmp_path / "gone")})
+    connect(SshTransport, sshd.entry(), {"HOME": str(tmp_path), "SSH_AUTH_SOCK": str(tmp_path / "gone")})
 
 
 def test_a_stranger_is_unreachable_and_told_what_was_offered(sshd: Sshd, tmp_path: Path) -> None:
     key = make_key(tmp_path / "stranger")
     with pytest.raises(Unreachable) as caught:
-        connect(sshd.entry(), {"HOME": str(tmp_path), "PLATFORMCTL_SSH_KEY": str(key)})
+        connect(SshTransport, sshd.entry(), {"HOME": str(tmp_path), "PLATFORMCTL_SSH_KEY": str(key)})
 
     assert caught.value.reason == "connect"
     assert str(key) in caught.value.detail
@@ -108,7 +110,7 @@ def test_a_stranger_is_unreachable_and_told_what_was_offered(sshd: Sshd, tmp_pat
 def test_a_key_with_a_passphrase_is_named_with_what_to_do(sshd: Sshd, tmp_path: Path) -> None:
     key = make_key(tmp_path / "locked", passphrase="correct horse")
     with pytest.raises(Unreachable) as caught:
-        connect(sshd.entry(), {"HOME": str(tmp_path), "PLATFORMCTL_SSH_KEY": str(key)})
+        connect(SshTransport, sshd.entry(), {"HOME": str(tmp_path), "PLATFORMCTL_SSH_KEY": str(key)})
     assert f"ssh-add {key}" in caught.value.detail
 
 
@@ -116,75 +118,85 @@ def test_a_key_with_a_passphrase_is_named_with_what_to_do(sshd: Sshd, tmp_path: 
 def test_a_file_that_is_no_key_is_named(sshd: Sshd, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key").write_bytes(content)
     with pytest.raises(Unreachable) as caught:
-        connect(sshd.entry(), {"HOME": str(tmp_path), "PLATFORMCTL_SSH_KEY": str(tmp_path / "key")})
+        connect(SshTransport, sshd.entry(), {"HOME": str(tmp_path), "PLATFORMCTL_SSH_KEY": str(tmp_path / "key")})
     assert "can not be read as a private key" in caught.value.detail
 
 
 def test_without_any_key_the_hint_says_where_to_put_one(sshd: Sshd, tmp_path: Path) -> None:
     with pytest.raises(Unreachable) as caught:
-        connect(sshd.entry(), {"HOME": str(tmp_path)})
+        connect(SshTransport, sshd.entry(), {"HOME": str(tmp_path)})
     assert "PLATFORMCTL_SSH_KEY" in caught.value.hint
 
 
 # --- the way there --------------------------------------------------------------------------------
 
 
-def test_a_host_that_hangs_up_twice_unheard_is_greeted_a_third_time(fresh: Sshd) -> None:
+@each_way
+def test_a_host_that_hangs_up_twice_unheard_is_greeted_a_third_time(reach: Reach, fresh: Sshd) -> None:
     fresh.hang_up_on = 2
-    connect(fresh.entry(), fresh.environment)
+    connect(reach, fresh.entry(), fresh.environment)
     assert fresh.greeted == 3
 
 
-def test_a_host_that_always_hangs_up_is_unreachable_after_three_times(fresh: Sshd) -> None:
+@each_way
+def test_a_host_that_always_hangs_up_is_unreachable_after_a_few_times(reach: Reach, fresh: Sshd) -> None:
     fresh.hang_up_on = 99
+    begun = time.monotonic()
     with pytest.raises(Unreachable):
-        connect(fresh.entry(), fresh.environment)
-    assert fresh.greeted == 3
+        connect(reach, fresh.entry(), fresh.environment, timeout=1)
+    assert 3 <= fresh.greeted <= TRIES
+    assert time.monotonic() - begun < 3
 
 
 def test_a_closed_port_is_unreachable_and_says_so(sshd: Sshd) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     with pytest.raises(Unreachable) as caught:
-        connect(replace(sshd.entry(), port=port), sshd.environment)
+        connect(SshTransport, replace(sshd.entry(), port=port), sshd.environment)
 
     assert (caught.value.reason, caught.value.host) == ("connect", "throw-away")
     assert caught.value.detail == f"{sshd.user}@127.0.0.1:{port}: connection refused"
 
 
+@each_way
 @pytest.mark.parametrize(
     "address", ["-oProxyCommand=touch /tmp/x", "-l", "", "a b", "user@host", "host\n", "a/b", None]
 )
-def test_an_address_that_is_none_is_refused(sshd: Sshd, address: str | None) -> None:
-    for reach in (scan_host_keys, lambda entry: connect(entry, sshd.environment)):
+def test_an_address_that_is_none_is_refused(reach: Reach, sshd: Sshd, address: str | None) -> None:
+    transport = reach(replace(sshd.entry(), address=address), sshd.environment)
+    for deed in (transport.scan_host_keys, lambda: transport.run(TRUE), lambda: transport.hold(TRUE)):
         with pytest.raises(InvalidInput):
-            reach(replace(sshd.entry(), address=address))
+            deed()
 
 
-def test_a_lost_connection_is_made_again_for_the_next_command(fresh: Sshd) -> None:
-    with SshTransport(fresh.entry(), fresh.environment) as transport:
+@each_way
+def test_a_lost_connection_is_made_again_for_the_next_command(reach: Reach, fresh: Sshd) -> None:
+    with reach(fresh.entry(), fresh.environment) as transport:
         transport.run(TRUE)
         transport.close()
         transport.run(TRUE)
     assert fresh.greeted == 2
 
 
-def test_one_connection_carries_every_command(fresh: Sshd) -> None:
-    with SshTransport(fresh.entry(), fresh.environment) as transport:
+@each_way
+def test_one_connection_carries_every_command(reach: Reach, fresh: Sshd) -> None:
+    with reach(fresh.entry(), fresh.environment) as transport:
         for _ in range(12):
             transport.run(TRUE)
     assert fresh.greeted == 1
 
 
-def test_a_ninth_channel_waits_for_one_of_eight(ssh: SshTransport) -> None:
-    held: list[Held] = [ssh.hold(Command(("cat",))) for _ in range(8)]
-    with pytest.raises(Unreachable):
-        ssh.run(Command(("true",), timeout=0.1))
-    held.pop().release()
+@each_way
+def test_a_ninth_channel_waits_for_one_of_eight(reach: Reach, sshd: Sshd) -> None:
+    with reach(sshd.entry(), sshd.environment) as transport:
+        held: list[Held] = [transport.hold(Command(("cat",))) for _ in range(8)]
+        with pytest.raises(Unreachable):
+            transport.run(Command(("true",), timeout=0.1))
+        held.pop().release()
 
-    assert ssh.run(TRUE).status == 0
-    for one in held:
-        one.release()
+        assert transport.run(TRUE).status == 0
+        for one in held:
+            one.release()
 
 
 def test_neither_paramiko_nor_its_threads_speak_for_themselves(fresh: Sshd, capfd: pytest.CaptureFixture[str]) -> None:
@@ -194,12 +206,13 @@ def test_neither_paramiko_nor_its_threads_speak_for_themselves(fresh: Sshd, capf
     root.addHandler(ear)
     try:
         with pytest.raises(Unreachable):
-            connect(fresh.entry(), fresh.environment)
+            connect(SshTransport, fresh.entry(), fresh.environment)
     finally:
         root.removeHandler(ear)
 
     assert (heard.getvalue(), capfd.readouterr()) == ("", ("", ""))
 
 
-def test_a_fingerprint_is_written_as_openssh_writes_it(fresh: Sshd) -> None:
-    assert scan_host_keys(fresh.entry()) == (("ssh-ed25519", fingerprint(fresh.folder / "host_ed25519")),)
+@each_way
+def test_a_fingerprint_is_written_as_openssh_writes_it(reach: Reach, fresh: Sshd) -> None:
+    assert reach(fresh.entry(), {}).scan_host_keys() == (("ssh-ed25519", fingerprint(fresh.folder / "host_ed25519")),)

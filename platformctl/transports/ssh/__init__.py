@@ -6,10 +6,9 @@ puts them together. The `openssh` transport exists for what paramiko lacks: jump
 
 import logging
 
-from platformctl.transports.ssh.greeting import scan_host_keys
 from platformctl.transports.ssh.transport import SshTransport
 
-__all__ = ["SshTransport", "scan_host_keys"]
+__all__ = ["SshTransport"]
 
 # paramiko logs tracebacks and what the host said; both are told by our own errors, in our own words.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())

@@ -7,20 +7,11 @@ from collections.abc import Iterator
 
 import paramiko
 
-from platformctl.errors import InvalidInput, WrongHost
 from platformctl.model.desired import HostEntry
-from platformctl.transports.ssh.refusals import in_words, unreachable
-
-Kind = tuple[str, ...]
-
-KEY_KINDS: tuple[Kind, ...] = (
-    ("ssh-ed25519",),
-    ("ecdsa-sha2-nistp256",),
-    ("ecdsa-sha2-nistp384",),
-    ("ecdsa-sha2-nistp521",),
-    ("rsa-sha2-512", "rsa-sha2-256"),
-)
-"""The algorithms by which one host key of each kind can prove itself, dearest first."""
+from platformctl.transports.deadline import Deadline
+from platformctl.transports.entry import KEY_KINDS, Kind, refuse_address, refuse_unpinned, stranger, unreachable
+from platformctl.transports.sessions import pauses
+from platformctl.transports.ssh.refusals import in_words
 
 CLOSED_ALGORITHMS = {
     "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
@@ -28,9 +19,6 @@ CLOSED_ALGORITHMS = {
 }
 CHEAP_EXCHANGE = "curve25519-sha256@libssh.org"
 """A tenth of the processor time of the post-quantum exchange, which counts with many hosts."""
-
-PAUSES = (0.2, 0.6)
-"""Seconds before greeting a host again that hung up unheard: sshd does so above its MaxStartups."""
 
 SILENCE = 20_000
 """Milliseconds after which the kernel gives up a connection whose bytes nobody acknowledges: the lock's lifetime."""
@@ -43,22 +31,19 @@ def pinned_host(entry: HostEntry, timeout: float) -> paramiko.Transport:
     `WrongHost` when none is or when the entry names root, `Unreachable` when nobody answers. `timeout` seconds are
     for connecting and again for the handshake.
     """
-    _refuse_entry(entry)
+    refuse_unpinned(entry)
     found = []
     for transport in _greetings(entry, timeout):
         if fingerprint(transport) in entry.host_key:
             return transport
         found.append(fingerprint(transport))
         transport.close()
-    raise _stranger(entry, found)
+    raise stranger(entry, found)
 
 
-def scan_host_keys(entry: HostEntry, timeout: float = 10.0) -> tuple[tuple[str, str], ...]:
-    """Return kind and fingerprint of every key the host proves to have, for a person to compare; nobody logs in.
-
-    It checks none of them. Raises `Unreachable` when nobody answers.
-    """
-    _refuse_address(entry)
+def scan_host_keys(entry: HostEntry, timeout: float) -> tuple[tuple[str, str], ...]:
+    """As `SshTransport.scan_host_keys`."""
+    refuse_address(entry)
     keys = []
     for transport in _greetings(entry, timeout):
         keys.append((transport.get_remote_server_key().get_name(), fingerprint(transport)))
@@ -69,36 +54,6 @@ def scan_host_keys(entry: HostEntry, timeout: float = 10.0) -> tuple[tuple[str, 
 def fingerprint(transport: paramiko.Transport) -> str:
     """The key the host proved to have, as OpenSSH writes it: `SHA256:` and base64 without padding."""
     return transport.get_remote_server_key().fingerprint
-
-
-def _refuse_entry(entry: HostEntry) -> None:
-    _refuse_address(entry)
-    if entry.user == "root":
-        raise WrongHost(
-            "uid 0 is refused",
-            detail=f"host {entry.name} names the user root",
-            hint=f"name a user of its own in .platform/hosts.yaml; platformctl host prepare {entry.name} makes one",
-            host=entry.name,
-        )
-    if not entry.host_key:
-        raise WrongHost(
-            "no host key is pinned",
-            detail=f"host {entry.name} has no host_key, so that anybody could answer for it",
-            hint=f"platformctl host trust {entry.name}",
-            host=entry.name,
-        )
-
-
-def _refuse_address(entry: HostEntry) -> None:
-    """No option and no second word may hide in what other programs would read as an address or a user."""
-    for name, text in (("address", entry.address), ("user", entry.user)):
-        if not text or text.startswith("-") or not text.isprintable() or any(sign in text for sign in " @/\\"):
-            raise InvalidInput(
-                f"not a usable {name}",
-                detail=f"host {entry.name}: {name} is missing, begins with - or has a space, @ or slash in it",
-                hint=f"correct the {name} in .platform/hosts.yaml",
-                host=entry.name,
-            )
 
 
 def _greetings(entry: HostEntry, timeout: float) -> Iterator[paramiko.Transport]:
@@ -116,17 +71,17 @@ def _greetings(entry: HostEntry, timeout: float) -> Iterator[paramiko.Transport]
 
 def _greet(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramiko.Transport | None:
     """Shake hands; None when the host has no key of these kinds. Being hung up on before a word is tried again."""
-    for pause in (*PAUSES, None):
+    waits = pauses(Deadline.after(timeout))
+    while True:
         transport = _shake_hands(entry, kinds, timeout)
         if transport.is_active():
             return transport
-        failure = transport.get_exception()
+        failure, pause = transport.get_exception(), next(waits, None)
         if isinstance(failure, paramiko.ssh_exception.IncompatiblePeer):
             return None
         if transport.remote_version or pause is None:
             raise unreachable(entry, in_words(failure)) from failure
         time.sleep(pause)
-    raise AssertionError("the last pause is None")
 
 
 def _shake_hands(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramiko.Transport:
@@ -153,13 +108,3 @@ def _dial(entry: HostEntry, timeout: float) -> socket.socket:
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE)
     return connection
-
-
-def _stranger(entry: HostEntry, found: list[str]) -> WrongHost:
-    return WrongHost(
-        "the machine that answered is not the one that was pinned",
-        detail=f"host {entry.name}: expected {' or '.join(entry.host_key)}, found {' and '.join(found)}; "
-        "no login was tried and nothing was sent",
-        hint=f"if the host was installed anew, look at its key there, then: platformctl host trust {entry.name}",
-        host=entry.name,
-    )

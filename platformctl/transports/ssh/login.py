@@ -15,7 +15,8 @@ from paramiko.pkey import UnknownKeyType
 from platformctl.errors import Unreachable
 from platformctl.model.desired import HostEntry
 from platformctl.transports.deadline import Deadline
-from platformctl.transports.ssh.refusals import LOST, unreachable
+from platformctl.transports.entry import unreachable
+from platformctl.transports.ssh.refusals import LOST
 
 KEY_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")
 """Names below ~/.ssh, as the ssh program tries them."""

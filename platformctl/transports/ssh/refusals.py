@@ -1,4 +1,4 @@
-"""What is said when a host can not be reached: our words, never the host's."""
+"""How paramiko says that something went wrong, and how we say it: in our words, never the host's."""
 
 import errno
 import os
@@ -6,22 +6,8 @@ import socket
 
 import paramiko
 
-from platformctl.errors import Unreachable
-from platformctl.model.desired import HostEntry
-
 LOST: tuple[type[Exception], ...] = (paramiko.SSHException, EOFError, OSError)
 """How paramiko says that a connection does not serve, or not any more."""
-
-
-def unreachable(entry: HostEntry, what: str, *, hint: str = "") -> Unreachable:
-    """Return the refusal for a host to which nothing was sent."""
-    return Unreachable(
-        "the host can not be reached",
-        detail=f"{entry.user}@{entry.address}:{entry.port}: {what}",
-        hint=hint or f"platformctl doctor {entry.name}",
-        reason="connect",
-        host=entry.name,
-    )
 
 
 def in_words(failure: Exception | None) -> str:

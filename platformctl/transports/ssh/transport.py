@@ -1,29 +1,23 @@
 """Commands on a host over one SSH connection, made at first use and again after it was lost."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
 import paramiko
 
-from platformctl.errors import OutcomeUnknown
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
 from platformctl.transports.deadline import Deadline
+from platformctl.transports.entry import unreachable, unseen
+from platformctl.transports.sessions import Refused, Sessions
 from platformctl.transports.ssh.errand import carry_out, in_background, let_go
-from platformctl.transports.ssh.greeting import pinned_host
+from platformctl.transports.ssh.greeting import pinned_host, scan_host_keys
 from platformctl.transports.ssh.held import SshHeld
 from platformctl.transports.ssh.login import log_in
-from platformctl.transports.ssh.refusals import LOST, unreachable
+from platformctl.transports.ssh.refusals import LOST
 from platformctl.transports.words import shell_line
-
-CHANNELS = 8
-"""At most so many at once: sshd's MaxSessions is 10 by default, and people log in too."""
-
-PAUSES = (0.05, 0.2, 0.8)
-"""Seconds before asking again for a session that was refused: sshd counts one that ended until it tidied up."""
 
 KEEPALIVE = 15
 """Seconds between signs of life, for the sake of firewalls that forget silent connections."""
@@ -44,7 +38,7 @@ class SshTransport:
         self._timeout = timeout
         self._connection: paramiko.Transport | None = None
         self._connecting = threading.Lock()
-        self._slots = threading.BoundedSemaphore(CHANNELS)
+        self._sessions = Sessions(entry)
 
     def run(self, command: Command) -> Completed:
         """Run `command`; its timeout begins when it is sent.
@@ -58,9 +52,9 @@ class SshTransport:
             ended = carry_out(channel, line, command.stdin, Deadline.after(command.timeout))
         finally:
             let_go(channel)
-            self._slots.release()
+            self._sessions.leave()
         if ended is None:
-            raise self._unknown(command)
+            raise unseen(self.entry, command)
         return ended
 
     def hold(self, command: Command) -> SshHeld:
@@ -70,13 +64,20 @@ class SshTransport:
         """
         line = shell_line(command.argv)
         channel = self._open(command)
-        held = SshHeld(channel, self._slots.release)
+        held = SshHeld(channel, self._sessions.leave)
         start = in_background(_start(channel, line, command.stdin))
         start.join(command.timeout)
         if start.is_alive():
             held.release()
-            raise self._unknown(command)
+            raise unseen(self.entry, command)
         return held
+
+    def scan_host_keys(self) -> tuple[tuple[str, str], ...]:
+        """Return kind and fingerprint of every key the host proves to have, for a person to compare; nobody logs in.
+
+        It checks none of them. Raises `Unreachable` when nobody answers.
+        """
+        return scan_host_keys(self.entry, self._timeout)
 
     def close(self) -> None:
         """Give up the connection; what runs over it is not waited for."""
@@ -92,32 +93,19 @@ class SshTransport:
         self.close()
 
     def _open(self, command: Command) -> paramiko.Channel:
-        if not self._slots.acquire(timeout=command.timeout):
-            raise unreachable(self.entry, f"all {CHANNELS} channels are in use")
-        try:
-            channel = self._session()
-        except LOST as error:
-            self._slots.release()
-            what = (
-                "refused"
-                if isinstance(error, paramiko.ChannelException)
-                else f"lost, or no answer in {self._timeout:g} s"
-            )
-            raise unreachable(self.entry, f"it opened no session: {what}") from error
-        except BaseException:
-            self._slots.release()
-            raise
+        channel = self._sessions.open(self._channel, command.timeout)
         with self._connecting:
             self.exchanges += 1
         return channel
 
-    def _session(self) -> paramiko.Channel:
-        for pause in PAUSES:
-            try:
-                return self._connected().open_session(timeout=self._timeout)
-            except paramiko.ChannelException:
-                time.sleep(pause)
-        return self._connected().open_session(timeout=self._timeout)
+    def _channel(self) -> paramiko.Channel:
+        try:
+            return self._connected().open_session(timeout=self._timeout)
+        except paramiko.ChannelException as error:
+            raise Refused from error
+        except LOST as error:
+            what = f"it opened no session: lost, or no answer in {self._timeout:g} s"
+            raise unreachable(self.entry, what) from error
 
     def _connected(self) -> paramiko.Transport:
         with self._connecting:
@@ -134,13 +122,6 @@ class SshTransport:
             raise
         connection.set_keepalive(KEEPALIVE)
         return connection
-
-    def _unknown(self, command: Command) -> OutcomeUnknown:
-        return OutcomeUnknown(
-            "the end of a command was not seen",
-            host=self.entry.name,
-            detail=f"{command.argv[0]}: its {command.timeout:g} s passed, the connection was lost or a signal ended it",
-        )
 
 
 def _start(channel: paramiko.Channel, line: str, stdin: bytes) -> Callable[[], None]:

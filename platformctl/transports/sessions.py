@@ -1,0 +1,73 @@
+"""The sessions of one connection: not more at once than its host allows, and asked for again when it has none left."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from platformctl.model.desired import HostEntry
+from platformctl.transports.deadline import Deadline
+from platformctl.transports.entry import unreachable
+
+S = TypeVar("S")
+
+CHANNELS = 8
+"""At most so many at once: sshd's MaxSessions is 10 by default, and people log in too."""
+
+PAUSES = (0.05, 0.2, 0.8)
+"""Seconds before asking again for a session that was refused: sshd counts one that ended until it tidied up."""
+
+FIRST_PAUSE, TRIES = 0.1, 7
+"""Seconds before greeting a host again that hung up unheard, doubled each time; sshd does so above its MaxStartups."""
+
+
+class Refused(Exception):
+    """The host opened no session; nothing was sent."""
+
+
+class Sessions:
+    """Hands out the slots of one host; several threads may ask."""
+
+    def __init__(self, entry: HostEntry) -> None:
+        self._entry = entry
+        self._slots = threading.BoundedSemaphore(CHANNELS)
+
+    def open(self, ask: Callable[[], S], wait: float) -> S:
+        """Return what `ask` opens, asked again while it raises `Refused`; the caller says `leave` when it is over.
+
+        Raises `Unreachable` when no slot is free within `wait` seconds, and when the host goes on refusing.
+        """
+        if not self._slots.acquire(timeout=wait):
+            raise unreachable(self._entry, f"all {CHANNELS} channels are in use")
+        try:
+            return self._asked(ask)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def leave(self) -> None:
+        """A session is over."""
+        self._slots.release()
+
+    def _asked(self, ask: Callable[[], S]) -> S:
+        for pause in (*PAUSES, None):
+            try:
+                return ask()
+            except Refused as refused:
+                if pause is None:
+                    raise unreachable(self._entry, "it opened no session: refused") from refused
+                time.sleep(pause)
+        raise AssertionError("the last pause is None")
+
+
+def pauses(deadline: Deadline) -> Iterator[float]:
+    """Seconds to wait before each further greeting, `TRIES` greetings in all, none after `deadline`.
+
+    Each is up to half as long again as the one before it doubled: who was dropped together does not return together.
+    """
+    for number in range(TRIES - 1):
+        pause = FIRST_PAUSE * 2**number * (1 + random.random() / 2)  # noqa: S311 - no secret
+        if pause >= deadline.left:
+            return
+        yield pause
