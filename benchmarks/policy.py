@@ -47,13 +47,14 @@ def _denials(text: str) -> Iterator[tuple[str, int | None, str]]:
     model = read_compose(text.encode(), RepoPath("compose/core/compose.yaml"), variables)
     for name in model.services:
         module = replace(MODULE, runtime=replace(MODULE.runtime, compose_service=name))
-        findings: tuple[Finding, ...] = judge(release(text, module=module, variables=variables), Policy(), TODAY)
+        named = {VariableName(variable): value for variable, value in variables.items()}
+        findings: tuple[Finding, ...] = judge(release(text, module=module, variables=named), Policy(), TODAY)
         yield from ((f.rule, f.line, f.message.partition(": ")[0]) for f in findings if f.severity == "deny")
 
 
-def _completed(text: str) -> tuple[str, dict[VariableName, str]]:
+def _completed(text: str) -> tuple[str, dict[str, str]]:
     """The text with what it leaves to its platform; raises `InvalidInput` where something else is wrong with it."""
-    variables: dict[VariableName, str] = {}
+    variables: dict[str, str] = {}
     while True:
         try:
             model = read_compose(text.encode(), RepoPath("compose/core/compose.yaml"), variables)
@@ -71,12 +72,12 @@ def _completed(text: str) -> tuple[str, dict[VariableName, str]]:
             continue
         if not model.unset:
             return text, variables
-        variables.update({VariableName(name): _FILLED_IN for name, _ in model.unset})
+        variables.update({name: _FILLED_IN for name, _ in model.unset})
 
 
-def _named_in(error: InvalidInput) -> VariableName | None:
+def _named_in(error: InvalidInput) -> str | None:
     """The variable whose missing value a refusal suspects."""
-    return VariableName(error.hint.split(" ")[1]) if error.hint.startswith("give ") else None
+    return error.hint.split(" ")[1] if error.hint.startswith("give ") else None
 
 
 if __name__ == "__main__":

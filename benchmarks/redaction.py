@@ -1,8 +1,11 @@
-"""Print how fast redaction is and how much of the corpus it gets right: `python -m benchmarks.redaction`."""
+"""Print how fast redaction is and how much of the corpus it gets right: `python -m benchmarks.redaction`.
+
+Speed is the best of three, by the time of the processor: what else the machine does is not this code's.
+"""
 
 from collections.abc import Callable
 from random import Random
-from time import perf_counter
+from time import process_time
 
 from platformctl.model.secret import Secret
 from platformctl.redaction import Redactor
@@ -54,9 +57,14 @@ def _streamed(redactor: Redactor, log: str) -> str:
 
 
 def _speed(name: str, measured: Callable[[], str]) -> None:
-    began = perf_counter()
+    best = min(map(_seconds, [measured] * 3))
+    print(f"{name:32} {_SIZE / best / 1e6:6.1f} MB/s")
+
+
+def _seconds(measured: Callable[[], str]) -> float:
+    began = process_time()
     measured()
-    print(f"{name:32} {_SIZE / (perf_counter() - began) / 1e6:6.1f} MB/s")
+    return process_time() - began
 
 
 if __name__ == "__main__":

@@ -238,15 +238,43 @@ FORMATS = (
 )
 
 
+class _Search(NamedTuple):
+    """Formats whose literals begin with one character, and a pattern that stands where one of the literals does.
+
+    One pattern for each first character is the fastest way through a text: `re` skips to the character by itself, and
+    sees at once whether the rest of a literal follows.
+    """
+
+    pattern: re.Pattern[str]
+    formats: tuple[Format, ...]
+
+
 def tokens(text: str) -> Iterator[Span]:
     """Yield a span for every token in `text` whose format is in the table."""
+    for search in _searches():
+        taken: dict[str, int] = {}
+        for match in search.pattern.finditer(text):
+            position = match.start()
+            for form in search.formats:
+                if text.startswith(form.literal, position) and taken.get(form.vendor, 0) <= position:
+                    span = _token_at(text, position, form)
+                    if span is not None:
+                        taken[form.vendor] = span.end  # else a run of literals would be searched again from each
+                        yield span
+
+
+@cache
+def _searches() -> tuple[_Search, ...]:
+    first: dict[str, list[Format]] = {}
     for form in FORMATS:
-        position = text.find(form.literal)
-        while position >= 0:
-            span = _token_at(text, position, form)
-            if span is not None:
-                yield span
-            position = text.find(form.literal, span.end if span else position + 1)
+        first.setdefault(form.literal[0], []).append(form)
+    return tuple(_Search(_standing(forms), tuple(forms)) for forms in first.values())
+
+
+def _standing(forms: list[Format]) -> re.Pattern[str]:
+    """A pattern of one character, at which one of the literals stands; it takes no more, as literals may overlap."""
+    rests = "|".join(sorted(re.escape(form.literal[1:]) for form in forms))
+    return re.compile(rf"{re.escape(forms[0].literal[0])}(?={rests})")
 
 
 def _token_at(text: str, position: int, form: Format) -> Span | None:

@@ -21,6 +21,7 @@ from platformctl.redaction.spans import Span
 from platformctl.redaction.unfolding import Unfolding, View, without_cut_off_escape
 
 _SHORTEST = 4  # characters
+_TAIL = 64  # characters at the end of a text that one of a value can be spelled and wrapped in
 _COMMON = words_of(
     """
     true false yes no on off none null enabled enable disabled disable always never auto default unset required
@@ -63,8 +64,9 @@ class KnownSecrets:
 
     def open_from(self, text: str) -> int:
         """Return where in `text` a known value may have begun that the next piece of output completes."""
-        begun = [_open_from(view, needle) for view in self._views(text) for needle in self._needles]
-        return min((start for start in begun if start is not None), default=len(text))
+        tail = max(0, len(text) - _TAIL - _TAIL * self.longest)
+        begun = [_open_from(view, needle) for view in self._views(text[tail:]) for needle in self._needles]
+        return min((tail + start for start in begun if start is not None), default=len(text))
 
     def _views(self, text: str) -> list[View]:
         return self._unfolding.views(text) if self._needles and text else []
