@@ -77,12 +77,12 @@ def _form_in(words: Sequence[str]) -> str:
 
 
 def _with_outcome(report: "Report", chosen: Mapping[str, Any]) -> "Report":
-    """Only the verbs that touch hosts have an outcome worth a file; one that can not be written is a warning."""
+    """The verbs that pipelines are made of leave more than what they print."""
     if not chosen.get("verb"):
         return report
-    from platformctl.cli import result_file
+    from platformctl.cli import pipeline
 
-    return result_file.written(report, str(chosen["verb"]), chosen.get("result_file"), chosen.get("plan"))
+    return pipeline.told(report, chosen)
 
 
 def _write(report: "Report", chosen: Mapping[str, Any]) -> None:

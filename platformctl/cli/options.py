@@ -43,5 +43,6 @@ def key_option(words: str) -> Decorator:
     return click.option("--key", type=PATH, metavar="F", help=words)
 
 
+sarif_option = click.option("--sarif", type=PATH, metavar="F", help="Write the findings to F as SARIF.")
 modules_argument = click.argument("modules", nargs=-1, metavar="[MODULE]...")
 plan_argument = click.argument("plan", type=PATH)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from platformctl.cli import wiring
-from platformctl.cli.options import PATH, Duration, key_option, modules_argument, trust_options
+from platformctl.cli.options import PATH, Duration, key_option, modules_argument, sarif_option, trust_options
 from platformctl.cli.verb import verb
 from platformctl.errors import ExitCode
 from platformctl.model.reports import PlanReport
@@ -30,6 +30,7 @@ from platformctl.workflows.parts import TrustSource
 @click.option("--expires-in", type=Duration(), metavar="D", help="How long the plan lives, such as 8h.")
 @key_option("The planner's key; default PLATFORMCTL_PLANNER_KEY, or the one that init made.")
 @click.option("--long", is_flag=True, help="Show what stays as it is, too.")
+@sarif_option
 @click.option("--detailed-exitcode", is_flag=True, help="0 no changes, 2 changes, 1 anything else.")
 @trust_options
 @click.pass_context
@@ -42,11 +43,13 @@ def command(
     expires_in: int | None,
     key: Path | None,
     long: bool,
+    sarif: Path | None,
     detailed_exitcode: bool,  # noqa: ARG001 - read from the words before parsing, see platformctl.__main__
     trust_ref: str | None,
     trust_root: Path | None,
 ) -> PlanReport:
     """Say what would change on the host and why, and sign that."""
+    context.obj.update(verb="plan", sarif=sarif)
     request = workflow.PlanRequest(
         modules=modules,
         everything=everything,

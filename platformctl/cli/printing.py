@@ -6,8 +6,10 @@ from contextlib import suppress
 
 from platformctl.model.reports import ErrorReport, Report, TextReport
 from platformctl.redaction import Redactor
+from platformctl.render import annotations as as_annotations
 from platformctl.render import human, markdown
 from platformctl.render import json as as_json
+from platformctl.render import sarif as as_sarif
 
 _redactor = Redactor()
 
@@ -39,6 +41,21 @@ def _text(report: Report, form: str, *, color: bool) -> str:
             return markdown.render(report, _redactor)
         case _:
             return _for_people(report, color=color)
+
+
+def markdown_of(report: Report) -> str:
+    """The report as it may be posted."""
+    return markdown.render(report, _redactor)
+
+
+def annotations(report: Report) -> str:
+    """The report's findings as commands for the runner."""
+    return as_annotations.render(report, _redactor)
+
+
+def sarif(report: Report) -> str:
+    """The report's findings as SARIF."""
+    return as_sarif.render(report, _redactor)
 
 
 def clean(text: str) -> str:

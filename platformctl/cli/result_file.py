@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from platformctl.cli import printing
-from platformctl.errors import EXIT_CODES, Refusal, ToolError, Touched
+from platformctl.errors import EXIT_CODES, ExitCode, Refusal, ToolError, Touched
 from platformctl.model import strict_json
 from platformctl.model.codec import encode
 from platformctl.model.reports import SCHEMA_VERSION, ApplyReport, FleetReport, Report
+from platformctl.model.result import CanaryResult
 from platformctl.store.files import write_atomically
 from platformctl.workflows.signed import read_envelope
 
@@ -34,7 +35,14 @@ def outcome_of(report: Report, command: str, plan: Path | None = None) -> dict[s
         "hosts": sorted({outcome.host for outcome in outcomes}) or ([one] if one else []),
         "modules": encode(outcomes),
         "reason": getattr(report, "reason", ""),
+        "canary": _canary(getattr(report, "canary", None)),
+        **({"changes": report.exit_code is ExitCode.CHANGES_PRESENT} if command == "plan" else {}),
     }
+
+
+def _canary(result: CanaryResult | None) -> str | None:
+    """In one word; None where none was run."""
+    return None if result is None or not result.ran else "passed" if result.ok else "failed"
 
 
 def _digest(plan: Path | None) -> str | None:
@@ -60,9 +68,8 @@ def written(report: Report, command: str, path: Path | None, plan: Path | None) 
 def _write(outcome: Mapping[str, Any], path: Path | None, environment: Mapping[str, str]) -> None:
     if path is not None:
         write_atomically(path, strict_json.dump(outcome) + b"\n", 0o644)
-    for name in _OUTPUTS:
-        if environment.get(name):
-            _append(Path(environment[name]), outcome)
+    for output in dict.fromkeys(environment[name] for name in _OUTPUTS if environment.get(name)):
+        _append(Path(output), outcome)
 
 
 def _append(path: Path, outcome: Mapping[str, Any]) -> None:

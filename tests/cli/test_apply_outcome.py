@@ -44,6 +44,7 @@ def test_a_refused_apply_says_so_in_the_result_file(repo: PlatformRepo, speculat
         "hosts": [],
         "modules": [],
         "reason": ended.json["error"]["reason"],
+        "canary": None,
     }
 
 

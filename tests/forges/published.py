@@ -1,7 +1,7 @@
 """What Forgejo publishes of its interface: whether a question fits it, and an answer too.
 
-Where the published document is at hand (FORGEJO_OPENAPI names it) it is the judge; else the operations we use, written
-down here from it. Values are checked against the document alone.
+Where FORGEJO_OPENAPI names the published document it is the judge of names and values, and of the fake's answers; else
+the operations that are used, written down here from it, are the judge of names.
 """
 
 import json
@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, urlsplit
 import jsonschema
 
 PREFIX = "/api/v1"
-_PLACES = ("/wor" + "k/shared/forgejo-openapi.json",)
 _USED: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("get", "/user"): (),
     ("get", "/repos/{owner}/{repo}/pulls/{index}"): (),
@@ -111,6 +110,5 @@ def _validator(schema: str) -> Any:
 
 @cache
 def _document() -> Any:
-    places = [*filter(None, [os.environ.get("FORGEJO_OPENAPI")]), *_PLACES]
-    found = next((Path(place) for place in places if Path(place).is_file()), None)
-    return json.loads(found.read_text()) if found else None
+    place = os.environ.get("FORGEJO_OPENAPI")
+    return json.loads(Path(place).read_text()) if place else None
