@@ -5,6 +5,7 @@ Reads through `Tree` alone, so that a commit and a working tree are judged by th
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -242,6 +243,18 @@ def quoted(value: str) -> str:
         return f"'{value}'"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r") + '"'
+
+
+def read_environment(content: bytes) -> Mapping[str, str]:
+    """The variables in a file that `quoted` wrote."""
+    lines = (line.partition("=") for line in content.decode().split("\n") if line)
+    return {name: _unquoted(value) for name, _, value in lines}
+
+
+def _unquoted(text: str) -> str:
+    if text.startswith("'"):
+        return text[1:-1]
+    return re.sub(r"\\(.)", lambda found: {"n": "\n", "r": "\r"}.get(found[1], found[1]), text[1:-1])
 
 
 def _desired_digest(module: Module, host: HostEntry, compose: ComposeModel, others: Iterable[InputFile]) -> Digest:

@@ -17,7 +17,16 @@ from platformctl.errors import InvalidInput, PolicyViolation
 from platformctl.gitinfo import Repository
 from platformctl.model.desired import HostEntry, Release
 from platformctl.model.names import GitSha, HostName, ModuleId
-from platformctl.releases import CommitTree, FolderTree, Tree, module_ids, quoted, read_manifest, read_release
+from platformctl.releases import (
+    CommitTree,
+    FolderTree,
+    Tree,
+    module_ids,
+    quoted,
+    read_environment,
+    read_manifest,
+    read_release,
+)
 
 HOST = HostEntry(HostName("one"), "local", "/opt/platform")
 COMPOSE = """\
@@ -340,3 +349,10 @@ def test_values_with_quotes_dollars_breaks_and_backslashes_arrive_as_they_are() 
 @given(st.lists(values, min_size=40, max_size=40))
 def test_any_value_arrives_as_it_is(texts: list[str]) -> None:
     assert as_compose_reads(texts) == texts
+
+
+@given(st.lists(values, max_size=8))
+def test_a_file_of_set_variables_is_read_as_it_was_written(texts: list[str]) -> None:
+    content = "".join(f"V{number}={quoted(text)}\n" for number, text in enumerate(texts)).encode()
+
+    assert read_environment(content) == {f"V{number}": text for number, text in enumerate(texts)}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from platformctl.model.compose import ComposeModel
 from platformctl.model.names import Digest, RepoPath, ServiceName
 
 
@@ -95,13 +96,26 @@ class ResourceSeen:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """The release before, as the host has kept it: its compose file resolved, its files, and what some of them hold.
+
+    Contents have the digests that a signed receipt gives them, so that each clone gets the same.
+    """
+
+    compose: ComposeModel
+    files: tuple[FileSeen, ...]
+    contents: Mapping[Digest, bytes]
+
+
+@dataclass(frozen=True)
 class Observation:
     """All that was seen of one project on one host, in one look.
 
     `hashes` are what the host's own Compose says of the desired release with the flags apply uses; empty when Compose
     was not asked. `missing_variables` are required ones that neither file nor manifest sets, `overriding_variables`
     those the file sets although they decide more than environment values. `environment` is a fingerprint of that file,
-    keyed on the host; None where there is no file or no key yet. `kept` and `image_ids` are what a way back could use.
+    keyed on the host; None where there is no file or no key yet. `kept` and `image_ids` are what a way back could use,
+    `earlier` is the release that would be replaced, where it is another one and was kept.
     """
 
     source: Source
@@ -118,6 +132,7 @@ class Observation:
     environment: str | None = None
     kept: frozenset[Digest] = field(default_factory=frozenset)
     image_ids: frozenset[Digest] = field(default_factory=frozenset)
+    earlier: Earlier | None = None
 
     def of(self, service: ServiceName) -> tuple[Container, ...]:
         """The containers of one service that its orchestrator made, one-off runs left out."""

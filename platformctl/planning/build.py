@@ -26,11 +26,15 @@ from platformctl.model.plan import (
 )
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.diff import Wanted, diff, expected
+from platformctl.planning.fields import Hide
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What is neither wanted nor seen: when and where a plan is made, and under which trust roots."""
+    """What is neither wanted nor seen: when and where a plan is made, and under which trust roots.
+
+    `hide` takes out of a text what is recognised as a secret; the same text gives the same.
+    """
 
     created_at: str
     expires_at: str
@@ -38,6 +42,7 @@ class Circumstances:
     ref: str
     tool_version: str
     trust: TrustRoots
+    hide: Hide
 
 
 def build(
@@ -58,7 +63,8 @@ def build(
     """
     _refuse_contradictions(release, observation, driver)
     images = resolve_images(release, observation, pinned or {})
-    wanted = Wanted(release, observation, {image.ref: image.id for image in images}, record, driver, foreign)
+    by_ref = {image.ref: image for image in images}
+    wanted = Wanted(release, observation, by_ref, record, driver, circumstances.hide, foreign)
     changes = diff(wanted)
     return _plan(
         release,

@@ -8,10 +8,11 @@ from typing import Any
 from platformctl.drivers.interface import Driver
 from platformctl.model.compose import ComposeService
 from platformctl.model.desired import FileChange, Release
-from platformctl.model.names import Digest, RepoPath, ServiceName
+from platformctl.model.names import RepoPath, ServiceName
 from platformctl.model.observed import Container, Observation
-from platformctl.model.plan import Action, Cause, Change, is_forced
+from platformctl.model.plan import Action, Cause, Change, PlannedImage, is_forced
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
+from platformctl.planning.fields import Fields, Hide, definitions, described
 
 _REASONS = {
     Cause.MISSING: "no container",
@@ -34,10 +35,15 @@ class Wanted:
 
     release: Release
     observation: Observation
-    images: Mapping[str, Digest]
+    images: Mapping[str, PlannedImage]
     record: HostRecord
     driver: Driver
+    hide: Hide
     foreign: frozenset[ServiceName] = frozenset()
+
+    def image_of(self, service: ServiceName) -> PlannedImage | None:
+        """What the service is to run; None where the release has no image for it."""
+        return self.images.get(self.release.compose.services[service].image or "")
 
     @property
     def unmanaged(self) -> bool:
@@ -158,8 +164,8 @@ def upstream_version(version: str) -> str:
 
 
 def _image_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
-    image = wanted.release.compose.services[service].image
-    return any(container.image_id != wanted.images.get(image or "") for container in containers)
+    image = wanted.image_of(service)
+    return any(image is None or container.image_id != image.id for container in containers)
 
 
 def _files_differ(wanted: Wanted, service: ServiceName) -> bool:
@@ -232,19 +238,22 @@ def _needs_new(wanted: Wanted, service: ServiceName) -> bool:
 
 def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> Change:
     container = next(iter(wanted.observation.of(service)), None)
-    image = wanted.release.compose.services[service].image or ""
-    drift = _drift(wanted, service) if Cause.ENGINE_DRIFT in causes[service] else {}
-    before = {**_seen(container), **_engine(drift, 1)} if container else None
-    after = {
-        "config_hash": wanted.observation.hashes.get(service, ""),
-        "image": image,
-        "image_id": wanted.images.get(image, ""),
-        "state": "running",
-        **_engine(drift, 0),
-    }
     action = _action(wanted, service, causes[service])
+    drift = _drift(wanted, service) if Cause.ENGINE_DRIFT in causes[service] else {}
+    then, now = _fields(wanted, service, action)
+    before = {**then, **_seen(wanted, container), **_engine(drift, 1)} if container else None
+    after = {**now, **_wanted(wanted, service), **_engine(drift, 0)}
     lost = wanted.unmanaged and action is not Action.KEEP
     return _described(wanted.release, service, action, causes[service], before, after, destructive=lost)
+
+
+def _fields(wanted: Wanted, service: ServiceName, action: Action) -> tuple[Fields, Fields]:
+    """The definition of what is made or changed, before and after."""
+    if action is Action.CREATE:
+        return {}, described(wanted.release.compose.services[service], wanted.hide)
+    if action is Action.KEEP:
+        return {}, {}
+    return definitions(wanted.release, wanted.observation.earlier, service, wanted.hide)
 
 
 def _engine(drift: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any]:
@@ -252,14 +261,33 @@ def _engine(drift: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any
     return {"engine": {field: values[side] for field, values in sorted(drift.items())}} if drift else {}
 
 
-def _seen(container: Container) -> Mapping[str, str]:
+def _wanted(wanted: Wanted, service: ServiceName) -> Mapping[str, str]:
+    image = wanted.image_of(service)
+    return {
+        "config_hash": wanted.observation.hashes.get(service, ""),
+        "image": wanted.release.compose.services[service].image or "",
+        "image_id": image.id if image else "",
+        **_digest_of(image),
+        "state": "running",
+    }
+
+
+def _seen(wanted: Wanted, container: Container) -> Mapping[str, str]:
     """What a plan says of a container; one in a crash loop is running or restarting by chance, so that is one state."""
+    current = wanted.record.current
+    recorded = (image for image in (current.images if current else ()) if image.id == container.image_id)
     return {
         "config_hash": container.config_hash,
         "image": container.image_ref,
         "image_id": container.image_id,
+        **_digest_of(next(recorded, None)),
         "state": "running" if container.state == "restarting" else container.state,
     }
+
+
+def _digest_of(image: PlannedImage | None) -> Mapping[str, str]:
+    """By which digest a registry has it; there is none for an image that is on the host alone."""
+    return {"image_digest": image.digest} if image and image.digest else {}
 
 
 def _described(

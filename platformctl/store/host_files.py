@@ -7,9 +7,10 @@ before the rename that shows them.
 import hashlib
 import io
 import tarfile
+from base64 import b64decode
 from collections.abc import Iterable, Mapping
 
-from platformctl.errors import Unreachable
+from platformctl.errors import InvalidInput, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.names import Digest, HostName, RepoPath
 from platformctl.model.plan import PlannedFile
@@ -87,6 +88,24 @@ say removed
 )
 
 
+# root, most bytes, then a hexadecimal digest and a path each
+_RECOLLECT = (
+    PRELUDE
+    + r"""
+into "$1"; limit=$2; shift 2
+place() { if reach "$1" look && [ -f "./$leaf" ]; then printf '%s/%s' "$here" "$leaf"; else return 1; fi; }
+while [ $# -ge 2 ]; do
+  name=$1; file=$base/blobs/$1; path=$2; shift 2
+  if [ -L "$file" ] || [ ! -f "$file" ]; then file=$(place "$path") || continue; fi
+  [ "$(stat -c %s -- "$file")" -le "$limit" ] || continue
+  printf 'text %s %s
+' "$name" "$(base64 -w0 <"$file")"
+done
+say recollected
+"""
+)
+
+
 def stage(layout: HostLayout, contents: Iterable[bytes]) -> Command:
     """Bring `contents`, at least one, to the host's blobs, each under its digest; what is there already is kept."""
     blobs = {hashlib.sha256(content).hexdigest(): content for content in contents}
@@ -105,6 +124,30 @@ def read_kept(completed: Completed, host: HostName) -> Mapping[RepoPath, Planned
     """Return what was kept of each path, None where no file was; raises like `read_answer`."""
     answer = read_answer(completed, host)
     return dict(_kept(line, host) for line in answer.lines)
+
+
+def recollect(layout: HostLayout, files: Iterable[PlannedFile], *, limit: int) -> Command:
+    """Ask for the bytes of files that are kept or still in place, but for longer ones. Changes nothing."""
+    words = (word for file in files for word in (file.digest.hexadecimal, file.path))
+    return script(_RECOLLECT, layout.root, str(limit), *words)
+
+
+def read_recollected(completed: Completed, host: HostName) -> Mapping[Digest, bytes]:
+    """Return what was recollected, by digest; bytes that do not have the digest asked for are left out."""
+    answer = read_answer(completed, host)
+    if answer.word != "recollected":
+        raise Unreachable("the host does not answer as expected", detail=f"{host}", reason="connect", host=host)
+    found = dict(_recollected(line, host) for line in answer.lines)
+    return {digest: content for digest, content in found.items() if Digest.of(content) == digest}
+
+
+def _recollected(line: str, host: HostName) -> tuple[Digest, bytes]:
+    try:
+        _, name, body = line.split(" ")
+        return Digest.parse(f"sha256:{name}"), b64decode(body, validate=True)
+    except (ValueError, InvalidInput) as error:
+        detail = f"{host}: bytes of a file"
+        raise Unreachable("the host does not answer as expected", detail=detail, reason="connect", host=host) from error
 
 
 def place(layout: HostLayout, path: RepoPath, digest: Digest, mode: int) -> tuple[str, ...]:

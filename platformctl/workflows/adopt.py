@@ -56,7 +56,8 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
             observation, memory = look(parts, reached, release, roots)
             refuse_unsettled(memory, release.host.name)
             images = resolve_images(release, observation, {})
-            changes = diff(Wanted(release, observation, {i.ref: i.id for i in images}, memory.record, driver))
+            by_ref = {image.ref: image for image in images}
+            changes = diff(Wanted(release, observation, by_ref, memory.record, driver, parts.hide))
             differing = [f"{c.service}: {c.reason}" for c in changes if c.action is not Action.KEEP]
             differing += [
                 f"{c.service}: is {c.health or c.state}"

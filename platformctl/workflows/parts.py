@@ -48,6 +48,7 @@ class Parts:
     driver_for: Callable[[str], Driver]
     tell: Callable[[Event], None]
     learn: Callable[[Iterable[Secret]], None]
+    hide: Callable[[str], str]
     interrupted: Callable[[], type[Interrupted] | None]
     operator: str
     tool_version: str

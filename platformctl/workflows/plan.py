@@ -24,6 +24,7 @@ from platformctl.trust.index import Index, IndexEntry, encode_index
 from platformctl.trust.keys import seal
 from platformctl.trust.plan_codec import encode_plan
 from platformctl.workflows.desire import Desire, agreed
+from platformctl.workflows.earlier import with_earlier
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.parts import Parts, keyring, moment, require_module, trust_roots
 from platformctl.workflows.records import Memory, remember
@@ -85,11 +86,15 @@ def circumstances(parts: Parts, roots: TrustRoots, expires_in: int | None = None
         ref=parts.repository.branch(),
         tool_version=parts.tool_version,
         trust=roots,
+        hide=parts.hide,
     )
 
 
 def look(parts: Parts, reached: Hosts, release: Release, roots: TrustRoots) -> tuple[Observation, Memory]:
-    """What the host remembers and what runs there, in three questions with the one for its identity."""
+    """What the host remembers and what runs there, in three questions with the one for its identity.
+
+    Where another release runs, a fourth asks for that.
+    """
     driver = parts.driver_of(release.module)
     there = reached.reach(release.host, driver)
     now = parts.clock.now()
@@ -97,7 +102,7 @@ def look(parts: Parts, reached: Hosts, release: Release, roots: TrustRoots) -> t
     memory = remember(there.transport, layout, release.module.id, keyring(parts, roots), now)
     observation = observing.observe(there.transport, driver, release, there.identity, moment(now))
     _require_variables(release, observation)
-    return observation, memory
+    return with_earlier(there.transport, release, memory.record, observation), memory
 
 
 def plan_release(

@@ -14,6 +14,7 @@ import pytest
 from platformctl.errors import ToolError
 from platformctl.model.command import Command
 from platformctl.model.names import Digest, ModuleId, RepoPath
+from platformctl.model.plan import PlannedFile
 from platformctl.store import host_files, host_records
 from platformctl.store.host import HostLayout, prepare_base
 from tests.store.hosts import ask, contents, prepared, run
@@ -202,3 +203,13 @@ def test_words_of_a_path_that_a_shell_would_run(layout: HostLayout) -> None:
         assert ask(Command(host_files.remove(layout, path))).word == "removed"
         assert not Path(layout.root, path).exists()
     assert not list(Path(layout.root).rglob("hacked"))
+
+
+def test_reading_through_a_link_what_is_shown_as_an_earlier_file(layout: HostLayout, outside: Path) -> None:
+    Path(layout.root, "linked").symlink_to(outside)
+    Path(layout.root, "file").symlink_to(outside / "x")
+    theirs = Digest("sha256:" + hashlib.sha256(b"theirs").hexdigest())
+    Path(layout.blob(theirs)).symlink_to(outside / "x")
+    files = [PlannedFile(RepoPath.parse(path), theirs, 0o644) for path in ("linked/x", "file")]
+
+    assert host_files.read_recollected(run(host_files.recollect(layout, files, limit=1000)), HOST) == {}

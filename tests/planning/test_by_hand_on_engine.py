@@ -59,3 +59,37 @@ def test_what_was_done_by_hand_is_told_apart_from_what_is_wanted(tmp_path: Path,
         assert {"networks": "network main_back: internal is true", "volumes": "volume main_data: labels.a"}[
             section
         ] in refused["detail"]
+
+
+def test_another_clone_plans_the_same_fields_and_apply_agrees(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    main = {"image": SLEEPER, "volumes": ["./conf:/etc/conf:ro"], "environment": {"WHO": "${WHO}", "PASSWORD": "one"}}
+    repo.write("modules/main/conf/a", "listen 80\npassword=Tr0ub4dor-and-3\n")
+    repo.add_module("main", {"services": {"main": main}}, env={"set": {"WHO": "it's\nme"}})
+    repo.deploy("main")
+    repo.write("modules/main/conf/a", "listen 81\npassword=Tr0ub4dor-and-4\n")
+    repo.add_module(
+        "main",
+        {"services": {"main": {**main, "mem_limit": "64m", "environment": {"WHO": "${WHO}", "PASSWORD": "two"}}}},
+        env={"set": {"WHO": "it's\nme"}},
+    )
+    plan = repo.plan("main", name="then")
+    (change,) = repo.run("show", plan, "--json").json["plan"]["changes"]
+
+    before, after = change["before"], change["after"]
+    assert {name for name in {*before, *after} if before.get(name) != after.get(name)} == {
+        *("config_hash", "environment", "files", "mem_limit")
+    }
+    assert before["environment"] == {"WHO": "(set)", "PASSWORD": "(set)"}
+    assert after["environment"] == {"WHO": "(set)", "PASSWORD": "(another value)"}
+    assert before["files"] == {"modules/main/conf/a": "listen 80\npassword=[redacted]\n"}
+    assert after["files"] == {"modules/main/conf/a": "listen 81\npassword=[redacted]\n"}
+    assert "Tr0ub" not in plan.read_text()
+
+    elsewhere = PlatformRepo(tmp_path / "elsewhere", repo.environment)
+    elsewhere.folder.mkdir()
+    repo.git("clone", "--quiet", str(repo.root), str(elsewhere.root))
+    again = elsewhere.plan("main", "--trust-ref", "origin/main")
+    assert elsewhere.run("show", again, "--json").json["plan"]["changes"] == [change]
+    repo.approve(plan)
+    repo.apply(plan)

@@ -10,11 +10,13 @@ from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.model.desired import FileChange, Module, Release
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, FileSeen, Identity, Observation, ResourceSeen, Source
-from platformctl.model.plan import Action, Cause, Change
+from platformctl.model.plan import Action, Cause, Change, PlannedImage
 from platformctl.model.state import HostRecord
 from platformctl.planning.diff import Wanted, diff
+from platformctl.redaction import Redactor
 from tests.contracts.releases import MODULE, a_release
 
+hide = Redactor().clean
 IMAGE = Digest.of(b"image")
 WHO = Identity(1000, "agent", "m", "e", "28.2.2", "amd64", "2.26.1", 1780000000, "/home/agent", "/usr/bin:/bin")
 CONFIGURED = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/conf']}}"
@@ -41,9 +43,10 @@ class Host:
     def changes(self, release: Release | None = None) -> Mapping[str, Change]:
         """By service, for the release that runs or for another one."""
         wanted = release or self.release
-        images = {image: IMAGE for service in wanted.compose.services.values() if (image := service.image)}
+        refs = (image for service in wanted.compose.services.values() if (image := service.image))
+        images = {ref: PlannedImage(ref, None, IMAGE) for ref in refs}
         record = HostRecord(wanted.module.id, 1)
-        found = diff(Wanted(wanted, self.observation, images, record, DockerCompose()))
+        found = diff(Wanted(wanted, self.observation, images, record, DockerCompose(), hide))
         return {change.service: change for change in found}
 
     def with_file(self, name: str, content: bytes) -> "Host":

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from platformctl.errors import ToolError, Unreachable
-from platformctl.model.command import Command
+from platformctl.errors import Refusal, ToolError, Unreachable
+from platformctl.model.command import Command, Completed
 from platformctl.model.names import Digest, RepoPath
 from platformctl.model.plan import PlannedFile
 from platformctl.store import host_files
@@ -164,3 +164,41 @@ def test_a_root_that_is_read_only_is_named(small: Path) -> None:
         with pytest.raises(Unreachable) as caught:
             ask(command)
         assert caught.value.reason == "root_readonly"
+
+
+# --- what is remembered of an earlier release --------------------------------------------------
+
+
+def recollected(layout: HostLayout, *files: tuple[str, bytes]) -> list[bytes]:
+    """What the host has of these files, which were there with these bytes."""
+    planned = [PlannedFile(RepoPath.parse(path), digest(content), 0o644) for path, content in files]
+    answer = run(host_files.recollect(layout, planned, limit=1000))
+    found = host_files.read_recollected(answer, HOST)
+    assert all(digest(content) == name for name, content in found.items())
+    return list(found.values())
+
+
+def test_files_of_an_earlier_release_are_found_where_they_are_kept_or_still_lie(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    ask(host_files.stage(layout, (b"kept",)))
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/a b").write_bytes(b"in place")
+    before = contents(tmp_path)
+
+    assert recollected(layout, ("gone", b"kept"), ("conf/a b", b"in place"), ("x", b"lost")) == [b"kept", b"in place"]
+    assert contents(tmp_path) == before
+
+
+def test_bytes_of_another_digest_or_too_many_of_them_are_not_taken_for_a_file(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    ask(host_files.stage(layout, (b"kept", b"x" * 1001)))
+    Path(layout.base, "blobs", digest(b"kept").hexadecimal).write_bytes(b"rot")
+    (tmp_path / "by-hand").write_bytes(b"edited")
+
+    assert recollected(layout, ("a", b"kept"), ("by-hand", b"delivered"), ("long", b"x" * 1001)) == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"staged", b"text a b\nrecollected\n", b"text\nrecollected\n"])
+def test_an_answer_that_is_none_of_ours_is_no_file(answer: bytes) -> None:
+    with pytest.raises(Refusal):
+        host_files.read_recollected(Completed(0, answer, b""), HOST)

@@ -1,0 +1,145 @@
+"""What a plan shows of a service: its definition field by field, short, comparable, and without what may be secret.
+
+Environment variables appear as names. Every other text goes through `hide`, which takes out what it recognises as a
+secret; it knows none by value, or another process would make another plan.
+"""
+
+import posixpath
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from platformctl.model.compose import ComposeModel, ComposeService
+from platformctl.model.desired import Release
+from platformctl.model.names import Digest, RepoPath, ServiceName
+from platformctl.model.observed import Earlier, FileSeen
+
+Hide = Callable[[str], str]
+Fields = Mapping[str, Any]
+
+_SET, _OTHER = "(set)", "(another value)"
+_WORDS = ("command", "entrypoint", "test")
+"""Fields that are a command: its words are read together, as a secret is told by the word before it."""
+_LIMIT = 64 << 10
+"""Bytes up to which the text of a file is shown."""
+
+
+def definitions(release: Release, earlier: Earlier | None, service: ServiceName, hide: Hide) -> tuple[Fields, Fields]:
+    """The fields of a service before and after; both empty where nothing is known of the release before."""
+    then = earlier.compose.services.get(service) if earlier else None
+    now = release.compose.services[service]
+    if earlier is None or then is None:
+        return {}, {}
+    before, after = described(then, hide), described(now, hide)
+    changed = _another(then.definition.get("environment"), now.definition.get("environment"))
+    if changed:
+        after = {**after, "environment": {**after["environment"], **changed}}
+    files_before, files_after = _files(release, earlier, service, hide)
+    if files_before or files_after:
+        before, after = {**before, "files": files_before}, {**after, "files": files_after}
+    return before, after
+
+
+def described(service: ComposeService, hide: Hide) -> Fields:
+    """A service's definition as it is shown; its image is shown elsewhere."""
+    shown = {name: _field(name, value, hide) for name, value in service.definition.items() if name != "image"}
+    return {name: value for name, value in shown.items() if value not in (None, "", [], {})}
+
+
+def _field(name: str, value: Any, hide: Hide) -> Any:
+    if name == "environment":
+        return dict.fromkeys(map(str, value), _SET)
+    if name in _WORDS and isinstance(value, list):
+        return _hidden(name, shlex.join(map(str, value)), hide)
+    if isinstance(value, Mapping):
+        return {str(key): _field(str(key), item, hide) or "default" for key, item in value.items()}
+    if isinstance(value, list):
+        return [_item(name, item, hide) for item in value]
+    return value if isinstance(value, bool) or value is None else _hidden(name, str(value), hide)
+
+
+def _item(name: str, item: Any, hide: Hide) -> Any:
+    """One of a list; a mount or a grant in Compose's short form, with what that has no room for behind it."""
+    if not isinstance(item, Mapping):
+        return _hidden(name, str(item), hide)
+    rest = {key: value for key, value in item.items() if key not in ("type", "source", "target", "read_only", "path")}
+    places = [str(item[key]) for key in ("path", "source", "target") if item.get(key)]
+    access = ["ro"] if item.get("read_only") else []
+    details = (f"{key}={_field(str(key), value, hide)}" for key, value in sorted(rest.items()))
+    return _hidden(name, " ".join([":".join([*places, *access]), *details]), hide)
+
+
+def _hidden(name: str, text: str, hide: Hide) -> str:
+    """A text as its name lets it be shown: `password: x` is told as a secret by its name alone."""
+    lead = f"{name}: "
+    shown = hide(lead + text)
+    return shown.removeprefix(lead) if shown.startswith(lead) else hide(text)
+
+
+def _another(before: Any, after: Any) -> Mapping[str, str]:
+    """Variables that both have, with values that differ."""
+    old, new = before or {}, after or {}
+    return {str(name): _OTHER for name, value in new.items() if name in old and old[name] != value}
+
+
+@dataclass(frozen=True)
+class _Version:
+    """A file at one time; `content` is None where it is not at hand."""
+
+    digest: Digest | None
+    mode: int | None
+    content: bytes | None
+
+    def __str__(self) -> str:
+        return f"{self.digest} {self.mode or 0:04o}"
+
+
+def _files(release: Release, earlier: Earlier, service: ServiceName, hide: Hide) -> tuple[Fields, Fields]:
+    """The mounted files of a service that differ, before and after: their texts where they may be shown, or digests."""
+    now = {file.path: _Version(file.digest, file.mode, file.content) for file in release.files}
+    then = {file.path: _Version(file.digest, file.mode, _kept(earlier, file)) for file in earlier.files}
+    used = {*_used(now, release.compose, service), *_used(then, earlier.compose, service)}
+    secret = {*_secret_files(release.compose), *_secret_files(earlier.compose)}
+    told = {
+        path: _told(then.get(path), now.get(path), None if path in secret else hide)
+        for path in sorted(used)
+        if str(then.get(path)) != str(now.get(path))
+    }
+    before = {str(path): text for path, (text, _) in told.items() if text is not None}
+    return before, {str(path): text for path, (_, text) in told.items() if text is not None}
+
+
+def _kept(earlier: Earlier, file: FileSeen) -> bytes | None:
+    return earlier.contents.get(file.digest) if file.digest else None
+
+
+def _used(files: Iterable[RepoPath], compose: ComposeModel, service: ServiceName) -> Iterator[RepoPath]:
+    mounted = compose.services[service].mounted
+    return (path for path in files if any(path == name or path.startswith(name + "/") for name in mounted))
+
+
+def _secret_files(compose: ComposeModel) -> Iterator[RepoPath]:
+    """Mounted files that the compose file itself calls secrets."""
+    named = (str((each or {}).get("file", "")) for each in (compose.document.get("secrets") or {}).values())
+    places = {posixpath.normpath(posixpath.join(compose.path.parent, name)) for name in named}
+    return (path for service in compose.services.values() for path in service.mounted if path in places)
+
+
+def _told(before: _Version | None, after: _Version | None, hide: Hide | None) -> tuple[str | None, str | None]:
+    """Both texts where both can be read and differ in what may be shown, else both digests."""
+    old, new = (None if version is None else _text(version, hide) for version in (before, after))
+    if old != new and (before is None or old is not None) and (after is None or new is not None):
+        return old, new
+    return str(before) if before else None, str(after) if after else None
+
+
+def _text(version: _Version, hide: Hide | None) -> str | None:
+    """What a person may read of a file; None where it is not at hand, no text, or too much."""
+    content = version.content
+    if content is None or hide is None or len(content) > _LIMIT or b"\0" in content:
+        return None
+    try:
+        return hide(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        return None
