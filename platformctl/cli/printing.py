@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 from platformctl.model.reports import ErrorReport, Report, TextReport
 from platformctl.redaction import Redactor
@@ -56,6 +57,11 @@ def annotations(report: Report) -> str:
 def sarif(report: Report) -> str:
     """The report's findings as SARIF."""
     return as_sarif.render(report, _redactor)
+
+
+def cleaned(value: Any) -> Any:
+    """JSON data with every string cleaned."""
+    return as_json.cleaned(value, _redactor)
 
 
 def clean(text: str) -> str:

@@ -56,7 +56,7 @@ def _digest(plan: Path | None) -> str | None:
 def written(report: Report, command: str, path: Path | None, plan: Path | None) -> Report:
     """Write the outcome where it was asked for. What can not be written is a warning: the host is as it is."""
     try:
-        _write(outcome_of(report, command, plan), path, os.environ)
+        _write(printing.cleaned(outcome_of(report, command, plan)), path, os.environ)
     except (ToolError, OSError) as error:
         warning = f"the outcome could not be written: {error}"
         if isinstance(report, ApplyReport):

@@ -32,6 +32,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check hosts."),
     "host": ("host", "Pin a host, or prepare a new one."),
     "audit": ("audit", "Show or verify the audit chain."),
+    "comment": ("comment", "Show plans below a pull request."),
+    "status-check": ("status_check", "Set the status of a commit."),
     "redact": ("redact", "Take secrets out of a log: stdin to stdout."),
     "schema": ("schema", "Print the schemas of the files people write."),
     "exit-codes": ("exit_codes", "Print the table of exit codes."),

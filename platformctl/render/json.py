@@ -26,7 +26,7 @@ _ERROR_FIELDS = ("code", "name", "reason", "summary", "detail", "file", "line", 
 
 def render(report: Report, redactor: Redactor) -> str:
     """The report as one line of JSON, with every string cleaned."""
-    return json.dumps(_clean(data(report), redactor), sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(cleaned(data(report), redactor), sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def data(report: Report) -> dict[str, Any]:
@@ -77,10 +77,10 @@ def _failed(failed: NotPlanned) -> dict[str, Any]:
     return {"module": failed.module, **data(failed.error)}
 
 
-def _clean(value: Any, redactor: Redactor) -> Any:
+def cleaned(value: Any, redactor: Redactor) -> Any:
     """Clean every string on its own: cleaning the finished text could break its quoting."""
     if isinstance(value, str):
         return redactor.clean(value)
     if isinstance(value, dict):
-        return {redactor.clean(str(key)): _clean(item, redactor) for key, item in value.items()}
-    return [_clean(item, redactor) for item in value] if isinstance(value, list | tuple) else value
+        return {redactor.clean(str(key)): cleaned(item, redactor) for key, item in value.items()}
+    return [cleaned(item, redactor) for item in value] if isinstance(value, list | tuple) else value

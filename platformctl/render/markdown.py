@@ -14,8 +14,8 @@ from platformctl.model.reports import NotPlanned, PlannedModule, PlanReport, Rep
 from platformctl.redaction import Redactor
 from platformctl.render import human, plans
 
-LIMIT = 60_000
-"""Characters of a whole text; forges refuse comments of more than 65,536."""
+LIMIT = 58_000
+"""Characters of a whole text: a comment has 60,000 at most, and says more above it; forges refuse more than 65,536."""
 MODULES = 50
 """Blocks of one text; of further modules only the number is told."""
 _NAME, _WORDS = 64, 128

@@ -75,6 +75,7 @@ class FakeForge:
     asked: list[tuple[str, str]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     hides_user: bool = False
+    descriptions: dict[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> ForgeAddress:
@@ -159,6 +160,7 @@ class FakeForge:
 
     def _set_status(self, commit: str, *, body: Any, **_: Any) -> tuple[int, Any]:
         self.checks.setdefault(commit, {})[body["context"]] = body["state"]
+        self.descriptions[commit] = body.get("description", "")
         return 201, {"context": body["context"]}
 
     def _list_comments(self, number: str, *, query: Mapping[str, str], **_: Any) -> tuple[int, Any]:

@@ -1,0 +1,43 @@
+"""Say at a commit how a run ended, where a forge shows it and can ask for it before it merges."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformctl.forges.interface import Forge
+from platformctl.model.forge import CheckState
+from platformctl.model.names import GitSha
+from platformctl.model.reports import NoteReport
+from platformctl.workflows.outcome_file import Outcome, read_outcome
+
+_LONGEST = 140
+
+
+@dataclass(frozen=True)
+class StatusRequest:
+    """Which check of which commit, and how it stands: in words, or as the result file of a run says."""
+
+    commit: GitSha
+    name: str
+    state: CheckState | None
+    result: Path | None
+    description: str
+    link: str
+
+
+def status_check(forge: Forge, request: StatusRequest) -> NoteReport:
+    """Set one status of one commit. Raises what reading the result file and the forge raise."""
+    outcome = read_outcome(request.result) if request.result else None
+    state = request.state or (_state(outcome) if outcome else CheckState.PENDING)
+    description = request.description or (_description(outcome) if outcome else "")
+    forge.set_check(request.commit, request.name, state, description[:_LONGEST], request.link)
+    return NoteReport(message=f"✓ {request.name} of {request.commit[:12]}: {state.value}")
+
+
+def _state(outcome: Outcome) -> CheckState:
+    return CheckState.SUCCESS if outcome.is_good else CheckState.FAILURE
+
+
+def _description(outcome: Outcome) -> str:
+    """Built of words of ours alone: a reason may quote what a host said."""
+    canary = f"; canary {outcome.canary}" if outcome.canary else ""
+    return f"{outcome.command}: {outcome.code.name} ({outcome.exit_code}); host touched: {outcome.mutated}{canary}"
