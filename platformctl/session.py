@@ -6,23 +6,35 @@ the journal, here and on the host, before it is done.
 
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from platformctl.applying.hands import Done
-from platformctl.errors import Locked, OutcomeUnknown
+from platformctl.errors import Locked, OutcomeUnknown, Refusal, StalePlan, ToolError
 from platformctl.model.command import Command, Completed
-from platformctl.model.names import Digest, RepoPath
-from platformctl.model.plan import Operation, Place, PlannedFile, Remove, Run
+from platformctl.model.names import Digest
+from platformctl.model.plan import Operation, Place, Remove, Run
 from platformctl.store import host_files, host_lock, host_records
-from platformctl.store.host import HostLayout, prepare_base, read_answer
+from platformctl.store.batch import run_together
+from platformctl.store.host import HostLayout, read_answer
 from platformctl.store.host_lock import Busy, Fenced, Lost, Ran, TimedOut
 from platformctl.store.journal import Journals, Kind, Record, line_after
 from platformctl.store.owner import Owner
+from platformctl.store.patience import Patience
 from platformctl.transports.interface import Held, Transport
 
 HEARTBEAT = 5.0
 """Seconds between two bytes to the lock's holder; four of them fit into its lease."""
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """An operation's words and the command that runs them while the lock is ours; `nonce` tells its marks."""
+
+    words: tuple[str, ...]
+    nonce: str
+    command: Command
 
 
 class HostSession:
@@ -39,17 +51,114 @@ class HostSession:
         self._journals = journals
         self._now = now
         self._tail = b""
+        self._ahead: tuple[Command, ...] = ()
 
     def ask(self, command: Command) -> Completed:
         """Run a command that changes nothing."""
-        return self._transport.run(command)
+        return self.say(command)[0]
 
-    def perform(self, operation: Operation) -> Done:
-        """Run one operation while the lock is ours. Raises `OutcomeUnknown` when its end was not seen."""
+    def say(self, *commands: Command) -> tuple[Completed, ...]:
+        """Run commands in one exchange, one after the other, as far as each ends with status 0; the caller reads them.
+
+        What the host's journal is still to be told goes ahead. Raises what `read_answer` raises when that fails.
+        """
+        ahead, self._ahead = self._ahead, ()
+        ended = self._together((*ahead, *commands))
+        for completed in ended[: len(ahead)]:
+            read_answer(completed, self._host)
+        return ended[len(ahead) :]
+
+    def write(self, command: Command) -> bool:
+        """Run one of the store's scripts; True when the disk confirmed it. Raises what `read_answer` raises."""
+        return read_answer(self.ask(command), self._host).durable
+
+    def consume(self, then: Iterable[Command], **details: str) -> tuple[Completed, ...]:
+        """Write the intent, here and then on the host, and run `then` behind it: from here on the plan is used.
+
+        All in one exchange, and nothing of `then` begins before the host's disk has the intent. Raises `StalePlan` when
+        the plan was used before, and `ToolError` when a disk did not confirm it.
+        """
+        try:
+            intent, *ended = self._together((self._line("intent", details), *then))
+            read_answer(intent, self._host)
+        except StalePlan:
+            raise
+        except Refusal as refusal:
+            raise ToolError(
+                "the intent could not be written down",
+                detail=f"{refusal.summary}: {refusal.detail}",
+                hint="platformctl recover, then plan again",
+                host=self._host,
+            ) from refusal
+        return tuple(ended)
+
+    def perform(self, event: str, step: str, operations: Sequence[Operation]) -> tuple[Done, ...]:
+        """Write the intent of a step to both journals, then run its operations as far as each ends with status 0.
+
+        Each runs only while the lock is ours. Raises `OutcomeUnknown` when the end of one was not seen.
+        """
+        intent = self._line(event, {"step": step, "operations": str(len(operations))})
+        guards = [self._guarded(operation) for operation in operations]
+        self._ahead = (*self._ahead, intent)
+        ended = self.say(*(guard.command for guard in guards))
+        return tuple(self._done(guard, completed) for guard, completed in zip(guards, ended, strict=False))
+
+    def note(self, event: str, **details: str) -> None:
+        """Write one line to this clone's journal now, and to the host's ahead of whatever is said to it next.
+
+        For what came of a deed: should the host not hear of it any more, then looking at it tells.
+        """
+        self._ahead = (*self._ahead, self._line(event, details))
+
+    def continue_after(self, journal: bytes) -> None:
+        """Go on writing behind the last line of the host's journal, which another process began."""
+        self._tail = journal
+
+    def settle(self, outcome: str, first: Iterable[Command] = (), then: Iterable[Command] = ()) -> bool:
+        """Say in both journals how it ended and put the host's away: the plan is used then and nothing is open.
+
+        All in one exchange: `first` must have done its work before, and `then` comes after. True when all of it was
+        done; raises what `read_answer` raises.
+        """
+        record = Record(Kind.SETTLED, "", self._now(), {"event": "settled", "outcome": outcome})
+        end = (self._host_line(record), host_records.settle_journal(self._layout, self._plan))
+        for completed in self.say(*first, *end, *then):
+            read_answer(completed, self._host)
+        self._journals.append(self._plan, record)
+        return True
+
+    def stage(self, contents: Iterable[bytes]) -> None:
+        """Bring bytes to the host's store by digest; nothing is touched."""
+        self.write(host_files.stage(self._layout, contents))
+
+    def _together(self, commands: Sequence[Command]) -> tuple[Completed, ...]:
+        return run_together(self._transport.run, commands, self._host)
+
+    def _line(self, event: str, details: Mapping[str, str]) -> Command:
+        """Write a line to this clone's journal, durably, and return the command that writes it to the host's.
+
+        Each journal is a chain of its own: this clone's may have lines of an attempt that the host never heard of, and
+        another clone's has none of those that it continues there.
+        """
+        kind = Kind.INTENT if event in ("intent", "do", "undo") else Kind.OUTCOME
+        rest = {name: value for name, value in details.items() if name != "step"}
+        record = Record(kind, details.get("step", ""), self._now(), {"event": event, **rest})
+        self._journals.append(self._plan, record)
+        return self._host_line(record)
+
+    def _host_line(self, record: Record) -> Command:
+        line = line_after(self._tail, record, f"{self._host}: journal")
+        last = self._tail.removesuffix(b"\n").rpartition(b"\n")[2] or None
+        self._tail = line + b"\n"
+        return host_records.append_journal(self._layout, self._plan, line, after=last)
+
+    def _guarded(self, operation: Operation) -> _Guard:
         nonce = secrets.token_hex(8)
         words, limit = self._words(operation)
-        completed = self._transport.run(host_lock.guarded(self._layout, self.token, words, nonce=nonce, limit=limit))
-        match host_lock.read_guarded(completed, nonce):
+        return _Guard(words, nonce, host_lock.guarded(self._layout, self.token, words, nonce=nonce, limit=limit))
+
+    def _done(self, guard: _Guard, completed: Completed) -> Done:
+        match host_lock.read_guarded(completed, guard.nonce):
             case Ran(completed=ended):
                 return Done(ended.status, _last_words(ended))
             case Fenced():
@@ -57,48 +166,9 @@ class HostSession:
             case Busy():
                 raise self._unknown("another step still runs on the host", "it holds step.lock")
             case TimedOut():
-                raise self._unknown("a step was ended because its time was over", " ".join(words)[:200])
+                raise self._unknown("a step was ended because its time was over", " ".join(guard.words)[:200])
             case Lost():
-                raise self._unknown("the end of a step was not seen", " ".join(words)[:200])
-
-    def note(self, event: str, **details: str) -> None:
-        """Write one line to both journals and wait until both disks have it.
-
-        Each journal is a chain of its own: this clone's may have lines of an attempt that the host never heard of, and
-        another clone's has none of those that it continues there.
-        """
-        kind = {"intent": Kind.INTENT, "do": Kind.INTENT, "undo": Kind.INTENT, "settled": Kind.SETTLED}.get(
-            event, Kind.OUTCOME
-        )
-        record = Record(kind, details.pop("step", ""), self._now(), {"event": event, **details})
-        self._journals.append(self._plan, record)
-        line = line_after(self._tail, record, f"{self._host}: journal")
-        last = self._tail.removesuffix(b"\n").rpartition(b"\n")[2] or None
-        self.write(host_records.append_journal(self._layout, self._plan, line, after=last))
-        self._tail = line + b"\n"
-
-    def continue_after(self, journal: bytes) -> None:
-        """Go on writing behind the last line of the host's journal, which another process began."""
-        self._tail = journal
-
-    def settle(self, outcome: str) -> None:
-        """Say in both journals how it ended, and put the host's away: the plan is used and nothing is open."""
-        self.note("settled", outcome=outcome)
-        self.write(host_records.settle_journal(self._layout, self._plan))
-
-    def stage(self, contents: Iterable[bytes], replaced: Iterable[RepoPath]) -> Mapping[RepoPath, PlannedFile | None]:
-        """Bring bytes to the host's store by digest and keep what the release will replace; nothing is touched."""
-        wanted = tuple(contents)
-        if wanted:
-            self.write(host_files.stage(self._layout, wanted))
-        paths = tuple(replaced)
-        if not paths:
-            return {}
-        return host_files.read_kept(self._transport.run(host_files.keep(self._layout, paths)), self._host)
-
-    def write(self, command: Command) -> bool:
-        """Run one of the store's scripts; True when the disk confirmed it. Raises what `read_answer` raises."""
-        return read_answer(self._transport.run(command), self._host).durable
+                raise self._unknown("the end of a step was not seen", " ".join(guard.words)[:200])
 
     def _words(self, operation: Operation) -> tuple[tuple[str, ...], int]:
         match operation:
@@ -121,13 +191,11 @@ def held(
     owner: Owner,
     journals: Journals,
     now: Callable[[], str],
-    wait: float,
-    pause: Callable[[float], None],
+    patience: Patience,
 ) -> Iterator[HostSession]:
-    """Hold the host's lock while the block runs, fed by a heartbeat; raises `Locked` when not free in `wait` s."""
+    """Hold the host's lock while the block runs, fed by a heartbeat; raises `Locked` when `patience` ended before."""
     layout = HostLayout(transport.entry.root)
-    read_answer(transport.run(prepare_base(layout)), transport.entry.name)
-    holder, token = _take(transport, layout, owner, wait, pause)
+    holder, token = _take(transport, layout, owner, patience)
     stop = threading.Event()
     heart = threading.Thread(target=_beat, args=(holder, stop), name="heartbeat", daemon=True)
     heart.start()
@@ -139,24 +207,19 @@ def held(
         heart.join(HEARTBEAT)
 
 
-def _take(
-    transport: Transport, layout: HostLayout, owner: Owner, wait: float, pause: Callable[[float], None]
-) -> tuple[Held, int]:
-    """Ask again each second until `wait` is over; a lock that a person took is waited for no longer than any other."""
-    waited = 0.0
+def _take(transport: Transport, layout: HostLayout, owner: Owner, patience: Patience) -> tuple[Held, int]:
+    """Ask again and again; a lock that a person took is waited for no longer than any other."""
     while True:
         holder = transport.hold(host_lock.hold_lock(layout, owner))
         try:
             return holder, host_lock.read_hold(holder.answer(timeout=30.0), transport.entry.name)
         except Locked:
             holder.release()
-            if waited >= wait:
+            if not patience.lasts():
                 raise
         except BaseException:
             holder.release()
             raise
-        pause(1.0)
-        waited += 1.0
 
 
 def _beat(holder: Held, stop: threading.Event) -> None:

@@ -1,5 +1,6 @@
 """What applying needs of a host that is held under our lock; `platformctl.session` is the one that is real."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,8 +22,11 @@ class Hands(Protocol):
     def ask(self, command: Command) -> Completed:
         """Run a command that changes nothing."""
 
-    def perform(self, operation: Operation) -> Done:
-        """Run one operation and return how it ended. Raises `OutcomeUnknown` when its end was not seen."""
+    def perform(self, event: str, step: str, operations: Sequence[Operation]) -> Sequence[Done]:
+        """Journal the intent of a step, here and on the host, then run its operations as far as each ends with 0.
+
+        Raises `OutcomeUnknown` when the end of one was not seen.
+        """
 
     def note(self, event: str, **details: str) -> None:
-        """Write a line to the journal, here and on the host, before going on."""
+        """Journal what came of a step: here at once, on the host before anything else is said to it."""

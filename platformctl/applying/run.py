@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from platformctl.applying.clock import Clock
-from platformctl.applying.hands import Hands
+from platformctl.applying.hands import Done, Hands
 from platformctl.applying.proof import INTERRUPTED, Wish, prove, unplanned
 from platformctl.drivers.interface import Driver
 from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
@@ -77,21 +77,19 @@ class Apply:
 
     def _run(self, step: Step, operations: Sequence[Operation], *, undoing: bool) -> str:
         """Run the operations of one step, its intent before and its outcome after in the journal."""
-        self._hands.note("undo" if undoing else "do", step=step.id, operations=str(len(operations)))
-        complaint = ""
+        if not undoing and self._interrupted():
+            return INTERRUPTED
         for operation in operations:
-            if not undoing and self._interrupted():
-                complaint = INTERRUPTED
-            complaint = complaint or self._perform(step, operation, undoing=undoing)
-            if complaint:
-                break
+            self._tell(OperationStarted(step.id, in_words(operation), undoing))
+        ended = self._hands.perform("undo" if undoing else "do", step.id, operations)
+        complaints = [self._told(step, each, done) for each, done in zip(operations, ended, strict=False)]
+        complaint = next(filter(None, complaints), "")
         self._hands.note("undone" if undoing else "done", step=step.id, complaint=complaint)
         return complaint
 
-    def _perform(self, step: Step, operation: Operation, *, undoing: bool) -> str:
+    def _told(self, step: Step, operation: Operation, done: Done) -> str:
+        """Tell how an operation ended; return what is wrong with that, "" when nothing is."""
         words = in_words(operation)
-        self._tell(OperationStarted(step.id, words, undoing))
-        done = self._hands.perform(operation)
         said = done.words if done.status and self._wish.show_logs else ""
         self._tell(OperationEnded(step.id, words, done.status == 0, said))
         return "" if done.status == 0 else f"step {step.id}: {words.split(' ', 1)[0]} ended with status {done.status}"

@@ -70,29 +70,27 @@ reach() {
 }
 """
 
-_PREPARE = (
-    PRELUDE
-    + r"""
+PREPARE = r"""
 [ -d "$1" ] || no missing "$1"
+made=
 [ ! -L "$1/.platformctl" ] || no unsafe .platformctl
-[ -e "$1/.platformctl" ] || mkdir -- "$1/.platformctl" 2>/dev/null || fail "$1" 4096
+if [ ! -e "$1/.platformctl" ]; then mkdir -- "$1/.platformctl" 2>/dev/null || fail "$1" 4096; made=1; fi
 into "$1"
 chmod 700 . || fail . 4096
 for folder in modules journal journal/settled blobs tmp; do
   [ ! -L "$folder" ] || no unsafe ".platformctl/$folder"
-  [ -d "$folder" ] || mkdir -- "$folder" 2>/dev/null || fail . 4096
+  if [ ! -d "$folder" ]; then mkdir -- "$folder" 2>/dev/null || fail . 4096; made=1; fi
 done
 [ ! -L key ] || no unsafe .platformctl/key
 find tmp -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
 if [ ! -e key ]; then
   head -c 32 /dev/urandom 2>/dev/null >"tmp/key.$$" || fail tmp 4096
   if ! sync -- "tmp/key.$$" || ! { ln -- "tmp/key.$$" key || [ -e key ]; }; then fail . 4096; fi
-  rm -f "tmp/key.$$"
+  rm -f "tmp/key.$$"; made=1
 fi
-show . journal "$root"
-say ready
+[ -z "$made" ] || show . journal "$root"
 """
-)
+"""Makes the tool's own folder below "$1", or leaves it as it is, and goes there."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def script(text: str, *arguments: str, stdin: bytes = b"", timeout: float = 120.
 
 def prepare_base(layout: HostLayout) -> Command:
     """Make the tool's own folder, or leave it as it is; refused when it is a link or another user's."""
-    return script(_PREPARE, layout.root)
+    return script(f"{PRELUDE}{PREPARE}say ready\n", layout.root)
 
 
 def read_answer(completed: Completed, host: HostName) -> Answer:
@@ -151,10 +149,11 @@ def read_answer(completed: Completed, host: HostName) -> Answer:
     words = lines[-1].split(" ")
     if completed.status == 0 and not completed.truncated:
         return Answer(words[0], tuple(words[1:]), tuple(lines[:-1]))
-    raise _refusal(words[0], " ".join(words[1:]), host)
+    raise refusal_of(words[0], " ".join(words[1:]), host)
 
 
-def _refusal(word: str, what: str, host: HostName) -> Refusal:
+def refusal_of(word: str, what: str, host: HostName) -> Refusal:
+    """The refusal for a script's verdict that it could not do what it was asked; `what` are its operands."""
     if word in _FAULTS:
         summary, reason, hint = _FAULTS[word]
         return Unreachable(summary, detail=f"{host}: {what or word}", hint=hint, reason=reason, host=host)

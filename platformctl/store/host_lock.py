@@ -10,10 +10,10 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from dataclasses import dataclass, replace
 
-from platformctl.errors import Locked, Refusal, Unreachable
+from platformctl.errors import Locked, Refusal
 from platformctl.model.command import Command, Completed
 from platformctl.model.names import HostName
-from platformctl.store.host import PRELUDE, HostLayout, script
+from platformctl.store.host import PRELUDE, PREPARE, HostLayout, refusal_of, script
 from platformctl.store.owner import Owner, locked, owner_text, parse_owner
 
 LEASE = 20.0
@@ -27,9 +27,9 @@ STEP_WAIT = 5
 # must not inherit it, or the lock would outlive the shell. The short wait for it lets a guard look at the lock.
 _HOLD = (
     PRELUDE
+    + PREPARE
     + r"""
 busy() { printf 'busy %s\n' "$(exec 9>&-; base64 -w0 <"$1" 2>/dev/null)"; exit 75; }
-into "$1"
 [ ! -L lock ] || no unsafe .platformctl/lock
 exec 9>>lock
 flock -w 0.2 9 || busy lock.owner
@@ -146,7 +146,10 @@ Guarded = Ran | Fenced | Busy | TimedOut | Lost
 
 
 def hold_lock(layout: HostLayout, owner: Owner, *, lease: float = LEASE, step_wait: int = STEP_WAIT) -> Command:
-    """Return the holder, which lives while it is fed a byte within each `lease` seconds; `read_hold` reads its line."""
+    """Return the holder, which lives while it is fed a byte within each `lease` seconds; `read_hold` reads its line.
+
+    It makes the tool's own folder where there is none.
+    """
     return script(_HOLD, layout.root, owner_text(owner).decode(), str(lease), str(step_wait))
 
 
@@ -214,7 +217,7 @@ def _not_held(word: str, operand: str, host: HostName) -> Refusal:
     if word == "running":
         hint = "wait until it is over, then run it again"
         return Locked("a step of an earlier apply still runs", detail=host, hint=hint, reason="held", host=host)
-    return Unreachable("the lock can not be taken", detail=f"{host}: {word} {operand}", reason="connect", host=host)
+    return refusal_of(word, operand, host)
 
 
 def _owner(text: str) -> Owner | None:

@@ -13,27 +13,36 @@ from platformctl.errors import ToolError
 from platformctl.model.names import HostName
 from platformctl.store import files
 from platformctl.store.owner import Owner, locked, owner_text, parse_owner
+from platformctl.store.patience import Patience
 
 _FOLDER = Path("state", "locks")
 
 
 @contextmanager
-def hold_locally(folder: Path, host: HostName, owner: Owner) -> Iterator[None]:
+def hold_locally(folder: Path, host: HostName, owner: Owner, patience: Patience) -> Iterator[None]:
     """Hold this clone's lock for `host` while the block runs; `folder` is the clone's `.platform`.
 
-    Raises `Locked` at once when another process has it. The system frees it when this process ends, however it ends.
+    Raises `Locked` when another process has it for longer than `patience` lasts. The system frees it when this
+    process ends, however it ends.
     """
     sidecar = folder / _FOLDER / f"{host}.owner.json"
     files.make_folder(sidecar.parent, within=folder)
     lock = FileLock(sidecar.with_name(f"{host}.lock"), mode=0o600)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise locked(parse_owner(files.read(sidecar, within=folder) or b""), host) from None
-    except OSError as error:
-        raise ToolError("the local lock could not be taken", detail=f"{sidecar.parent}: {error.strerror}") from error
+    while not _is_taken(lock, sidecar.parent):
+        if not patience.lasts():
+            raise locked(parse_owner(files.read(sidecar, within=folder) or b""), host)
     try:
         files.write_atomically(sidecar, owner_text(owner), within=folder)
         yield
     finally:
         lock.release()
+
+
+def _is_taken(lock: FileLock, folder: Path) -> bool:
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise ToolError("the local lock could not be taken", detail=f"{folder}: {error.strerror}") from error
+    return True

@@ -77,7 +77,7 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
                     host=release.host.name,
                 )
             mine = tuple(c for c in observation.containers if c.service in release.closure and not c.oneoff)
-            session.stage([f.content for f in release.files], [])
+            session.stage(f.content for f in release.files)
             receipt = Receipt(
                 module=name,
                 host=release.host.name,

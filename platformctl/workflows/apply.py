@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from platformctl.applying.run import Apply
 from platformctl.drivers.interface import Driver
 from platformctl.errors import (
     ExitCode,
@@ -16,23 +15,24 @@ from platformctl.errors import (
 )
 from platformctl.model.desired import TrustRoots
 from platformctl.model.events import IntentWritten, LockTaken, Settled
-from platformctl.model.observed import Container, Observation
+from platformctl.model.observed import Observation
 from platformctl.model.reports import ApplyReport
 from platformctl.model.result import ApplyResult
-from platformctl.model.state import HostRecord
 from platformctl.planning.compare import differences
 from platformctl.policy.plans import check_targets
 from platformctl.session import HostSession
 from platformctl.store.lock import hold_locally
 from platformctl.store.owner import Owner
+from platformctl.store.patience import Patience
 from platformctl.workflows.case import ApplyRequest, Case, refuse_unarmed, same_release, stale, verified_plan
 from platformctl.workflows.desire import agreed, owners_at
 from platformctl.workflows.hosts import Hosts, holding, hosts
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
 from platformctl.workflows.plan import circumstances, look, plan_release
+from platformctl.workflows.preparing import preparation, prepare
 from platformctl.workflows.pull_request import require_pull_request
-from platformctl.workflows.readiness import learn_secrets, make_run, prepare
+from platformctl.workflows.readiness import learn_secrets, make_run
 from platformctl.workflows.records import Memory, require_receipt_key
 from platformctl.workflows.remembered import refuse_by_record
 
@@ -66,7 +66,6 @@ def run_case(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
         require_receipt_key(case.key, keyring(parts, case.roots), parts.clock.now(), parts.environment)
     ended: list[ApplyReport] = []
     try:
-        reached.reach(case.release.host, driver)
         if not case.plan.has_changes:
             return _unchanged(parts, case, reached)
         with _locked(parts, case, reached) as session:
@@ -88,24 +87,16 @@ def _unchanged(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
 
 @contextmanager
 def _locked(parts: Parts, case: Case, reached: Hosts) -> Iterator[HostSession]:
-    """Step 6: this clone's lock before the host's, so that two terminals do not meet on the network."""
+    """Steps 5 and 6: this clone's lock before the network, so that two terminals do not meet there; then the host's."""
     entry = case.release.host
     why = f"apply {case.plan.module} {case.verified.digest[:19]}"
     owner = Owner(parts.operator, moment(parts.clock.now()), why)
-    transport = reached.reach(entry, parts.driver_of(case.release.module)).transport
-    with (
-        hold_locally(parts.platform, entry.name, owner),
-        holding(
-            parts,
-            transport,
-            case.verified.digest,
-            why,
-            wait=case.lock_wait,
-            pause=lambda seconds: _pause(parts, seconds),
-        ) as session,
-    ):
-        parts.tell(LockTaken(entry.name, session.token))
-        yield session
+    patience = Patience(case.lock_wait, lambda seconds: _pause(parts, seconds))
+    with hold_locally(parts.platform, entry.name, owner, patience):
+        transport = reached.reach(entry, parts.driver_of(case.release.module)).transport
+        with holding(parts, transport, case.verified.digest, why, patience) as session:
+            parts.tell(LockTaken(entry.name, session.token))
+            yield session
 
 
 def _under_lock(parts: Parts, case: Case, reached: Hosts, session: HostSession, driver: Driver) -> ApplyReport:
@@ -114,59 +105,35 @@ def _under_lock(parts: Parts, case: Case, reached: Hosts, session: HostSession, 
     seen = refuse_by_record(parts, case.plan, case.verified.digest, case.roots, memory)
     _require_same(parts, case, observation, memory)
     show_logs = learn_secrets(parts, case.release, session)
+    needed = preparation(case, driver, observation, memory.record)
     _refuse_interrupted(parts)
-    _write_intent(parts, case, session)
-    run, before = _ready(parts, case, session, driver, observation, memory.record, show_logs)
+    answers = session.consume(needed.with_intent, module=case.plan.module, plan=case.verified.digest, by=parts.operator)
+    parts.tell(IntentWritten(case.verified.digest))
+    with _untouched(session):
+        before = prepare(parts, case, session, driver, observation, needed, answers)
+        _refuse_interrupted(parts)
+        run = make_run(parts, case, session, driver, memory.record.current, show_logs)
     result = run(before)
     parts.tell(Settled(result.exit_code.name))
     return report_of(case.verified, remember_outcome(parts, case, session, memory, result, seen, observation))
 
 
-def _write_intent(parts: Parts, case: Case, session: HostSession) -> None:
-    """Step 9: from here on the plan is consumed. Raises `ToolError` when a disk did not confirm it; nothing runs."""
+@contextmanager
+def _untouched(session: HostSession) -> Iterator[None]:
+    """Step 10, up to the last look before the first mutation; whatever is raised in there has touched nothing.
+
+    Where the host can no longer be told so, its journal stays open and `recover` settles it.
+    """
     try:
-        session.note("intent", module=case.plan.module, plan=case.verified.digest, by=parts.operator)
-    except StalePlan:
+        yield
+    except BaseException as problem:
+        with suppress(Refusal):
+            session.settle("not_applied")
+        if isinstance(problem, Unreachable | ToolError):
+            raise PrepareFailed(
+                problem.summary, detail=problem.detail, hint=problem.hint, reason=problem.reason, host=problem.host
+            ) from problem
         raise
-    except Refusal as refusal:
-        raise ToolError(
-            "the intent could not be written down",
-            detail=f"{refusal.summary}: {refusal.detail}",
-            hint="platformctl recover, then plan again",
-            host=case.plan.host.name,
-        ) from refusal
-    parts.tell(IntentWritten(case.verified.digest))
-
-
-def _ready(
-    parts: Parts,
-    case: Case,
-    session: HostSession,
-    driver: Driver,
-    observation: Observation,
-    record: HostRecord,
-    show_logs: bool,
-) -> tuple[Apply, tuple[Container, ...]]:
-    """Step 10, up to the last look before the first mutation; whatever is raised here has touched nothing."""
-    try:
-        prepare(parts, case, session, driver, observation, record)
-        _refuse_interrupted(parts)
-        run = make_run(parts, case, session, driver, record.current, show_logs)
-        return run, run.look()
-    except (Unreachable, ToolError) as refusal:
-        _settle_untouched(session)
-        raise PrepareFailed(
-            refusal.summary, detail=refusal.detail, hint=refusal.hint, reason=refusal.reason, host=refusal.host
-        ) from refusal
-    except BaseException:
-        _settle_untouched(session)
-        raise
-
-
-def _settle_untouched(session: HostSession) -> None:
-    """Where the host can no longer be told, its journal stays open and `recover` settles it."""
-    with suppress(Refusal):
-        session.settle("not_applied")
 
 
 def _require_same(parts: Parts, case: Case, observation: Observation, memory: Memory) -> None:

@@ -1,6 +1,6 @@
 """Reach a host of the allow-list and know who answered, once for each host of a run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,6 +16,7 @@ from platformctl.model.names import Digest, HostName
 from platformctl.model.observed import Identity
 from platformctl.session import HostSession, held
 from platformctl.store.owner import Owner
+from platformctl.store.patience import Patience
 from platformctl.transports.interface import Held, Transport
 from platformctl.workflows.parts import Parts, moment
 
@@ -87,17 +88,11 @@ class Hosts:
 
 
 def holding(
-    parts: Parts,
-    transport: Transport,
-    subject: Digest,
-    why: str,
-    *,
-    wait: float = 0.0,
-    pause: Callable[[float], None] | None = None,
+    parts: Parts, transport: Transport, subject: Digest, why: str, patience: Patience | None = None
 ) -> AbstractContextManager[HostSession]:
     """The host under our lock while the block runs; `subject` is what the journal goes by, a plan's digest mostly.
 
-    Raises `Locked` when somebody else has it for longer than `wait` seconds.
+    Raises `Locked` when somebody else has it for longer than `patience` lasts.
     """
 
     def now() -> str:
@@ -110,8 +105,7 @@ def holding(
         owner=owner,
         journals=parts.journals,
         now=now,
-        wait=wait,
-        pause=pause or parts.clock.wait,
+        patience=patience or Patience(),
     )
 
 

@@ -3,12 +3,14 @@
 Nothing in here can undo a deed: what can not be written after a success is a warning, and the exit code stays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from platformctl.applying.proof import INTERRUPTED
 from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
+from platformctl.model.command import Command
 from platformctl.model.names import GitSha
 from platformctl.model.observed import Container, Observation
 from platformctl.model.reports import AppliedService, ApplyReport
@@ -73,14 +75,33 @@ def remember_outcome(
     receipt = _receipt(parts, case, result, observation)
     warnings = [*case.warnings, *(["the host's journal stays open: platformctl recover"] if result.lost else [])]
     sealed = _attempt("the receipt", warnings, lambda: _sealed(parts, case, receipt))
-    recorded = _attempt(
-        "the host record", warnings, lambda: _write_record(case, session, memory, receipt, sealed, seen, result)
-    )
+    fields = _audit_fields(receipt, sealed or "")
+    record = _attempt("the host record", warnings, lambda: _record(case, memory, receipt, sealed, seen, result))
+    audit = _attempt("the host's audit record", warnings, lambda: _audit(case, memory, receipt, fields))
+    _write_on_host(session, receipt.outcome, record, audit, warnings, settle=not result.lost)
     artifact = _attempt("the state", warnings, lambda: _write_state(parts, case, receipt, result))
-    _attempt("the audit record", warnings, lambda: _write_audit(parts, case, session, memory, receipt, sealed or ""))
-    if recorded and not result.lost:
-        _attempt("the journal's end", warnings, lambda: session.settle(receipt.outcome))
+    _attempt("the audit record", warnings, lambda: parts.audit.append(receipt.applied_at, "apply", fields))
     return Outcome(result, artifact, tuple(warnings))
+
+
+def _write_on_host(
+    session: HostSession,
+    outcome: str,
+    record: Command | None,
+    audit: Command | None,
+    warnings: list[str],
+    *,
+    settle: bool,
+) -> None:
+    """The record, the journal's end and the audit record in one exchange; the audit record alone where that failed."""
+    commands = [command for command in (record, audit) if command is not None]
+    if settle and record is not None:
+        then = commands[1:]
+        if _attempt("the host record", warnings, lambda: session.settle(outcome, first=(record,), then=then)):
+            return
+        commands = then
+    for command in commands:
+        _attempt("what the host remembers", warnings, partial(session.write, command))
 
 
 def _attempt(what: str, warnings: list[str], deed: Callable[[], _Made]) -> _Made | None:
@@ -156,16 +177,10 @@ def _receipt(parts: Parts, case: Case, result: ApplyResult, observation: Observa
     )
 
 
-def _write_record(
-    case: Case,
-    session: HostSession,
-    memory: Memory,
-    receipt: Receipt,
-    sealed: str | None,
-    seen: TrustSeen,
-    result: ApplyResult,
-) -> bool:
-    """True when the host has it; without a receipt the plan is used all the same."""
+def _record(
+    case: Case, memory: Memory, receipt: Receipt, sealed: str | None, seen: TrustSeen, result: ApplyResult
+) -> Command:
+    """The host record that follows; without a receipt the plan is used all the same."""
     record = memory.record
     changes = {
         "consumed": (*record.consumed, receipt.plan_digest),
@@ -174,8 +189,7 @@ def _write_record(
     }
     content = record_bytes(next_record(record, **changes), (*memory.envelopes, *([sealed] if sealed else [])))
     layout = HostLayout(case.release.host.root)
-    session.write(host_records.write_record(layout, record.module, content, replacing=memory.content))
-    return True
+    return host_records.write_record(layout, record.module, content, replacing=memory.content)
 
 
 def _quarantine(receipt: Receipt, result: ApplyResult) -> tuple[Quarantine, ...]:
@@ -221,18 +235,19 @@ def _status(case: Case, receipt: Receipt, previous: GitSha | None, attempt: dict
     )
 
 
-def _write_audit(parts: Parts, case: Case, session: HostSession, memory: Memory, receipt: Receipt, sealed: str) -> None:
-    """The same record into both chains; each machine has its own."""
-    fields = {
+def _audit_fields(receipt: Receipt, sealed: str) -> Mapping[str, str]:
+    """The same record goes into both chains; each machine has its own."""
+    return {
         "module": str(receipt.module),
         "host": str(receipt.host),
         "plan": str(receipt.plan_digest),
         "outcome": receipt.outcome,
         "receipt": sealed,
     }
-    parts.audit.append(receipt.applied_at, "apply", fields)
+
+
+def _audit(case: Case, memory: Memory, receipt: Receipt, fields: Mapping[str, str]) -> Command:
     tail = memory.recalled.audit_tail
     line = chain.next_line(tail, receipt.applied_at, "apply", fields, what=f"{receipt.host}: audit chain")
     last = tail.removesuffix(b"\n").rpartition(b"\n")[2] or None
-    layout = HostLayout(case.release.host.root)
-    session.write(host_records.append_audit(layout, line, after=last))
+    return host_records.append_audit(HostLayout(case.release.host.root), line, after=last)

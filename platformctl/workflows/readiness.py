@@ -1,4 +1,4 @@
-"""What must be on the host before the first mutation, and what must be seen after the last: steps 10 to 12."""
+"""What must be seen after the last step of a plan, and after its undo: steps 11 to 13, ready to begin."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,19 +7,13 @@ from dataclasses import replace
 from platformctl.applying.proof import Wish
 from platformctl.applying.run import Apply
 from platformctl.drivers.interface import Driver
-from platformctl.errors import (
-    PrepareFailed,
-    Refusal,
-    StalePlan,
-)
+from platformctl.errors import Refusal
 from platformctl.model.command import Command
-from platformctl.model.desired import Delivery, ModuleKind, Release, Strategy
-from platformctl.model.events import Preparing
-from platformctl.model.names import RepoPath, ServiceName
-from platformctl.model.observed import Observation
-from platformctl.model.plan import OWN_FOLDER, Action, Operation, Place, Plan, Remove, Step
+from platformctl.model.desired import ModuleKind, Release, Strategy
+from platformctl.model.names import ServiceName
+from platformctl.model.plan import Action, Plan
 from platformctl.model.secret import Secret
-from platformctl.model.state import HostRecord, Receipt
+from platformctl.model.state import Receipt
 from platformctl.session import HostSession
 from platformctl.workflows.case import Case
 from platformctl.workflows.desire import release_at
@@ -47,53 +41,6 @@ def _values(text: str) -> Iterator[str]:
     """Every value of an env file: as it stands, without its quotes, and without a comment behind it."""
     for _, quoted, bare in _ASSIGNMENT.findall(text):
         yield from filter(None, (quoted, bare.strip(), bare.partition(" #")[0].strip(), bare.strip(" \t'\"")))
-
-
-def prepare(
-    parts: Parts, case: Case, session: HostSession, driver: Driver, observation: Observation, record: HostRecord
-) -> None:
-    """Step 10: bytes and images are on the host, the way back too; failing here touches nothing (`PrepareFailed`)."""
-    parts.tell(Preparing("files"))
-    forward = _deliveries(case, lambda step: step.do)
-    replaced = {operation.path for operation in forward}
-    _require_delivered(case, replaced)
-    wanted = {o.digest for o in (*forward, *_deliveries(case, lambda step: step.undo)) if isinstance(o, Place)}
-    contents = [f.content for f in case.release.files if f.digest in wanted or f.path.startswith(OWN_FOLDER + "/")]
-    kept = session.stage((case.payload, *contents), sorted(replaced))
-    found = {path: file.digest if file else None for path, file in kept.items()}
-    swapped = sorted(seen.path for seen in observation.files if found.get(seen.path, seen.digest) != seen.digest)
-    if swapped:
-        raise StalePlan("a file changed on the host meanwhile", detail=", ".join(swapped), reason="changed")
-    for image in case.plan.images:
-        if image.id not in observation.image_ids:
-            parts.tell(Preparing(f"image {image.ref}"))
-            _succeed(session, driver.fetch(image), f"image {image.ref} can not be pulled")
-            _succeed(session, driver.has(image), f"image {image.ref} is not the planned one")
-    previous = record.current
-    if previous is not None:
-        for run in driver.keep(case.release, {image.ref: image.id for image in previous.images}):
-            _succeed(session, Command(run.argv, timeout=run.timeout), "a previous image can not be kept")
-
-
-def _deliveries(case: Case, way: Callable[[Step], tuple[Operation, ...]]) -> tuple[Place | Remove, ...]:
-    return tuple(o for step in case.plan.steps for o in way(step) if isinstance(o, Place | Remove))
-
-
-def _require_delivered(case: Case, places: set[RepoPath]) -> None:
-    """With `delivery: verify` nothing is written: the host's own copy must match already."""
-    if case.release.module.delivery is Delivery.VERIFY and places:
-        raise PrepareFailed(
-            "the host's copy does not match",
-            detail=f"{case.plan.host.name}: {', '.join(sorted(places))} (spec.delivery is verify)",
-            hint="bring the host's checkout to the planned commit, then plan again",
-            host=case.plan.host.name,
-        )
-
-
-def _succeed(session: HostSession, command: Command, summary: str) -> None:
-    done = session.ask(command)
-    if done.status:
-        raise PrepareFailed(summary, detail=done.complaint[-1000:], hint="look at the host, then plan again")
 
 
 def make_run(

@@ -64,8 +64,8 @@ class Watched:
         shown = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         return Completed(0, repr(shown).encode(), b"")
 
-    def perform(self, operation: Operation) -> Done:
-        raise AssertionError(operation)
+    def perform(self, event: str, step: str, operations: Sequence[Operation]) -> Sequence[Done]:
+        raise AssertionError(operations)
 
     def note(self, event: str, **details: str) -> None:
         raise AssertionError(event, details)

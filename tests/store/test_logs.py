@@ -16,6 +16,7 @@ from platformctl.store.chain import Damage, Head, verify
 from platformctl.store.journal import Journals, Kind, Record
 from platformctl.store.lock import hold_locally
 from platformctl.store.owner import Owner
+from platformctl.store.patience import Patience
 from tests.store.samples import AT, HOST, OTHER_PLAN, PLAN
 
 
@@ -181,9 +182,10 @@ HOLDS = """
 import sys
 from pathlib import Path
 from platformctl.store.lock import hold_locally
+from platformctl.store.patience import Patience
 from platformctl.store.owner import Owner
 from tests.store.samples import AT, HOST
-with hold_locally(Path(sys.argv[1]), HOST, Owner("ann", AT, "apply web")):
+with hold_locally(Path(sys.argv[1]), HOST, Owner("ann", AT, "apply web"), Patience()):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -195,11 +197,31 @@ def test_a_second_apply_in_one_clone_is_told_who_is_at_work(tmp_path: Path) -> N
     ) as first:
         assert first.stdout
         assert first.stdout.readline() == b"held\n"
-        with pytest.raises(Locked) as caught, hold_locally(tmp_path, HOST, Owner("bob", AT, "x")):
+        with pytest.raises(Locked) as caught, hold_locally(tmp_path, HOST, Owner("bob", AT, "x"), Patience()):
             pass
         assert caught.value.detail == f"rs2000: held by ann since {AT}: apply web"
         first.kill()
-    with hold_locally(tmp_path, HOST, Owner("bob", AT, "x")), pytest.raises(Locked) as caught:  # noqa: SIM117
-        with hold_locally(tmp_path, HOST, Owner("eve", AT, "x")):
+    with hold_locally(tmp_path, HOST, Owner("bob", AT, "x"), Patience()), pytest.raises(Locked) as caught:  # noqa: SIM117
+        with hold_locally(tmp_path, HOST, Owner("eve", AT, "x"), Patience()):
             pass
     assert "held by bob" in caught.value.detail
+
+
+def test_who_waits_for_the_local_lock_gets_it_when_it_is_free(tmp_path: Path) -> None:
+    """The wait is bounded, and the one who waits may be asked to stop."""
+    waited: list[float] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as first:
+        assert first.stdout
+        assert first.stdout.readline() == b"held\n"
+        with pytest.raises(Locked), hold_locally(tmp_path, HOST, Owner("bob", AT, "x"), Patience(2.5, waited.append)):
+            pass
+        assert waited == [1.0, 1.0, 0.5]
+
+        def end_it(_: float) -> None:
+            first.kill()
+            first.wait()
+
+        with hold_locally(tmp_path, HOST, Owner("bob", AT, "x"), Patience(60, end_it)):
+            pass

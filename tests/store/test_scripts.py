@@ -8,7 +8,7 @@ import pytest
 
 from platformctl.model.command import Command
 from platformctl.model.names import ModuleId, RepoPath
-from platformctl.store import host_files, host_lock, host_records
+from platformctl.store import batch, host_files, host_lock, host_records
 from platformctl.store.host import HostLayout, prepare_base
 from tests.store.hosts import OWNER
 from tests.store.samples import PLAN
@@ -28,6 +28,7 @@ COMMANDS = {
     "remove": Command(host_files.remove(LAYOUT, PATH)),
     "hold": host_lock.hold_lock(LAYOUT, OWNER),
     "guard": host_lock.guarded(LAYOUT, 1, ("true",), nonce="n", limit=1),
+    "batch": batch.Batch((Command(("true",)),)).command,
     "lock": host_lock.lock_by_hand(LAYOUT, OWNER),
     "unlock": host_lock.unlock(LAYOUT),
 }

@@ -1,0 +1,137 @@
+"""Several commands for a host in one exchange, one after the other, as far as each ends with status 0.
+
+A round trip costs more than most of what is asked: so what would follow anyway is said at once. A command that fails
+ends the row, so that nothing runs which the caller would not have asked for any more.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from platformctl.errors import Unreachable
+from platformctl.model.command import Command, Completed
+from platformctl.model.names import HostName
+
+OUTPUT_LIMIT = 1 << 20
+"""Bytes kept of each output of each command; the rest is drained on the host, so that nothing waits for us to read."""
+WORDS_LIMIT = 60_000
+"""Bytes of words that go into one exchange: a line of shell is one word to the kernel, which takes 128 KiB."""
+NO_ROOM = 73
+
+# nonce, output limit; then for each command: where its input begins (from 1), its size, the number of its words, its
+# words. Standard input: all inputs, one behind the other. A command's outputs pass a filter that drains what is too
+# much: who is no longer there to read does not end it by that. A mark on both outputs says how it ended.
+_BATCH = r"""
+set -u; umask 077; LC_ALL=C; export LC_ALL
+work=; trap '[ -z "$work" ] || rm -rf "$work"' EXIT; trap 'exit 74' HUP INT TERM
+nonce=$1; limit=$2; size=$3; shift 3
+if [ "$size" != 0 ]; then
+  work=$(mktemp -d) && cat >"$work/in" && [ "$(wc -c <"$work/in")" -eq "$size" ] || exit 73
+fi
+few() { head -c "$limit"; cat >/dev/null; }
+fed() { if [ "$2" = 0 ]; then shift 2; "$@" </dev/null
+  else from=$1; some=$2; shift 2; tail -c "+$from" -- "$work/in" | head -c "$some" | "$@"; fi; }
+one() {
+  from=$1; size=$2; count=$3; shift 3; turned=0
+  while [ "$turned" -lt "$count" ]; do set -- "$@" "$1"; shift; turned=$((turned + 1)); done
+  shift $(($# - count))
+  status=$({ { { fed "$from" "$size" "$@" 3>&- 5>&- 6>&-; echo $? >&6; } 2>&1 >&3 | few >&2; } 3>&1 | few >&5; } 6>&1)
+}
+exec 5>&1
+while [ $# -gt 0 ]; do
+  one "$@"
+  printf '\nplatformctl-batch %s %s\n' "$nonce" "$status"
+  printf '\nplatformctl-batch %s %s\n' "$nonce" "$status" >&2
+  [ "$status" = 0 ] || exit 0
+  shift $((3 + $3))
+done
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Commands that go to a host together. The nonce is fresh, so that no command can know the marks."""
+
+    commands: tuple[Command, ...]
+    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def command(self) -> Command:
+        """All of them as one; its time is that of all together."""
+        words: list[str] = []
+        at = 1
+        for command in self.commands:
+            words += [str(at), str(len(command.stdin)), str(len(command.argv)), *command.argv]
+            at += len(command.stdin)
+        head = ("sh", "-c", _BATCH, "platformctl", self.nonce, str(OUTPUT_LIMIT), str(at - 1))
+        stdin = b"".join(command.stdin for command in self.commands)
+        return Command((*head, *words), stdin, sum(command.timeout for command in self.commands))
+
+    def read(self, completed: Completed, host: HostName) -> tuple[Completed, ...]:
+        """How each ended, up to the first that failed or whose end was not seen.
+
+        Raises `Unreachable` when the host had no room for the inputs, so that nothing ran.
+        """
+        if completed.status == NO_ROOM and not completed.stdout:
+            raise Unreachable(
+                "the host's disk is full",
+                detail=f"{host}: there is no room for a temporary file",
+                hint="free some space or some inodes there",
+                reason="disk_full",
+                host=host,
+            )
+        outputs, statuses = self._parts(completed.stdout)
+        errors, _ = self._parts(completed.stderr)
+        rows = zip(statuses, outputs, errors, strict=False)
+        return tuple(Completed(s, o, e, OUTPUT_LIMIT in (len(o), len(e))) for s, o, e in rows)
+
+    def _parts(self, stream: bytes) -> tuple[list[bytes], list[int]]:
+        """What stood before each mark, and the status in it."""
+        pieces = re.split(rb"\nplatformctl-batch %s (\d+)\n" % self.nonce.encode(), stream)
+        return pieces[:-1:2], [int(status) for status in pieces[1::2]]
+
+
+def run_together(
+    run: Callable[[Command], Completed], commands: Sequence[Command], host: HostName
+) -> tuple[Completed, ...]:
+    """Run commands in as few exchanges as their words fit into; the first that fails is the last that is run.
+
+    Raises what `run` raises, and `Unreachable` when the end of one was not seen.
+    """
+    ended: list[Completed] = []
+    for row in batches(commands):
+        ended += _exchange(run, row, host)
+        if ended[-1].status:
+            break
+    return tuple(ended)
+
+
+def _exchange(run: Callable[[Command], Completed], row: tuple[Command, ...], host: HostName) -> tuple[Completed, ...]:
+    if len(row) == 1:
+        return (run(row[0]),)
+    batch = Batch(row)
+    ended = batch.read(run(batch.command), host)
+    if not ended or (len(ended) < len(row) and not ended[-1].status):
+        raise Unreachable(
+            "the end of a command was not seen",
+            detail=f"{host}: command {len(ended) + 1} of {len(row)}",
+            hint=f"platformctl doctor {host}",
+            reason="connect",
+            host=host,
+        )
+    return ended
+
+
+def batches(commands: Sequence[Command]) -> list[tuple[Command, ...]]:
+    """The commands in rows that may go together, in order."""
+    rows: list[list[Command]] = [[]]
+    room = WORDS_LIMIT
+    for command in commands:
+        size = sum(len(word.encode()) + 3 for word in command.argv)
+        if rows[-1] and size > room:
+            rows.append([])
+            room = WORDS_LIMIT
+        rows[-1].append(command)
+        room -= size
+    return [tuple(row) for row in rows if row]

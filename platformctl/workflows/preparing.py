@@ -1,0 +1,110 @@
+"""What must be on a host before the first mutation: bytes, images, and the way back. Steps 9 and 10."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from platformctl.drivers.interface import Driver
+from platformctl.errors import PrepareFailed, StalePlan
+from platformctl.model.command import Command, Completed
+from platformctl.model.desired import Delivery
+from platformctl.model.events import Preparing
+from platformctl.model.names import RepoPath
+from platformctl.model.observed import Container, Observation
+from platformctl.model.plan import OWN_FOLDER, Operation, Place, PlannedFile, PlannedImage, Remove, Step
+from platformctl.model.state import HostRecord
+from platformctl.session import HostSession
+from platformctl.store import host_files
+from platformctl.store.host import HostLayout, read_answer
+from platformctl.workflows.case import Case
+from platformctl.workflows.parts import Parts
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a host is told: `staging` brings bytes and keeps those they will replace, `keeping` names the previous
+    images and looks at the containers. The `missing` images are pulled between the two.
+    """
+
+    staging: tuple[Command, ...]
+    missing: tuple[PlannedImage, ...]
+    keeping: tuple[Command, ...]
+
+    @property
+    def with_intent(self) -> tuple[Command, ...]:
+        """What can be said behind the intent, in one exchange with it."""
+        return self.staging if self.missing else (*self.staging, *self.keeping)
+
+
+def preparation(case: Case, driver: Driver, observation: Observation, record: HostRecord) -> Preparation:
+    """What step 10 needs. Raises `PrepareFailed` where nothing may be delivered and the host's copy does not match."""
+    forward = _deliveries(case, lambda step: step.do)
+    replaced = sorted({operation.path for operation in forward})
+    _require_delivered(case, replaced)
+    wanted = {o.digest for o in (*forward, *_deliveries(case, lambda step: step.undo)) if isinstance(o, Place)}
+    contents = [f.content for f in case.release.files if f.digest in wanted or f.path.startswith(OWN_FOLDER + "/")]
+    layout = HostLayout(case.release.host.root)
+    previous = {image.ref: image.id for image in record.current.images} if record.current else {}
+    tags = (Command(run.argv, timeout=run.timeout) for run in driver.keep(case.release, previous))
+    stage = host_files.stage(layout, (case.payload, *contents))
+    return Preparation(
+        staging=(stage, host_files.keep(layout, replaced)) if replaced else (stage,),
+        missing=tuple(image for image in case.plan.images if image.id not in observation.image_ids),
+        keeping=(*tags, driver.watch(case.release.module.runtime.project)),
+    )
+
+
+def prepare(
+    parts: Parts,
+    case: Case,
+    session: HostSession,
+    driver: Driver,
+    observation: Observation,
+    needed: Preparation,
+    answers: Sequence[Completed],
+) -> tuple[Container, ...]:
+    """Bytes and images are on the host, the way back too; failing here touches nothing (`PrepareFailed`).
+
+    `answers` came with the intent. Returns the containers as they are, the last look before the first mutation.
+    """
+    host = case.release.host
+    staged, *rest = answers
+    read_answer(staged, host.name)
+    if len(needed.staging) > 1:
+        kept, *rest = rest
+        _refuse_swapped(observation, host_files.read_kept(kept, host.name))
+    for image in needed.missing:
+        parts.tell(Preparing(f"image {image.ref}"))
+        _succeed(session.ask(driver.fetch(image)), f"image {image.ref} can not be pulled")
+        _succeed(session.ask(driver.has(image)), f"image {image.ref} is not the planned one")
+    if needed.missing:
+        rest = list(session.say(*needed.keeping))
+    for tagged in rest[: len(needed.keeping) - 1]:
+        _succeed(tagged, "a previous image can not be kept")
+    return driver.read_watch(rest[-1], host)
+
+
+def _refuse_swapped(observation: Observation, kept: Mapping[RepoPath, PlannedFile | None]) -> None:
+    found = {path: file.digest if file else None for path, file in kept.items()}
+    swapped = sorted(seen.path for seen in observation.files if found.get(seen.path, seen.digest) != seen.digest)
+    if swapped:
+        raise StalePlan("a file changed on the host meanwhile", detail=", ".join(swapped), reason="changed")
+
+
+def _deliveries(case: Case, way: Callable[[Step], tuple[Operation, ...]]) -> tuple[Place | Remove, ...]:
+    return tuple(o for step in case.plan.steps for o in way(step) if isinstance(o, Place | Remove))
+
+
+def _require_delivered(case: Case, places: Sequence[RepoPath]) -> None:
+    """With `delivery: verify` nothing is written: the host's own copy must match already."""
+    if case.release.module.delivery is Delivery.VERIFY and places:
+        raise PrepareFailed(
+            "the host's copy does not match",
+            detail=f"{case.plan.host.name}: {', '.join(places)} (spec.delivery is verify)",
+            hint="bring the host's checkout to the planned commit, then plan again",
+            host=case.plan.host.name,
+        )
+
+
+def _succeed(done: Completed, summary: str) -> None:
+    if done.status:
+        raise PrepareFailed(summary, detail=done.complaint[-1000:], hint="look at the host, then plan again")
