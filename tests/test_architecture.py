@@ -69,11 +69,11 @@ DOORS = {
     "yaml": ("manifests", "bytes are bounded and judged before a parser sees them"),
     "yamlcore": ("manifests", "as yaml"),
     "subprocess": (
-        "gitinfo trust.keys transports.local transports.openssh",
+        "gitinfo trust.keys transports.local transports.openssh transports.tailscale",
         "each program that is run here has one door",
     ),
     "socket": ("transports applying", "the network is touched by hands and by the canary"),
-    "http": ("applying", "as socket"),
+    "http": ("applying transports.tailscale", "as socket"),
     "urllib.request": ("", "follows redirects and proxies on its own; the canary must not"),
 }
 

@@ -13,6 +13,9 @@ from platformctl.model.reports import TextReport, TrustReport
 from platformctl.transports.table import scan_host_keys
 from platformctl.workflows import machines as workflow
 
+TRANSPORTS = ("ssh", "openssh", "tailscale")
+"""Ways to a machine whose key can be pinned."""
+
 
 @click.group("host")
 def command() -> None:
@@ -23,7 +26,9 @@ def new_host_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Where a host is that is not in .platform/hosts.yaml yet, and as whom it is reached."""
     options = (
         click.option("--address", metavar="ADDRESS", help="Where a host is that is not in .platform/hosts.yaml yet."),
-        click.option("--transport", type=click.Choice(("ssh", "openssh")), default="ssh", help="How; default ssh."),
+        click.option("--transport", type=click.Choice(TRANSPORTS), default="ssh", help="How; default ssh."),
+        click.option("--node-id", metavar="ID", help="For tailscale: the peer's ID in tailscale status --json."),
+        click.option("--dns-name", metavar="NAME", help="For tailscale: its DNSName there, without the last dot."),
         click.option("--port", type=click.IntRange(1, 65535), default=22, help="Its SSH port; default 22."),
         click.option("--user", default=workflow.NewHost.user, help="Its agent user; never root."),
         click.option("--root", default=workflow.NewHost.root, help="The folder below which everything is delivered."),

@@ -194,7 +194,7 @@ def _canary(value: Any) -> Canary:
 
 
 def _host(name: HostName, value: Any) -> HostEntry:
-    """An entry; a tailscale peer without an address is found by its own name."""
+    """An entry; where a tailscale peer is, tailscale says."""
     return HostEntry(
         name=name,
         transport=value["transport"],
@@ -205,6 +205,8 @@ def _host(name: HostName, value: Any) -> HostEntry:
         host_key=tuple(value.get("host_key", ())),
         machine_id=value.get("machine_id"),
         engine_id=value.get("engine_id"),
+        node_id=value.get("node_id"),
+        dns_name=value.get("dns_name"),
         allow_root=value.get("allow_root", False),
         provider=value.get("provider"),
         size=value.get("size"),

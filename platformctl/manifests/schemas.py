@@ -66,6 +66,12 @@ _MACHINE_ID = Text(
     re.compile(r"[0-9a-f]{32}\Z"), "a machine id (32 hexadecimal digits)", "0f6c2a9b4d1e4e7f8a3b5c6d7e8f9a0b"
 )
 _ENGINE_ID = Text(re.compile(r"[A-Za-z0-9:-]{8,128}\Z"), "a Docker Engine id", "6d0b1a52-2f0c-4f4e-9a37-0c6b7a1d9e55")
+_NODE_ID = Text(re.compile(r"[A-Za-z0-9]{1,64}\Z"), "a peer's stable id (ID of tailscale status --json)", "nq7ZtCNTRL")
+_DNS_NAME = Text(
+    re.compile(r"(?=.{4,253}\Z)[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9][a-z0-9-]{0,62}){1,8}\Z"),
+    "a peer's whole DNS name, in lower case and without a dot at its end",
+    "rs2000.tail1234.ts.net",
+)
 _MODULE_ID = name(ModuleId, "honcho-redis")
 _HOST_NAME = name(HostName, "rs2000")
 _PATH = name(RepoPath, "compose/core/compose.yaml")
@@ -171,9 +177,19 @@ HOSTS = Fields(
                     "ssh": _remote("ssh"),
                     "openssh": _remote("openssh"),
                     "tailscale": Fields(
-                        required={"transport": Choice(("tailscale",)), **_REMOTE},
+                        required={
+                            "transport": Choice(("tailscale",)),
+                            "node_id": _NODE_ID,
+                            "dns_name": _DNS_NAME,
+                            **_REMOTE,
+                        },
                         optional={"address": _ADDRESS, "port": Number(1, 65535), **_ANY_HOST},
                         any_of=_PINS,
+                        descriptions={
+                            "node_id": "Pinned: ID of the peer in tailscale status --json.",
+                            "dns_name": "Pinned: its DNSName there, without the last dot. HostName is never read.",
+                            "address": "When given, one of the peer's addresses.",
+                        },
                     ),
                 },
             ),

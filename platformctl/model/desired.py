@@ -112,7 +112,8 @@ class Module:
 class HostEntry:
     """One line of the allow-list: where a host is and how it is recognised.
 
-    `host_key` are OpenSSH fingerprints (`SHA256:…`). At least one of `machine_id` and `engine_id` is set.
+    `host_key` are OpenSSH fingerprints (`SHA256:…`). At least one of `machine_id` and `engine_id` is set. A peer of a
+    tailnet is found by its stable id `node_id` and its `dns_name`, both pinned.
     """
 
     name: HostName
@@ -124,6 +125,8 @@ class HostEntry:
     host_key: tuple[str, ...] = ()
     machine_id: str | None = None
     engine_id: str | None = None
+    node_id: str | None = None
+    dns_name: str | None = None
     allow_root: bool = False
     provider: str | None = None
     size: str | None = None

@@ -66,7 +66,7 @@ def unreachable(entry: HostEntry, what: str, *, hint: str = "") -> Unreachable:
     """The refusal for a host to which nothing was sent."""
     return Unreachable(
         "the host can not be reached",
-        detail=f"{entry.user}@{entry.address}:{entry.port}: {what}",
+        detail=f"{entry.user}@{entry.address or entry.dns_name}:{entry.port}: {what}",
         hint=hint or f"platformctl doctor {entry.name}",
         reason="connect",
         host=entry.name,

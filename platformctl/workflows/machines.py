@@ -101,6 +101,8 @@ class NewHost:
     port: int = 22
     user: str = "platform-host-agent"
     root: str = "/opt/platform"
+    node_id: str | None = None
+    dns_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,10 +155,11 @@ def _identity(parts: Parts, entry: HostEntry, fingerprint: str) -> Identity:
 
 def _lines(entry: HostEntry, fingerprint: str, who: Identity) -> tuple[str, ...]:
     """The entry of .platform/hosts.yaml, pinned; it counts once it is merged."""
+    where = (("address", entry.address), ("node_id", entry.node_id), ("dns_name", entry.dns_name))
     return (
         f"{entry.name}:",
         f"  transport: {entry.transport}",
-        f"  address: {entry.address}",
+        *(f'  {key}: "{value}"' if key == "node_id" else f"  {key}: {value}" for key, value in where if value),
         f"  port: {entry.port}",
         f"  user: {entry.user}",
         f"  root: {entry.root}",
@@ -180,9 +183,18 @@ def _named(parts: Parts, host: NewHost) -> HostEntry:
     """The working tree's entry, as pinning begins before a merge; else what the operator says of a new one."""
     roots = folder_roots(parts)
     name = HostName.parse(host.name)
-    if name in roots.hosts or host.address is None:
+    if name in roots.hosts or not (host.address or host.node_id):
         return _entry(roots, name)
-    return HostEntry(name, host.transport, host.root, address=host.address, port=host.port, user=host.user)
+    return HostEntry(
+        name,
+        host.transport,
+        host.root,
+        address=host.address,
+        port=host.port,
+        user=host.user,
+        node_id=host.node_id,
+        dns_name=host.dns_name,
+    )
 
 
 def _entry(roots: TrustRoots, name: str) -> HostEntry:

@@ -12,7 +12,7 @@ from platformctl.errors import InvalidInput, WrongHost
 from platformctl.model.command import Command
 from platformctl.transports.local import LocalTransport
 from tests.contracts.odd_host import OddHost, odd_host
-from tests.contracts.reach import Reach, each_way
+from tests.contracts.reach import Reach, each_way, each_way_by_address
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_word_of_a_manifest_stays_one_word_on_the_wire(reach: Reach, impostor:
     assert shlex.split(impostor.commands[0]) == ["docker", "compose", "up", "--", word]
 
 
-@each_way
+@each_way_by_address
 @pytest.mark.parametrize("text", ["-oProxyCommand=id", "-l root", "--", "a@b", "a b", "a\x00", "a\r\n"])
 @pytest.mark.parametrize("name", ["address", "user"])
 def test_what_another_program_would_read_as_an_option_is_refused(

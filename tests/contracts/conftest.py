@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,9 @@ from platformctl.transports.interface import Transport
 from platformctl.transports.local import LocalTransport
 from platformctl.transports.openssh import OpensshTransport
 from platformctl.transports.ssh import SshTransport
+from platformctl.transports.tailscale import TailscaleTransport
 from tests.contracts.sshd import Sshd, throw_away_sshd, unprivileged_user
+from tests.contracts.tailnet import Tailnet, tailnet
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +37,13 @@ def fresh(user: str) -> Iterator[Sshd]:
 
 
 @pytest.fixture
+def net(tmp_path: Path) -> Iterator[Tailnet]:
+    """What tailscale of this machine says of a tailnet."""
+    with tailnet(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
 def ssh(sshd: Sshd) -> Iterator[SshTransport]:
     with SshTransport(sshd.entry(), sshd.environment, timeout=5) as transport:
         yield transport
@@ -46,11 +56,17 @@ def openssh(sshd: Sshd) -> Iterator[OpensshTransport]:
 
 
 @pytest.fixture
+def tailscale(sshd: Sshd, net: Tailnet) -> Iterator[TailscaleTransport]:
+    with net.reach(sshd.entry(), sshd.environment, timeout=5) as transport:
+        yield transport
+
+
+@pytest.fixture
 def local() -> LocalTransport:
     entry = HostEntry(name=HostName("local"), transport="local", root="/opt/platform", allow_root=True)
     return LocalTransport(entry, os.environ)
 
 
-@pytest.fixture(params=["local", "ssh", "openssh"])
+@pytest.fixture(params=["local", "ssh", "openssh", "tailscale"])
 def transport(request: pytest.FixtureRequest) -> Transport:
     return request.getfixturevalue(request.param)

@@ -20,12 +20,13 @@ class OddHost:
 
     `passwords` is what it was told when it asked, `asked_for` what else clients wanted: environment, agent, terminal,
     forwarding. As a jump host it leads to the port `leads_to` of this machine, whatever it is asked for. When it is
-    `closed` no key is good enough.
+    `closed` no key is good enough; when it `lets_in_without_key` none is needed, as with Tailscale SSH.
     """
 
     folder: Path
     leads_to: int = 0
     closed: bool = False
+    lets_in_without_key: bool = False
     passwords: list[str] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -83,7 +84,7 @@ class _Open(asyncssh.SSHServer):
         self._connection = conn
 
     def begin_auth(self, username: str) -> bool:
-        return True
+        return not self._host.lets_in_without_key
 
     def public_key_auth_supported(self) -> bool:
         return True

@@ -17,6 +17,7 @@ from platformctl.transports.openssh import OpensshTransport
 from platformctl.transports.pipes import PIPE
 from platformctl.transports.ssh import SshTransport
 from platformctl.transports.table import transport_for
+from platformctl.transports.tailscale import TailscaleTransport
 
 CLIENT = """
 import os, sys
@@ -91,9 +92,15 @@ def test_holding_with_more_input_than_a_pipe_takes_is_a_mistake(local: LocalTran
         local.hold(Command(("cat",), b"x" * (PIPE + 1)))
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [("local", LocalTransport), ("ssh", SshTransport), ("openssh", OpensshTransport)]
-)
+TABLE = {
+    "local": LocalTransport,
+    "ssh": SshTransport,
+    "openssh": OpensshTransport,
+    "tailscale": TailscaleTransport,
+}
+
+
+@pytest.mark.parametrize(("name", "kind"), TABLE.items())
 def test_the_table_gives_the_transport_that_the_entry_names(local: LocalTransport, name: str, kind: type) -> None:
     entry = replace(local.entry, transport=name)
     transport = transport_for(entry, {})
@@ -102,8 +109,8 @@ def test_the_table_gives_the_transport_that_the_entry_names(local: LocalTranspor
     assert transport.entry == entry
 
 
-@pytest.mark.parametrize("name", ["tailscale", "teleport", "", "../ssh"])
+@pytest.mark.parametrize("name", ["teleport", "", "../ssh"])
 def test_a_transport_that_is_not_in_the_table_is_refused_with_those_that_are(local: LocalTransport, name: str) -> None:
     with pytest.raises(PolicyViolation) as caught:
         transport_for(replace(local.entry, transport=name), {})
-    assert "local, openssh, ssh" in caught.value.detail
+    assert "local, openssh, ssh, tailscale" in caught.value.detail

@@ -16,7 +16,7 @@ from platformctl.model.command import Command
 from platformctl.transports.interface import Held
 from platformctl.transports.sessions import TRIES
 from platformctl.transports.ssh import SshTransport
-from tests.contracts.reach import TRUE, Reach, connect, each_way
+from tests.contracts.reach import TRUE, Reach, connect, each_way, each_way_by_address
 from tests.contracts.sshd import Sshd, fingerprint, make_key
 
 KINDS = {"ed25519": "ssh-ed25519", "ecdsa": "ecdsa-sha2-nistp256", "rsa": "ssh-rsa"}
@@ -158,7 +158,7 @@ def test_a_closed_port_is_unreachable_and_says_so(sshd: Sshd) -> None:
     assert caught.value.detail == f"{sshd.user}@127.0.0.1:{port}: connection refused"
 
 
-@each_way
+@each_way_by_address
 @pytest.mark.parametrize(
     "address", ["-oProxyCommand=touch /tmp/x", "-l", "", "a b", "user@host", "host\n", "a/b", None]
 )

@@ -39,7 +39,15 @@ EXAMPLES: Mapping[str, tuple[Fields, Any]] = {
                     "engine_id": "ABCD:EFGH:2345",
                     "labels": {"env": "prod"},
                 },
-                "peer": {"transport": "tailscale", "user": "agent", "root": "/a", "host_key": [KEY], "machine_id": PIN},
+                "peer": {
+                    "transport": "tailscale",
+                    "node_id": "nq7ZtCNTRL",
+                    "dns_name": "peer.tail1234.ts.net",
+                    "user": "agent",
+                    "root": "/a",
+                    "host_key": [KEY],
+                    "machine_id": PIN,
+                },
             }
         },
     ),

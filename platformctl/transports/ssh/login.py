@@ -31,6 +31,18 @@ class Identity:
     excuse: str = ""
 
 
+def lets_in_without_key(transport: paramiko.Transport, entry: HostEntry, timeout: float) -> bool:
+    """Whether the network has said already who we are (RFC 4252, 5.2: "none"); we are logged in then.
+
+    Else the connection serves for nothing more: paramiko would announce its next try in a way that not every server
+    bears twice.
+    """
+    transport.auth_timeout = timeout
+    with contextlib.suppress(*LOST):
+        transport.auth_none(entry.user or "")
+    return transport.is_authenticated()
+
+
 def log_in(transport: paramiko.Transport, entry: HostEntry, environment: Mapping[str, str], timeout: float) -> None:
     """Offer one key after the other until the host accepts one, for `timeout` seconds in all.
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import paramiko
 
@@ -15,12 +15,19 @@ from platformctl.transports.sessions import Refused, Sessions
 from platformctl.transports.ssh.errand import carry_out, in_background, let_go
 from platformctl.transports.ssh.greeting import pinned_host, scan_host_keys
 from platformctl.transports.ssh.held import SshHeld
-from platformctl.transports.ssh.login import log_in
+from platformctl.transports.ssh.login import lets_in_without_key, log_in
 from platformctl.transports.ssh.refusals import LOST
 from platformctl.transports.words import shell_line
 
 KEEPALIVE = 15
 """Seconds between signs of life, for the sake of firewalls that forget silent connections."""
+
+
+class Where(NamedTuple):
+    """An entry whose address is known, and whether its host may let us in without a key."""
+
+    entry: HostEntry
+    may_need_no_key: bool = False
 
 
 class SshTransport:
@@ -77,7 +84,7 @@ class SshTransport:
 
         It checks none of them. Raises `Unreachable` when nobody answers.
         """
-        return scan_host_keys(self.entry, self._timeout)
+        return scan_host_keys(self._where().entry, self._timeout)
 
     def close(self) -> None:
         """Give up the connection; what runs over it is not waited for."""
@@ -113,15 +120,30 @@ class SshTransport:
                 self._connection = self._connect()
             return self._connection
 
+    def _where(self) -> Where:
+        """Where the host is; asked before each connection. The entry says it, other transports look for it."""
+        return Where(self.entry)
+
     def _connect(self) -> paramiko.Transport:
-        connection = pinned_host(self.entry, self._timeout)
+        entry, may_need_no_key = self._where()
+        if may_need_no_key and (connection := self._connection_without_key(entry)):
+            return connection
+        connection = pinned_host(entry, self._timeout)
         try:
-            log_in(connection, self.entry, self._environment, self._timeout)
+            log_in(connection, entry, self._environment, self._timeout)
         except BaseException:
             connection.close()
             raise
         connection.set_keepalive(KEEPALIVE)
         return connection
+
+    def _connection_without_key(self, entry: HostEntry) -> paramiko.Transport | None:
+        connection = pinned_host(entry, self._timeout)
+        if lets_in_without_key(connection, entry, self._timeout):
+            connection.set_keepalive(KEEPALIVE)
+            return connection
+        connection.close()
+        return None
 
 
 def _start(channel: paramiko.Channel, line: str, stdin: bytes) -> Callable[[], None]:
