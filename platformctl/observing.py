@@ -3,10 +3,12 @@
 The identity is asked first and compared before anything else is said: the wrong machine learns nothing of a release.
 """
 
-from platformctl.drivers.interface import Driver
-from platformctl.errors import Unreachable, WrongHost
+from collections.abc import Sequence
+
+from platformctl.drivers.interface import Driver, Question
+from platformctl.errors import Refusal, Unreachable, WrongHost
 from platformctl.model.command import Command, Completed
-from platformctl.model.desired import HostEntry, Release
+from platformctl.model.desired import HostEntry
 from platformctl.model.observed import Identity, Observation
 from platformctl.transports.interface import Transport
 
@@ -44,9 +46,14 @@ def refuse_stranger(who: Identity, entry: HostEntry) -> None:
             raise _wrong(entry, f"another {name} than pinned", f"pinned {pinned}, found {live}", "")
 
 
-def observe(transport: Transport, driver: Driver, release: Release, identity: Identity, at: str) -> Observation:
-    """Everything a plan of `release` needs, in one exchange; `at` is the time that will stand in the plan."""
-    return driver.read_look(_answer(transport, driver.look(release)), release, identity, at)
+def observe(
+    transport: Transport, driver: Driver, questions: Sequence[Question], identity: Identity, at: str
+) -> tuple[Observation | Refusal, ...]:
+    """Everything that plans of a host's releases need, in one exchange: an observation for each, or why there is none.
+
+    `at` is the time that will stand in the plans.
+    """
+    return driver.read_look(_answer(transport, driver.look(questions)), questions, identity, at)
 
 
 def _answer(transport: Transport, question: Command) -> Completed:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from platformctl.drivers.compose_settings import HOST_CONFIG
 from platformctl.errors import Unreachable
 
-_HEADER = re.compile(rb"([a-z-]+) (\d+) (\d+)\n")
+_HEADER = re.compile(rb"([a-z0-9.-]+) (\d+) (\d+)\n")
 
-_FRAME = """
+FRAME = """
 set -u; umask 077; LC_ALL=C; export LC_ALL
 work=$(mktemp -d) || exit 73
 trap 'rm -rf "$work"' EXIT
@@ -27,7 +27,7 @@ later() { wait; cat "$work/ahead-err" >&2; cat "$work/ahead"; return "$(cat "$wo
 """
 
 IDENTIFY = (
-    _FRAME
+    FRAME
     + """
 me() { printf '%s\\n%s\\n%s\\n%s\\n%s\\n' "$(id -u)" "$(id -un)" "$(cat /etc/machine-id)" "$(date +%s)" "$HOME"; }
 engine() { command -v docker >/dev/null || { echo missing; return; }
@@ -43,8 +43,9 @@ tell me me; tell path printenv PATH; tell engine engine; tell compose later
 
 _SETTINGS = ",".join(f'"{name}":{{{{json (index .HostConfig "{name}")}}}}' for name in HOST_CONFIG)
 # `index` and not a field for what is absent at times, as Health is where no check exists: docker's template refuses it.
-_CONTAINER = (
+CONTAINER = (
     '{"id":{{json .Id}},"name":{{json .Name}},"image_id":{{json .Image}},"image_ref":{{json .Config.Image}},'
+    '"project":{{json (index .Config.Labels "com.docker.compose.project")}},'
     '"service":{{json (index .Config.Labels "com.docker.compose.service")}},'
     '"hash":{{json (index .Config.Labels "com.docker.compose.config-hash")}},'
     '"version":{{json (index .Config.Labels "com.docker.compose.version")}},'
@@ -55,83 +56,17 @@ _CONTAINER = (
     '"restarts":{{json .RestartCount}},"health":{{with index .State "Health"}}{{json .Status}}{{else}}null{{end}}}'
 )
 _LABELLED = '"name":{{json .Name}},"labels":{{json .Labels}},"driver":{{json .Driver}},"options":{{json .Options}}'
-_NETWORK = (
+NETWORK = (
     f'{{"id":{{{{json .Id}}}},{_LABELLED},"internal":{{{{json .Internal}}}},"attachable":{{{{json .Attachable}}}},'
     '"enable_ipv6":{{json .EnableIPv6}},"subnets":{{json .IPAM.Config}}}'
 )
-_VOLUME = f"{{{_LABELLED}}}"
+VOLUME = f"{{{_LABELLED}}}"
 
-_CONTAINERS = f"""
-containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project") || return 69
-  [ -z "$ids" ] || docker inspect --type container --format '{_CONTAINER}' $ids; }}
+WATCH = f"""{FRAME}
+containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$1") || return 69
+  [ -z "$ids" ] || docker inspect --type container --format '{CONTAINER}' $ids; }}
+tell containers containers "$1"
 """
-
-WATCH = _FRAME + _CONTAINERS + "project=$1; tell containers containers\n"
-
-# A registry on the host's own loopback may speak plain HTTP, as it may to the engine.
-# Arguments: root, project, project folder, env file or /dev/null.
-# Standard input: a tar of compose.yaml, set.env, the lists paths, images, required, deciding and lenders, and two
-# overrides: without.yaml takes env files away, for when one is not on the host yet and Compose would refuse to answer
-# at all, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
-# Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
-# `config --hash`: they are read first, and the answer, which never leaves the host, is hashed. So are ids put in.
-# The fingerprint of the env file is keyed twice, so that nobody who has seen one can continue it.
-LOOK = (
-    _FRAME
-    + _CONTAINERS
-    + f"network_form='{_NETWORK}'; volume_form='{_VOLUME}'"
-    + """
-root=$1; project=$2; folder=$3; env_file=$4; base=$root/.platformctl
-cd "$root" || { echo "root 1 0"; exit 0; }
-mkdir "$work/in" && tar -xf - -C "$work/in" || exit 74
-files() { while IFS= read -r path; do
-    if [ -L "$path" ] || [ ! -f "$path" ]; then echo "- - $path"
-    else printf '%s %s %s\\n' "$(sha256sum <"$path" | cut -d' ' -f1)" "$(stat -c %a -- "$path")" "$path"; fi
-  done <"$work/in/paths"; }
-images() { while IFS= read -r ref; do
-    found=$(docker image inspect --format '{"id":{{json .Id}},"digests":{{json .RepoDigests}}}' -- "$ref" 2>/dev/null)
-    if [ -n "$found" ]; then printf 'local %s %s\\n' "$ref" "$found"
-    else case $ref in 127.*:*/* | localhost:*/*) plain=--insecure ;; *) plain=--insecure=false ;; esac
-      found=$(timeout -k 2 20 docker manifest inspect "$plain" -v -- "$ref" 2>/dev/null | tr -d '\\n\\t')
-      printf 'remote %s %s\\n' "$ref" "${found:-null}"; fi
-  done <"$work/in/images"; }
-image_ids() { docker images -aq --no-trunc; }
-networks() { ids=$(docker network ls -q --no-trunc --filter "label=com.docker.compose.project=$project") || return 69
-  [ -z "$ids" ] || docker network inspect --format "$network_form" $ids; }
-volumes() { names=$(docker volume ls -q --filter "label=com.docker.compose.project=$project") || return 69
-  [ -z "$names" ] || docker volume inspect --format "$volume_form" $names; }
-kept() { [ ! -d "$base/blobs" ] || ls "$base/blobs"; }
-sets() { grep -qE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*([=:]|\\$)" "$env_file"; }
-variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
-  while IFS= read -r variable; do sets "$variable" || echo "$variable"; done <"$work/in/required"; }
-deciding() { [ -r "$env_file" ] || return 66
-  while IFS= read -r variable; do ! sets "$variable" || echo "$variable"; done <"$work/in/deciding"; }
-keyed() { { cat "$base/key" && cat; } | sha256sum | cut -c1-64; }
-environment() { if [ -f "$env_file" ] && [ -f "$base/key" ]; then keyed <"$env_file" | keyed; fi; }
-lend() { while IFS= read -r lender; do
-    found=$(docker ps -a --no-trunc --filter "label=com.docker.compose.project=$project" \
-      --filter "label=com.docker.compose.service=$lender" --filter label=com.docker.compose.oneoff=False \
-      --format '{{.Names}} {{.ID}}') || return 69
-    id=$(printf '%s\n' "$found" | sort | sed -n '1s/.* //p')
-    printf 's/@%s@/%s/g\n' "$lender" "${id:-none}"
-  done <"$work/in/lenders" >"$work/ids"; sed -f "$work/ids" "$work/in/borrowed.yaml" >"$work/borrowed.yaml"; }
-asked() { [ -r "$env_file" ] || return 66
-  env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose -p "$project" --project-directory "$folder" \\
-    --env-file "$env_file" --env-file "$work/in/set.env" "$@"; }
-completed() { lend || return
-  asked "$@" config | asked -f - -f "$work/borrowed.yaml" config --no-normalize --no-consistency --hash '*'; }
-hashes() { if [ -s "$work/in/without.yaml" ] || [ -s "$work/in/lenders" ]; then
-    completed -f "$work/in/compose.yaml"
-  else asked -f "$work/in/compose.yaml" config --hash '*'; fi; }
-other_hashes() { [ -s "$work/in/without.yaml" ] || return 1
-  completed -f "$work/in/compose.yaml" -f "$work/in/without.yaml"; }
-ahead hashes &
-tell containers containers; tell files files; tell images images; tell image-ids image_ids
-tell networks networks; tell volumes volumes; tell kept kept
-tell variables variables; tell deciding deciding; tell environment environment
-tell hashes later; [ "$status" = 0 ] || tell other-hashes other_hashes
-"""
-)
 
 
 @dataclass(frozen=True)

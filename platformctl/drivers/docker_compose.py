@@ -4,16 +4,17 @@ Exit statuses and progress output of Compose are never the verdict; ids, labels 
 `up -d` exits 0 for a container that dies at once). Nothing here runs anything.
 """
 
-import io
-import json
-import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from platformctl.drivers import compose_answers as answers
 from platformctl.drivers import compose_questions as questions
 from platformctl.drivers import compose_resources as resources
-from platformctl.drivers.compose_borrowing import borrowed, lenders, lenders_of
+from platformctl.drivers.compose_borrowing import lenders
+from platformctl.drivers.compose_look import look, project_folder
+from platformctl.drivers.compose_observations import observations
+from platformctl.drivers.interface import Question
+from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, ModuleKind, Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
@@ -65,23 +66,15 @@ class DockerCompose:
         """Raises `Unreachable` when the engine or Compose v2 does not answer; the reason says which."""
         return answers.identity(answer.stdout, entry)
 
-    def look(self, release: Release) -> Command:
-        """One question for containers, files, images, records and the hashes of the desired services."""
-        root = release.host.root
-        env_file = release.module.env.file
-        return Command(
-            (
-                *("sh", "-c", questions.LOOK, "look", root, release.module.runtime.project),
-                _project_folder(release),
-                f"{root}/{env_file}" if env_file else "/dev/null",
-            ),
-            stdin=_enclosed(release),
-            timeout=120,
-        )
+    def look(self, questions: Sequence[Question]) -> Command:
+        """One question for containers, files, images, networks, volumes, and the hashes of desired services."""
+        return look(questions)
 
-    def read_look(self, answer: Completed, release: Release, identity: Identity, at: str) -> Observation:
-        """Raises `InvalidInput` when Compose refuses the release, `PolicyViolation` when env.file is missing."""
-        return answers.observation(answer.stdout, release, identity, at)
+    def read_look(
+        self, answer: Completed, questions: Sequence[Question], identity: Identity, at: str
+    ) -> tuple[Observation | Refusal, ...]:
+        """`InvalidInput` where Compose does not accept a release, `PolicyViolation` where its env.file is missing."""
+        return observations(answer.stdout, questions, identity, at)
 
     def watch(self, release_project: str) -> Command:
         """Ask how the project's containers are now."""
@@ -177,7 +170,7 @@ def _prefix(release: Release) -> tuple[str, ...]:
     root, module = release.host.root, release.module
     return (
         *("docker", "compose", "-f", f"{root}/{module.runtime.compose_file}", "-p", module.runtime.project),
-        *("--project-directory", _project_folder(release)),
+        *("--project-directory", project_folder(release)),
         *("--env-file", f"{root}/{module.env.file}" if module.env.file else "/dev/null"),
         *(word for file in release.files if _is_own(file.path) for word in ("--env-file", f"{root}/{file.path}")),
     )
@@ -318,45 +311,3 @@ def _without_start(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 def _is_own(path: RepoPath) -> bool:
     return path.startswith(OWN_FOLDER + "/")
-
-
-def _project_folder(release: Release) -> str:
-    folder = release.module.runtime.compose_file.parent
-    return f"{release.host.root}/{folder}" if folder else release.host.root
-
-
-def _enclosed(release: Release) -> bytes:
-    """The tar that `LOOK` reads: the desired compose file and the lists of what to look at."""
-    compose = next(file for file in release.files if file.path == release.module.runtime.compose_file)
-    own = b"".join(file.content for file in release.files if _is_own(file.path))
-    services = release.compose.services
-    images = sorted({image for name in release.closure if (image := services[name].image)})
-    with_env_files = [name for name, service in services.items() if service.env_files]
-    override = "".join(f"  {json.dumps(name)}: {{env_file: !reset null}}\n" for name in with_env_files)
-    return _tar(
-        {
-            "compose.yaml": compose.content,
-            "without.yaml": f"services:\n{override}".encode() if override else b"",
-            "borrowed.yaml": borrowed(release).encode(),
-            "lenders": _lines(lenders_of(release)),
-            "set.env": own,
-            "paths": _lines(file.path for file in release.files if not _is_own(file.path)),
-            "images": _lines(images),
-            "required": _lines(release.module.env.required),
-            "deciding": _lines(release.deciding),
-        }
-    )
-
-
-def _lines(words: Iterable[str]) -> bytes:
-    return "".join(f"{word}\n" for word in words).encode()
-
-
-def _tar(members: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o600
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()

@@ -3,15 +3,25 @@
 Every driver passes tests/contracts/test_drivers.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, Release
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, Identity, Observation
 from platformctl.model.plan import Change, PlannedImage, Run, Step
 from platformctl.model.state import Receipt
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be looked at: a release, and with `hashes` what the host's orchestrator computes for it."""
+
+    release: Release
+    hashes: bool = True
 
 
 class Driver(Protocol):
@@ -26,11 +36,15 @@ class Driver(Protocol):
     def read_identity(self, answer: Completed, entry: HostEntry) -> Identity:
         """Raises `Unreachable` with a reason when the engine or the orchestrator does not answer."""
 
-    def look(self, release: Release) -> Command:
-        """One question for everything a plan of `release` needs. It changes nothing."""
+    def look(self, questions: Sequence[Question]) -> Command:
+        """One question for everything that plans of these releases need, all of one host. It changes nothing."""
 
-    def read_look(self, answer: Completed, release: Release, identity: Identity, at: str) -> Observation:
-        """Raises `InvalidInput` when the orchestrator does not accept the release, `Unreachable` for garbage."""
+    def read_look(
+        self, answer: Completed, questions: Sequence[Question], identity: Identity, at: str
+    ) -> tuple[Observation | Refusal, ...]:
+        """What was seen for each question, or why there is nothing: `InvalidInput` when the orchestrator does not
+        accept the release. Raises `Unreachable` for garbage.
+        """
 
     def watch(self, release_project: str) -> Command:
         """A short question: how are the project's containers now?"""

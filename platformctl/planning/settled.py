@@ -1,12 +1,13 @@
 """When nothing that a host's orchestrator reads has changed, it need not be asked again for what it would say."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from platformctl.drivers.interface import Driver
 from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
-from platformctl.model.observed import Container, Observation
-from platformctl.model.state import Computed
+from platformctl.model.observed import Container, Identity, Observation
+from platformctl.model.state import Computed, Receipt
 
 
 def computed(
@@ -24,6 +25,50 @@ def computed(
     if any(observation.hashes.get(s) != made[s] for s in release.closure if not _may_differ(release, s, driver)):
         return None
     return Computed(observation.identity.compose_version, observation.environment, made)
+
+
+def is_expected(release: Release, identity: Identity, current: Receipt | None) -> bool:
+    """Whether the last receipt may say what the orchestrator would, so that it is not asked at first."""
+    made = current.computed if current else None
+    return (
+        current is not None
+        and made is not None
+        and current.desired == release.digest
+        and made.version == identity.compose_version
+        and all(service in made.hashes for service in release.closure)
+        and all(_reads_only_ours(release, service) for service in release.closure)
+    )
+
+
+def settled(release: Release, observation: Observation, current: Receipt | None, driver: Driver) -> Observation | None:
+    """`observation` with the hashes of the last receipt; None where something that they rest on is not as it was.
+
+    They rest on the files of the release, the host's env file, and the containers that are borrowed from.
+    """
+    made = current.computed if current else None
+    if current is None or made is None or not is_expected(release, observation.identity, current):
+        return None
+    files = {file.path: file.digest for file in observation.files}
+    if any(files[file.path] != file.digest for file in release.files if file.path in files):
+        return None
+    needs_environment = release.module.env.file is not None
+    if made.environment != observation.environment or (needs_environment and made.environment is None):
+        return None
+    lenders = (each for each in release.closure if driver.borrowers(release, each))
+    if any(_ids(observation, each) != {c.id for c in current.containers if c.service == each} for each in lenders):
+        return None
+    return replace(observation, hashes={service: made.hashes[service] for service in release.closure})
+
+
+def _reads_only_ours(release: Release, service: ServiceName) -> bool:
+    """Whether all env files of a service are the release's, or the module's own: none that a host has by itself."""
+    used = release.compose.services[service]
+    known = {release.module.env.file, *(file.path for file in release.files)}
+    return known.issuperset(used.env_files) and len(used.env_files) == len(used.definition.get("env_file") or ())
+
+
+def _ids(observation: Observation, service: ServiceName) -> set[str]:
+    return {container.id for container in observation.of(service)}
 
 
 def _may_differ(release: Release, service: ServiceName, driver: Driver) -> bool:

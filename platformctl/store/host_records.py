@@ -5,6 +5,7 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from platformctl.errors import ToolError
 from platformctl.model.command import Command, Completed
@@ -64,7 +65,7 @@ say settled
 """
 )
 
-# root, module
+# root, module…
 _RECALL = (
     PRELUDE
     + r"""
@@ -75,8 +76,9 @@ part() {
   printf '%s %s\n' "$1" "$body"
 }
 [ -e "$1/.platformctl" ] || [ -L "$1/.platformctl" ] || say recalled
-into "$1"
-part "modules/$2.json"; part lock.manual
+into "$1"; shift
+for module; do part "modules/$module.json"; done
+part lock.manual
 for journal in journal/*; do [ -d "$journal" ] || part "$journal"; done
 [ ! -e audit.jsonl ] || printf 'audit %s\n' "$(tail -n 2 -- audit.jsonl | base64 -w0)"
 say recalled
@@ -86,9 +88,12 @@ say recalled
 
 @dataclass(frozen=True)
 class Recalled:
-    """What a host remembers, as bytes. `journals` are those not settled; `audit_tail` is the end of its audit chain."""
+    """What a host remembers, as bytes. `records` are those of the modules that were asked about and have one.
 
-    record: bytes | None = None
+    `journals` are those not settled; `audit_tail` is the end of its audit chain.
+    """
+
+    records: Mapping[ModuleId, bytes] = field(default_factory=dict)
     manual_lock: bytes | None = None
     journals: Mapping[Digest, bytes] = field(default_factory=dict)
     audit_tail: bytes = b""
@@ -119,9 +124,9 @@ def settle_journal(layout: HostLayout, plan: Digest) -> Command:
     return script(_SETTLE, layout.root, plan.hexadecimal)
 
 
-def recall(layout: HostLayout, module: ModuleId) -> Command:
-    """Ask for all that is remembered of `module`, in one exchange. Changes nothing, also where there is nothing."""
-    return script(_RECALL, layout.root, module)
+def recall(layout: HostLayout, *modules: ModuleId) -> Command:
+    """Ask for all that is remembered of `modules`, in one exchange. Changes nothing, also where there is nothing."""
+    return script(_RECALL, layout.root, *modules)
 
 
 def read_recall(completed: Completed, host: HostName) -> Recalled:
@@ -131,8 +136,9 @@ def read_recall(completed: Completed, host: HostName) -> Recalled:
     if answer.word != "recalled":
         raise _garbled(host)
     journals = {name.removeprefix("journal/"): body for name, body in parts.items() if name.startswith("journal/")}
+    records = {name: body for name, body in parts.items() if name.startswith("modules/")}
     return Recalled(
-        record=next((body for name, body in parts.items() if name.startswith("modules/")), None),
+        records={ModuleId(PurePosixPath(name).stem): body for name, body in records.items()},
         manual_lock=parts.get("lock.manual"),
         journals={Digest.parse("sha256:" + name): body for name, body in journals.items()},
         audit_tail=parts.get("audit", b""),

@@ -18,8 +18,8 @@ from platformctl.trust import envelope
 from platformctl.trust.keys import seal
 from platformctl.workflows.desire import agreed, release_at, require_merged
 from platformctl.workflows.hosts import holding, hosts
+from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, keyring, moment, require_module, trust_roots
-from platformctl.workflows.plan import look
 from platformctl.workflows.records import (
     NAMESPACE,
     next_record,

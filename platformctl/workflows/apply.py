@@ -27,9 +27,10 @@ from platformctl.store.patience import Patience
 from platformctl.workflows.case import ApplyRequest, Case, refuse_unarmed, same_release, stale, verified_plan
 from platformctl.workflows.desire import agreed, owners_at
 from platformctl.workflows.hosts import Hosts, holding, hosts
+from platformctl.workflows.looking import look
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
-from platformctl.workflows.plan import circumstances, look, plan_release
+from platformctl.workflows.plan import circumstances, plan_release
 from platformctl.workflows.preparing import preparation, prepare
 from platformctl.workflows.pull_request import require_pull_request
 from platformctl.workflows.readiness import learn_secrets, make_run

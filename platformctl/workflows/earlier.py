@@ -1,6 +1,6 @@
 """The release that a plan would replace, from the host alone: another clone that plans again gets the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from platformctl.errors import Refusal
@@ -9,7 +9,7 @@ from platformctl.model.compose import ComposeModel
 from platformctl.model.desired import Release
 from platformctl.model.names import Digest
 from platformctl.model.observed import Earlier, FileSeen, Observation
-from platformctl.model.plan import OWN_FOLDER
+from platformctl.model.plan import OWN_FOLDER, PlannedFile
 from platformctl.model.state import HostRecord, Receipt
 from platformctl.releases import read_environment
 from platformctl.store.host import HostLayout
@@ -20,25 +20,53 @@ _MOST_FILES = 64
 _MOST_BYTES = 256 << 10
 
 
-def with_earlier(transport: Transport, release: Release, record: HostRecord, seen: Observation) -> Observation:
-    """What was seen, and the release before where it is another one: one more question, for those that change alone."""
+def with_earlier(
+    transport: Transport, looks: Sequence[tuple[Release, HostRecord, Observation]]
+) -> tuple[Observation, ...]:
+    """What was seen of releases of one host, with what was there before each that is another one now.
+
+    One more question for all that change, none where nothing does.
+    """
+    changing = [(release, current) for release, record, _ in looks if (current := _replaced(release, record))]
+    contents = _recollected(transport, changing) if changing else {}
+    return tuple(_with(release, _replaced(release, record), seen, contents) for release, record, seen in looks)
+
+
+def _replaced(release: Release, record: HostRecord) -> Receipt | None:
+    """The receipt of the release that would be replaced; None where it is the same one, or there is none."""
     current = record.current
-    if current is None or current.desired == release.digest or not current.files:
-        return seen
-    return replace(seen, earlier=_recollected(transport, release, current))
+    return current if current is not None and current.desired != release.digest and current.files else None
 
 
-def _recollected(transport: Transport, release: Release, current: Receipt) -> Earlier | None:
-    """None where the host has not kept its compose file; the contents of other files may be missing."""
+def _recollected(transport: Transport, changing: Sequence[tuple[Release, Receipt]]) -> Mapping[Digest, bytes]:
+    """The contents of what the releases before had otherwise; some may be missing."""
+    wanted = tuple(dict.fromkeys(file for pair in changing for file in _wanted(*pair)))
+    contents: dict[Digest, bytes] = {}
+    for begin in range(0, len(wanted), _MOST_FILES):
+        files = wanted[begin : begin + _MOST_FILES]
+        command = recollect(HostLayout(transport.entry.root), files, limit=_MOST_BYTES)
+        contents.update(read_recollected(transport.run(command), transport.entry.name))
+    return contents
+
+
+def _wanted(release: Release, current: Receipt) -> tuple[PlannedFile, ...]:
     known = {file.digest for file in release.files}
     compose_file, *others = current.files
-    wanted = (compose_file, *(file for file in others if file.digest not in known))[:_MOST_FILES]
-    command = recollect(HostLayout(release.host.root), wanted, limit=_MOST_BYTES)
-    contents = read_recollected(transport.run(command), release.host.name)
-    contents = {**{file.digest: file.content for file in release.files}, **contents}
+    return (compose_file, *(file for file in others if file.digest not in known))[:_MOST_FILES]
+
+
+def _with(
+    release: Release, current: Receipt | None, seen: Observation, recollected: Mapping[Digest, bytes]
+) -> Observation:
+    """Without an earlier release where the host has not kept its compose file."""
+    if current is None:
+        return seen
+    asked = {file.digest for file in _wanted(release, current)}
+    kept = {digest: content for digest, content in recollected.items() if digest in asked}
+    contents = {**{file.digest: file.content for file in release.files}, **kept}
     compose = _resolved(release, current, contents)
     files = tuple(FileSeen(file.path, file.digest, file.mode) for file in current.files)
-    return None if compose is None else Earlier(compose, files, contents)
+    return seen if compose is None else replace(seen, earlier=Earlier(compose, files, contents))
 
 
 def _resolved(release: Release, current: Receipt, contents: Mapping[Digest, bytes]) -> ComposeModel | None:

@@ -19,8 +19,9 @@ from platformctl.policy.plans import check_targets, require_phase
 from platformctl.workflows.case import same_release
 from platformctl.workflows.desire import agreed, owners_at, release_at, require_merged
 from platformctl.workflows.hosts import hosts
+from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, trust_roots
-from platformctl.workflows.plan import circumstances, look, plan_release
+from platformctl.workflows.plan import circumstances, plan_release
 from platformctl.workflows.remembered import refuse_by_record
 from platformctl.workflows.signed import PlanFile, read_plan, reason_of, verdict
 

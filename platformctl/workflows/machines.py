@@ -10,7 +10,7 @@ from platformctl.drivers.interface import Driver
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, WrongHost
 from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry, Module, TrustRoots
-from platformctl.model.names import HostName, ModuleId
+from platformctl.model.names import HostName
 from platformctl.model.observed import Identity
 from platformctl.model.reports import Check, DoctorReport, TextReport, TrustReport
 from platformctl.releases import CommitTree
@@ -70,7 +70,7 @@ def _disk(transport: Transport, entry: HostEntry) -> Check:
 
 def _memory(transport: Transport, entry: HostEntry) -> Check:
     """What the host remembers: an open journal or a lock by hand is worth a word before somebody applies."""
-    recalled = read_recall(transport.run(recall(HostLayout(entry.root), ModuleId("doctor"))), entry.name)
+    recalled = read_recall(transport.run(recall(HostLayout(entry.root))), entry.name)
     if recalled.journals:
         return Check(entry.name, "journal", "warn", f"{len(recalled.journals)} apply unsettled", "platformctl recover")
     if recalled.manual_lock is not None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from platformctl import observing
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage
 from platformctl.model import strict_json
 from platformctl.model.desired import Finding, Release, TrustRoots
@@ -15,19 +14,18 @@ from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE, Plan, Plann
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
 from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
+from platformctl.planning.order import in_order
 from platformctl.releases import inputs_digest, manifest_path
 from platformctl.store.files import write_atomically
-from platformctl.store.host import HostLayout
 from platformctl.trust import envelope
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.index import Index, IndexEntry, encode_index
 from platformctl.trust.keys import seal
 from platformctl.trust.plan_codec import encode_plan
 from platformctl.workflows.desire import Desire, agreed
-from platformctl.workflows.earlier import with_earlier
-from platformctl.workflows.hosts import Hosts, hosts
-from platformctl.workflows.parts import Parts, keyring, moment, require_module, trust_roots
-from platformctl.workflows.records import Memory, remember
+from platformctl.workflows.hosts import hosts
+from platformctl.workflows.looking import Seen, look_at_all, or_raise
+from platformctl.workflows.parts import Parts, moment, require_module, trust_roots
 
 NAMESPACE = "plan@platformctl"
 _WORST_FIRST = (
@@ -63,17 +61,51 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     names, unchanged = _split(parts, desire, request)
     desire.commit.fetch(manifest_path(ModuleId(name)).parent for name in names)
     when = circumstances(parts, roots, request.expires_in)
+    wanted = {name: _wanted(desire, when, name) for name in names}
+    ordered = _in_order(wanted)
+    seen = {} if request.offline else _look(parts, wanted, roots)
     plans: list[PlannedModule] = []
     failed: list[NotPlanned] = []
-    with hosts(parts) as reached:
-        for name in names:
-            try:
-                plans.append(_plan_one(parts, desire, when, reached, name, request))
-            except Refusal as refusal:
-                if len(names) == 1 and not request.everything:
-                    raise
-                failed.append(NotPlanned(name, ErrorReport.of(refusal)))
+    for name in ordered:
+        try:
+            plans.append(_plan_one(parts, desire, when, or_raise(wanted[name]), seen.get(ModuleId(name)), request))
+        except Refusal as refusal:
+            if len(names) == 1 and not request.everything:
+                raise
+            failed.append(NotPlanned(name, ErrorReport.of(refusal)))
     return _report(parts, request, desire.head, tuple(plans), unchanged, tuple(failed))
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A release that policy agreed to, with what it had to say."""
+
+    release: Release
+    findings: tuple[Finding, ...]
+
+
+def _wanted(desire: Desire, when: Circumstances, name: str) -> _Wanted | Refusal:
+    """What is wanted of a module, or why it can not be: no host is asked about it then."""
+    try:
+        release = desire.release(require_module(desire.names, name))
+        return _Wanted(release, agreed(release, when.trust.policy, when.created_at[:10]))
+    except Refusal as refusal:
+        return refusal
+
+
+def _in_order(wanted: Mapping[str, _Wanted | Refusal]) -> tuple[str, ...]:
+    """Each module after those it depends on; raises `InvalidInput` naming a cycle."""
+    return in_order(
+        {ModuleId(n): w.release.module.depends_on if isinstance(w, _Wanted) else () for n, w in wanted.items()}
+    )
+
+
+def _look(
+    parts: Parts, wanted: Mapping[str, _Wanted | Refusal], roots: TrustRoots
+) -> Mapping[ModuleId, Seen | Refusal]:
+    releases = [each.release for each in wanted.values() if isinstance(each, _Wanted)]
+    with hosts(parts) as reached:
+        return look_at_all(parts, reached, releases, roots)
 
 
 def circumstances(parts: Parts, roots: TrustRoots, expires_in: int | None = None) -> Circumstances:
@@ -88,21 +120,6 @@ def circumstances(parts: Parts, roots: TrustRoots, expires_in: int | None = None
         trust=roots,
         hide=parts.hide,
     )
-
-
-def look(parts: Parts, reached: Hosts, release: Release, roots: TrustRoots) -> tuple[Observation, Memory]:
-    """What the host remembers and what runs there, in three questions with the one for its identity.
-
-    Where another release runs, a fourth asks for that.
-    """
-    driver = parts.driver_of(release.module)
-    there = reached.reach(release.host, driver)
-    now = parts.clock.now()
-    layout = HostLayout(release.host.root)
-    memory = remember(there.transport, layout, release.module.id, keyring(parts, roots), now)
-    observation = observing.observe(there.transport, driver, release, there.identity, moment(now))
-    _require_variables(release, observation)
-    return with_earlier(there.transport, release, memory.record, observation), memory
 
 
 def plan_release(
@@ -127,19 +144,22 @@ def plan_release(
 
 
 def _plan_one(
-    parts: Parts, desire: Desire, when: Circumstances, reached: Hosts, name: str, request: PlanRequest
+    parts: Parts,
+    desire: Desire,
+    when: Circumstances,
+    wanted: _Wanted,
+    seen: Seen | Refusal | None,
+    request: PlanRequest,
 ) -> PlannedModule:
-    roots = when.trust
-    release = desire.release(require_module(desire.names, name))
-    findings = agreed(release, roots.policy, when.created_at[:10])
-    if request.offline:
+    release, findings = wanted.release, wanted.findings
+    if seen is None:
         status = parts.states.read(release.module.id)
         plan = build_offline(release, status, parts.driver_of(release.module), when, findings)
     else:
-        observation, memory = look(parts, reached, release, roots)
-        _refuse_quarantined(release, memory.record)
+        there = or_raise(seen)
+        _refuse_quarantined(release, there.memory.record)
         owners = desire.owners(release.module)
-        plan = plan_release(parts, release, observation, memory.record, when, findings, owners)
+        plan = plan_release(parts, release, there.observation, there.memory.record, when, findings, owners)
     return write_plan(parts, plan, request.key, request.out)
 
 
@@ -201,26 +221,6 @@ def _split(parts: Parts, desire: Desire, request: PlanRequest) -> tuple[tuple[st
 def _is_settled(desire: Desire, status: ModuleStatus) -> bool:
     """Whether the recorded inputs are the very ones of HEAD, by git's object ids."""
     return status.inputs == inputs_digest(desire.commit, status.module, (file.path for file in status.files))
-
-
-def _require_variables(release: Release, observation: Observation) -> None:
-    if observation.missing_variables:
-        raise PolicyViolation(
-            "required variables are not set on the host",
-            detail=f"{release.host.name}: {', '.join(observation.missing_variables)} (spec.env.required)",
-            hint=f"set them in {release.module.env.file or 'a file named by spec.env.file'} there, or in spec.env.set",
-            file=release.module.path,
-            host=release.host.name,
-        )
-    if observation.overriding_variables:
-        raise PolicyViolation(
-            "the host's env file decides what was judged without it",
-            detail=f"{release.host.name}: {', '.join(observation.overriding_variables)}, outside environment: values",
-            hint="take them out of the host's file, and put them into spec.env.set",
-            reason="host-value",
-            file=release.module.path,
-            host=release.host.name,
-        )
 
 
 def _refuse_quarantined(release: Release, record: HostRecord) -> None:

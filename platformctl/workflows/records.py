@@ -1,11 +1,11 @@
 """The host record: read from a host, believed as far as signatures hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from platformctl.errors import ApprovalMismatch, InvalidInput, Locked, ToolError
+from platformctl.errors import ApprovalMismatch, InvalidInput, Locked, Refusal, ToolError
 from platformctl.model import strict_json
 from platformctl.model.codec import decode, encode
 from platformctl.model.names import Digest, HostName, ModuleId
@@ -62,13 +62,34 @@ def remember(
     With `whole` every receipt is verified, which costs a process each.
     """
     recalled = read_recall(transport.run(recall(layout, module)), transport.entry.name)
-    if recalled.record is None:
+    return _memory(recalled, _Reader(module, transport.entry.name, keyring, now), whole=whole)
+
+
+def remember_each(
+    transport: Transport, layout: HostLayout, modules: Sequence[ModuleId], keyring: Keyring, now: datetime
+) -> tuple[Memory | Refusal, ...]:
+    """What a host remembers of each of `modules`, asked in one exchange; a record that is refused hides no other."""
+    recalled = read_recall(transport.run(recall(layout, *modules)), transport.entry.name)
+    readers = (_Reader(module, transport.entry.name, keyring, now) for module in modules)
+    return tuple(_or_refusal(recalled, reader) for reader in readers)
+
+
+def _or_refusal(recalled: Recalled, reader: "_Reader") -> Memory | Refusal:
+    try:
+        return _memory(recalled, reader)
+    except Refusal as refusal:
+        return refusal
+
+
+def _memory(recalled: Recalled, reader: "_Reader", *, whole: bool = False) -> Memory:
+    """What was recalled of one module, as far as signatures hold."""
+    module, content = reader.module, recalled.records.get(reader.module)
+    if content is None:
         return Memory(HostRecord(module, 0), None, recalled)
-    host = transport.entry.name
-    stored = _stored(recalled.record, module, host)
-    receipts, distrusted = _receipts(stored.receipts, _Reader(module, host, keyring, now), whole=whole)
+    stored = _stored(content, module, reader.host)
+    receipts, distrusted = _receipts(stored.receipts, reader, whole=whole)
     record = HostRecord(module, stored.serial, receipts, stored.consumed, stored.quarantine, stored.trust)
-    return Memory(record, recalled.record, recalled, stored.receipts, distrusted)
+    return Memory(record, content, recalled, stored.receipts, distrusted)
 
 
 def record_bytes(record: HostRecord, envelopes: tuple[str, ...]) -> bytes:

@@ -24,9 +24,10 @@ from platformctl.workflows.approve import NAMESPACE as APPROVAL
 from platformctl.workflows.case import Case, refuse_unarmed
 from platformctl.workflows.desire import agreed, owners_at, release_at
 from platformctl.workflows.hosts import hosts
+from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
 from platformctl.workflows.plan import NAMESPACE as PLAN
-from platformctl.workflows.plan import circumstances, look, plan_release
+from platformctl.workflows.plan import circumstances, plan_release
 from platformctl.workflows.status import recall_module
 
 

@@ -5,10 +5,9 @@ Pure: who runs the plans says when one began and how it ended. One thread asks a
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 
-from platformctl.errors import InvalidInput
 from platformctl.model.names import HostName, ModuleId
+from platformctl.planning.order import in_order
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Schedule:
 
     def __init__(self, legs: Sequence[Leg], *, first: HostName, parallel: int, keep_going: bool) -> None:
         """Raises `InvalidInput` for modules that wait for each other: none of them could ever begin."""
-        _refuse_cycle(legs)
+        in_order({leg.module: leg.needs for leg in legs})
         self._waiting = {leg.module: leg for leg in legs}
         self._running: dict[ModuleId, Leg] = {}
         self._bad: dict[ModuleId, Leg] = {}
@@ -80,17 +79,6 @@ class Schedule:
             lost.update(new)
             found = bool(new)
         return lost
-
-
-def _refuse_cycle(legs: Sequence[Leg]) -> None:
-    try:
-        TopologicalSorter({leg.module: leg.needs for leg in legs}).prepare()
-    except CycleError as error:
-        raise InvalidInput(
-            "modules wait for each other",
-            detail=" → ".join(reversed(error.args[1])),
-            hint="remove one of them from another's depends_on",
-        ) from error
 
 
 def _with_needs(legs: Mapping[ModuleId, Leg], names: set[ModuleId]) -> set[ModuleId]:

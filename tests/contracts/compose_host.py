@@ -17,6 +17,7 @@ IMAGE, OTHER_IMAGE = Digest.of(b"image"), Digest.of(b"other image")
 CONTAINER = {
     "id": "0123456789ab" * 5 + "0123",
     "name": "/shop-web-1",
+    "project": "shop",
     "service": "web",
     "hash": "a" * 64,
     "version": "2.26.1",
@@ -85,24 +86,27 @@ WATCH = {"containers": line(CONTAINER)}
 def look(release: Release) -> dict[str, bytes]:
     """Its first file is there, its others are not; everything else is as for a release named shop."""
     present, *absent = (file.path.encode() for file in release.files)
+    refs = sorted({str(release.compose.services[name].image) for name in release.closure})
     return {
         "containers": line(CONTAINER),
         "files": b"%s 644 %s\n" % (CONFIG.hexadecimal.encode(), present) + b"".join(b"- - %s\n" % p for p in absent),
-        "images": b"local web:1 " + line({"id": IMAGE, "digests": ["web@" + OTHER_IMAGE]}),
+        "images": b"".join(
+            b"local %s " % r.encode() + line({"id": IMAGE, "digests": ["web@" + OTHER_IMAGE]}) for r in refs
+        ),
         "image-ids": IMAGE.encode() + b"\n",
         "networks": line(NETWORK),
         "volumes": line(VOLUME),
         "kept": CONFIG.hexadecimal.encode() + b"\n",
-        "variables": b"",
-        "deciding": b"",
-        "environment": b"",
-        "hashes": b"web " + b"a" * 64 + b"\n",
+        "variables.0": b"",
+        "deciding.0": b"",
+        "environment.0": b"",
+        "hashes.0": b"web " + b"a" * 64 + b"\n",
     }
 
 
 _TOOLS = (
-    "cat chmod cut date env false grep head id ls mkdir mktemp printenv "
-    "rm sed sh sha256sum sort stat tar timeout tr true wc"
+    "cat chmod cut date env false grep head id ls mkdir mktemp paste printenv "
+    "rm sed sh sha256sum sort stat tar timeout tr true wc xargs"
 )
 _DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >>'{here}/asked'

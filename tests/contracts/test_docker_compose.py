@@ -12,6 +12,7 @@ import pytest
 
 from platformctl.drivers.compose_borrowing import NOTHING, borrowed, lenders_of
 from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.drivers.interface import Question
 from platformctl.errors import InvalidInput, PolicyViolation, Unreachable
 from platformctl.model.command import Completed
 from platformctl.model.desired import Environment, HostEntry, InputFile, ModuleKind, Release
@@ -20,6 +21,7 @@ from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen,
 from platformctl.model.plan import Action, Cause, Change, Place, PlannedFile, PlannedImage, Remove, Run
 from platformctl.model.state import Receipt, RunningContainer
 from platformctl.transports.ssh import SshTransport
+from platformctl.workflows.looking import or_raise
 from tests.contracts.compose_host import CONTAINER, IMAGE, NETWORK, OTHER_IMAGE, VOLUME, FakeDocker, frame, line, look
 from tests.contracts.releases import FOLDER, HOST, MODULE, SHA, a_release
 from tests.lab import Host
@@ -29,6 +31,8 @@ NOW = "2026-06-01T12:00:00Z"
 WHO = Identity(1000, "agent", "m", "e", "28.2.2", "amd64", "2.26.1", 1780000000, "/home/agent", "/usr/bin:/bin")
 WEB = "services: {web: {image: 'web:1', volumes: ['./web.conf:/etc/web.conf']}}"
 FILES = {"web.conf": b"listen 80\n"}
+LISTING = "ps -a --no-trunc --filter label=com.docker.compose.project --format"
+LENDERS = "ps -a --no-trunc --filter label=com.docker.compose.project=shop --filter label=com.docker.compose.service=db"
 
 
 @pytest.fixture
@@ -148,7 +152,7 @@ def read_container(data: object) -> tuple[Container, ...]:
     return DRIVER.read_watch(Completed(0, frame({"containers": line(data)}), b""), HOST)
 
 
-NOT_OPTIONAL = sorted(CONTAINER.keys() - {"service", "hash", "version", "oneoff", "health", "files"})
+NOT_OPTIONAL = sorted(CONTAINER.keys() - {"project", "service", "hash", "version", "oneoff", "health", "files"})
 
 
 IN_NO_NETWORK: tuple[str, object] = ("networks", {})
@@ -167,7 +171,7 @@ def test_a_field_that_must_be_there_is_never_null(field: str) -> None:
         read_container({**CONTAINER, field: None})
 
 
-@pytest.mark.parametrize("field", ["service", "hash", "version", "oneoff", "health", "files"])
+@pytest.mark.parametrize("field", ["project", "service", "hash", "version", "oneoff", "health", "files"])
 def test_a_container_that_compose_did_not_make_or_without_a_check_is_read(field: str) -> None:
     assert len(read_container({**CONTAINER, field: None})) == 1
 
@@ -195,7 +199,7 @@ def root(docker: FakeDocker) -> Path:
 def running(docker: FakeDocker) -> FakeDocker:
     """A host where the project runs."""
     found = {"id": IMAGE, "digests": ["web@" + OTHER_IMAGE]}
-    docker.says("ps -aq", b"1\n").says("inspect --type container", line(CONTAINER))
+    docker.says(LISTING, b"1 shop\n").says("inspect --type container", line(CONTAINER))
     docker.says("image inspect", line(found)).says("images -aq", IMAGE.encode() + b"\n")
     docker.says("network ls", b"1\n").says("network inspect", line(NETWORK))
     docker.says("volume ls", b"shop_data\n").says("volume inspect", line(VOLUME))
@@ -203,7 +207,8 @@ def running(docker: FakeDocker) -> FakeDocker:
 
 
 def observe(docker: FakeDocker, release: Release) -> Observation:
-    return DRIVER.read_look(docker.run(DRIVER.look(release)), release, WHO, NOW)
+    question = (Question(release),)
+    return or_raise(DRIVER.read_look(docker.run(DRIVER.look(question)), question, WHO, NOW)[0])
 
 
 def release_in(root: Path, compose: str = WEB, **about: object) -> Release:
@@ -223,6 +228,31 @@ def test_one_look_tells_all_that_a_plan_needs(docker: FakeDocker, root: Path) ->
     assert [(volume.name, volume.definition["labels"]) for volume in seen.volumes] == [("shop_data", {})]
     assert seen.hashes == {"web": "a" * 64}
     assert [container.service for container in seen.containers] == ["web"]
+
+
+def test_a_look_at_several_modules_keeps_them_apart(docker: FakeDocker, root: Path) -> None:
+    """What is wrong about one hides no other, and Compose is asked about those alone that it is to be asked about."""
+    runtime = replace(MODULE.runtime, project=ProjectName("shop2"))
+    neighbour = replace(MODULE, runtime=runtime)
+    running(docker).says(LISTING, b"1 shop\n2 shop2\n3 workshop\n").says("image inspect", b"", 1).says(
+        "inspect --type container", line(CONTAINER) + line({**CONTAINER, "id": "2" * 64, "project": "shop2"})
+    )
+    questions = (
+        Question(release_in(root), hashes=False),
+        Question(release_in(root, environment=ENVIRONMENT)),
+        Question(release_in(root, "services: {web: {image: 'other:1'}}", module=neighbour)),
+    )
+    first, without_file, other = DRIVER.read_look(docker.run(DRIVER.look(questions)), questions, WHO, NOW)
+
+    assert isinstance(first, Observation)
+    assert isinstance(other, Observation)
+    assert isinstance(without_file, PolicyViolation)
+    assert [[c.id for c in seen.containers] for seen in (first, other)] == [[CONTAINER["id"]], ["2" * 64]]
+    assert (first.hashes, other.hashes) == ({}, {"web": "a" * 64})
+    assert ([i.ref for i in first.images], [i.ref for i in other.images]) == (["web:1"], ["other:1"])
+    assert (first.networks[0].name, other.networks) == ("shop_default", ())
+    assert [words.split()[2] for words in docker.asked if words.startswith("compose")] == ["shop2"]
+    assert next(words for words in docker.asked if words.startswith("inspect")).endswith(" 1 2")
 
 
 def test_hashes_are_asked_for_with_the_words_that_up_is_told(docker: FakeDocker, root: Path) -> None:
@@ -288,7 +318,7 @@ def test_an_image_nobody_knows_has_no_id(docker: FakeDocker, root: Path, said: b
     assert observe(docker, release_in(root)).images == (ImageSeen("web:1", None, present=False),)
 
 
-@pytest.mark.parametrize("broken", ["images -aq", "network ls", "volume ls", "ps -aq"])
+@pytest.mark.parametrize("broken", ["images -aq", "network ls", "volume ls", LISTING])
 def test_a_list_that_docker_can_not_give_is_not_taken_for_an_empty_one(
     docker: FakeDocker, root: Path, broken: str
 ) -> None:
@@ -350,7 +380,7 @@ def test_required_variables_that_neither_file_nor_manifest_sets_are_named(
 def test_no_value_of_the_environment_file_is_in_the_answer(docker: FakeDocker, root: Path) -> None:
     (root / "secrets").mkdir()
     (root / "secrets/shop.env").write_text("PASSWORD=hunter2hunter2\nTOKEN=hunter2hunter2\n")
-    ended = running(docker).run(DRIVER.look(release_in(root, environment=ENVIRONMENT)))
+    ended = running(docker).run(DRIVER.look((Question(release_in(root, environment=ENVIRONMENT)),)))
 
     assert b"hunter2" not in ended.stdout + ended.stderr
 
@@ -390,13 +420,22 @@ BORROWING = """services:
 
 
 def test_hashes_of_borrowers_are_asked_for_with_the_ids_that_up_puts_in(docker: FakeDocker, root: Path) -> None:
-    running(docker).says("ps -a --no-trunc", b"shop-db-2 " + b"2" * 64 + b"\nshop-db-1 " + b"1" * 64 + b"\n")
+    running(docker).says(LENDERS, b"shop-db-2 " + b"2" * 64 + b"\nshop-db-1 " + b"1" * 64 + b"\n")
     observe(docker, release_in(root, BORROWING))
     *_, first, second = sorted((words for words in docker.asked if words.startswith("compose")), key=len)
 
     assert first.endswith("compose.yaml config")
     assert "-f - -f " in second
-    assert second.endswith("/borrowed.yaml config --no-normalize --no-consistency --hash *")
+    assert second.endswith("/lent.yaml config --no-normalize --no-consistency --hash *")
+
+
+def test_what_compose_did_not_complete_is_not_hashed(docker: FakeDocker, root: Path) -> None:
+    """Compose hashes the second half of a pipe by itself, whatever became of the first (seen with 2.26.1)."""
+    running(docker).says(LENDERS, b"shop-db-1 " + b"1" * 64 + b"\n")
+    (docker.here / "bin/docker").rename(docker.here / "bin/told")
+    docker.program("docker", '#!/bin/sh\ncase "$*" in *" config") exit 15 ;; *) exec told "$@" ;; esac\n')
+    with pytest.raises(InvalidInput):
+        observe(docker, release_in(root, BORROWING))
 
 
 def test_ids_of_lenders_come_in_the_place_of_their_names() -> None:
@@ -440,7 +479,7 @@ def seen(release: Release, *in_place: RepoPath) -> Observation:
         for f in release.files
         if not f.path.startswith(".platformctl/")
     )
-    return replace(DRIVER.read_look(told, release, WHO, NOW), files=files)
+    return replace(or_raise(DRIVER.read_look(told, (Question(release),), WHO, NOW)[0]), files=files)
 
 
 def receipt(release: Release, **about: object) -> Receipt:

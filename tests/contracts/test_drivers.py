@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from platformctl.drivers.interface import Driver
+from platformctl.drivers.interface import Driver, Question
 from platformctl.errors import EXIT_CODES, ExitCode, Refusal, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import Release
 from platformctl.model.names import ModuleId, ProjectName, ServiceName
 from platformctl.model.observed import Container, Identity, Observation
 from platformctl.model.plan import Action, Cause, Change, PlannedImage, Run
+from platformctl.workflows.looking import or_raise
 from tests.contracts import compose_host
 from tests.contracts.releases import HOST, MODULE, a_release
 
@@ -79,7 +80,7 @@ def commands(driver: Driver, release: Release, name: str = "web") -> Iterator[Co
     """Every command and operation a driver may ask for, with `name` where a stranger's word could come in."""
     image = PlannedImage(name, None, compose_host.IMAGE)
     container = replace(watched(driver)[0], id=name)
-    yield from (driver.identify(), driver.look(release), driver.watch(release.module.runtime.project))
+    yield from (driver.identify(), driver.look((Question(release),)), driver.watch(release.module.runtime.project))
     yield from (driver.logs(container), driver.fetch(image))
     yield from driver.keep(release, {name: image.id})
     yield from driver.bring_up(release)
@@ -101,7 +102,7 @@ def watched(driver: Driver) -> tuple[Container, ...]:
 def observed(driver: Driver, release: Release) -> Observation:
     sample = SAMPLES[driver.name]
     answer = Completed(0, sample.framed(sample.look(release)), b"")
-    return driver.read_look(answer, release, identified(driver), NOW)
+    return or_raise(driver.read_look(answer, (Question(release),), identified(driver), NOW)[0])
 
 
 @cache
@@ -110,7 +111,10 @@ def readers(driver: Driver) -> Mapping[str, tuple[Mapping[str, bytes], Reader]]:
     sample, release, who = SAMPLES[driver.name], releases(driver)[0], identified(driver)
     return {
         "identity": (sample.identity, lambda told: driver.read_identity(Completed(0, told, b""), HOST)),
-        "look": (sample.look(release), lambda told: driver.read_look(Completed(0, told, b""), release, who, NOW)),
+        "look": (
+            sample.look(release),
+            lambda told: or_raise(driver.read_look(Completed(0, told, b""), (Question(release),), who, NOW)[0]),
+        ),
         "watch": (sample.watch, lambda told: driver.read_watch(Completed(0, told, b""), HOST)),
     }
 

@@ -122,14 +122,14 @@ def test_what_a_module_needs_comes_first_over_one_connection_for_each_host(
     ended = repo.apply(index, "--keep-going", "--result-file", tmp_path / "result.json", expect=13)
 
     assert [(each["module"], each["status"]) for each in ended.json["outcomes"]] == [
-        ("a-api", "skipped"),
         ("b-log", "applied"),
         ("z-db", "rolled_back"),
+        ("a-api", "skipped"),
     ]
-    assert ended.json["outcomes"][0]["reason"] == "needs z-db"
+    assert ended.json["outcomes"][2]["reason"] == "needs z-db"
     written = json.loads((tmp_path / "result.json").read_text())
     assert (written["outcome"], written["hosts"]) == ("partial", ["rs2000", "rs3000"])
-    assert [each["exit_code"] for each in written["modules"]] == [None, 9, 11]
+    assert [each["exit_code"] for each in written["modules"]] == [9, 11, None]
     after = [host.sh("grep -c 'Accepted publickey' /var/log/sshd.log || :") for host in hosts[:2]]
     assert [int(b) - int(a) for a, b in zip(before, after, strict=True)] == [1, 1]
 

@@ -1,0 +1,177 @@
+"""The one question that brings all that plans of a host's modules need, and its answer's sections.
+
+Sections about the host stand once: containers, files, images, image-ids, networks, volumes, kept. Those about one
+module end in its number: variables.0, deciding.0, environment.0, and hashes.0 where Compose is to compute them; when it
+can not because an env file is not there yet, other-hashes.0 too. Who reads them filters by project.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from platformctl.drivers.compose_borrowing import borrowed, lenders_of
+from platformctl.drivers.compose_questions import CONTAINER, FRAME, NETWORK, VOLUME
+from platformctl.drivers.interface import Question
+from platformctl.model.command import Command
+from platformctl.model.desired import Release
+from platformctl.model.plan import OWN_FOLDER
+
+LOOK_TIMEOUT, HASH_TIMEOUT = 120, 30
+"""Seconds for a look, and more for each module that Compose is asked about."""
+
+_FORMS = f"""
+container_form='{CONTAINER}'; network_form='{NETWORK}'; volume_form='{VOLUME}'
+image_form='{{"id":{{{{json .Id}}}},"digests":{{{{json .RepoDigests}}}}}}'
+"""
+
+# A registry on the host's own loopback may speak plain HTTP, as it may to the engine.
+# Arguments: root, then for each module project, project folder and env file or /dev/null.
+# Standard input: a tar of the lists projects (as patterns for `ID PROJECT`), paths and images, and for each module a
+# folder, by number, of compose.yaml, set.env, the lists required, deciding and lenders, the file hashes where Compose
+# is to be asked, and two overrides: without.yaml takes env files away, for when one is not on the host yet and Compose
+# would refuse to answer at all, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
+# Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
+# `config --hash`: they are read first, and the answer, which never leaves the host, is hashed. So are ids put in.
+# The fingerprint of the env file is keyed twice, so that nobody who has seen one can continue it.
+_LOOK = (
+    FRAME
+    + _FORMS
+    + """
+root=$1; shift; base=$root/.platformctl; label=label=com.docker.compose
+cd "$root" || { echo "root 1 0"; exit 0; }
+mkdir "$work/in" && tar -xf - -C "$work/in" || exit 74
+every() { deed=$1; shift; number=0
+  while [ $# -gt 0 ]; do
+    project=$1; folder=$2; env_file=$3; in=$work/in/$number; shift 3; "$deed"; number=$((number + 1)); done; }
+containers() { listed=$(docker ps -a --no-trunc --filter "$label.project" \\
+    --format '{{.ID}} {{.Label "com.docker.compose.project"}}') || return 69
+  ids=$(printf '%s\\n' "$listed" | grep -f "$work/in/projects" | cut -d' ' -f1)
+  [ -z "$ids" ] || docker inspect --type container --format "$container_form" $ids; }
+files() { : >"$work/present"
+  while IFS= read -r path; do
+    if [ -L "$path" ] || [ ! -f "$path" ]; then echo "- - $path"; else printf '%s\\n' "$path" >>"$work/present"; fi
+  done <"$work/in/paths"
+  [ -s "$work/present" ] || return 0
+  xargs -d '\\n' sha256sum -z -- <"$work/present" | tr '\\0' '\\n' | cut -c1-64 >"$work/digests" &&
+    xargs -d '\\n' stat -c %a -- <"$work/present" >"$work/modes" &&
+    paste -d' ' "$work/digests" "$work/modes" "$work/present"; }
+images() { [ -s "$work/in/images" ] || return 0
+  if xargs -d '\\n' docker image inspect --format "$image_form" -- <"$work/in/images" >"$work/inspected" 2>/dev/null
+  then sed 's/^/local /' "$work/in/images" | paste -d' ' - "$work/inspected"; return; fi
+  while IFS= read -r ref; do
+    found=$(docker image inspect --format "$image_form" -- "$ref" 2>/dev/null)
+    if [ -n "$found" ]; then printf 'local %s %s\\n' "$ref" "$found"
+    else case $ref in 127.*:*/* | localhost:*/*) plain=--insecure ;; *) plain=--insecure=false ;; esac
+      found=$(timeout -k 2 20 docker manifest inspect "$plain" -v -- "$ref" 2>/dev/null | tr -d '\\n\\t')
+      printf 'remote %s %s\\n' "$ref" "${found:-null}"; fi
+  done <"$work/in/images"; }
+image_ids() { docker images -aq --no-trunc; }
+networks() { ids=$(docker network ls -q --no-trunc --filter "$label.project") || return 69
+  [ -z "$ids" ] || docker network inspect --format "$network_form" $ids; }
+volumes() { names=$(docker volume ls -q --filter "$label.project") || return 69
+  [ -z "$names" ] || docker volume inspect --format "$volume_form" $names; }
+kept() { [ ! -d "$base/blobs" ] || ls "$base/blobs"; }
+sets() { grep -qE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*([=:]|\\$)" "$env_file"; }
+variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
+  while IFS= read -r variable; do sets "$variable" || echo "$variable"; done <"$in/required"; }
+deciding() { [ -r "$env_file" ] || return 66
+  while IFS= read -r variable; do ! sets "$variable" || echo "$variable"; done <"$in/deciding"; }
+keyed() { { cat "$base/key" && cat; } | sha256sum | cut -c1-64; }
+environment() { if [ -f "$env_file" ] && [ -f "$base/key" ]; then keyed <"$env_file" | keyed; fi; }
+lend() { while IFS= read -r lender; do
+    found=$(docker ps -a --no-trunc --filter "$label.project=$project" --filter "$label.service=$lender" \\
+      --filter "$label.oneoff=False" --format '{{.Names}} {{.ID}}') || return 69
+    id=$(printf '%s\\n' "$found" | sort | sed -n '1s/.* //p')
+    printf 's/@%s@/%s/g\\n' "$lender" "${id:-none}"
+  done <"$in/lenders" >"$in/ids"; sed -f "$in/ids" "$in/borrowed.yaml" >"$in/lent.yaml"; }
+asked() { [ -r "$env_file" ] || return 66
+  env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose -p "$project" --project-directory "$folder" \\
+    --env-file "$env_file" --env-file "$in/set.env" "$@"; }
+completed() { lend && rm -f "$in/failed" || return
+  { asked "$@" config || : >"$in/failed"; } |
+    asked -f - -f "$in/lent.yaml" config --no-normalize --no-consistency --hash '*' && [ ! -e "$in/failed" ]; }
+hashes() { if [ -s "$in/without.yaml" ] || [ -s "$in/lenders" ]; then completed -f "$in/compose.yaml"
+  else asked -f "$in/compose.yaml" config --hash '*'; fi; }
+other_hashes() { [ -s "$in/without.yaml" ] || return 1
+  completed -f "$in/compose.yaml" -f "$in/without.yaml"; }
+compute() { [ ! -e "$in/hashes" ] || { hashes >"$in/computed" 2>"$in/computing"; echo $? >"$in/ended"; }; }
+computed() { cat "$in/computing" >&2; cat "$in/computed"; return "$(cat "$in/ended")"; }
+tell_settings() { tell "variables.$number" variables; tell "deciding.$number" deciding
+  tell "environment.$number" environment; }
+tell_hashes() { [ -e "$in/hashes" ] || return 0
+  tell "hashes.$number" computed; [ "$status" = 0 ] || tell "other-hashes.$number" other_hashes; }
+every compute "$@" &
+tell containers containers; tell files files; tell images images; tell image-ids image_ids
+tell networks networks; tell volumes volumes; tell kept kept
+every tell_settings "$@"; wait; every tell_hashes "$@"
+"""
+)
+
+
+def look(questions: Sequence[Question]) -> Command:
+    """The question; all of one host, at least one."""
+    root = questions[0].release.host.root
+    operands = (word for question in questions for word in _operands(question.release))
+    timeout = LOOK_TIMEOUT + HASH_TIMEOUT * sum(question.hashes for question in questions)
+    return Command(("sh", "-c", _LOOK, "look", root, *operands), stdin=_enclosed(questions), timeout=timeout)
+
+
+def project_folder(release: Release) -> str:
+    """Where on the host Compose works for a release."""
+    folder = release.module.runtime.compose_file.parent
+    return f"{release.host.root}/{folder}" if folder else release.host.root
+
+
+def _operands(release: Release) -> tuple[str, str, str]:
+    env_file = release.module.env.file
+    place = f"{release.host.root}/{env_file}" if env_file else "/dev/null"
+    return release.module.runtime.project, project_folder(release), place
+
+
+def _enclosed(questions: Sequence[Question]) -> bytes:
+    """The tar that the script reads: desired compose files, and the lists of what to look at."""
+    releases = [question.release for question in questions]
+    paths = {file.path for each in releases for file in each.files if not _is_own(file.path)}
+    services = (each.compose.services[name] for each in releases for name in each.closure)
+    members = {
+        "projects": _lines(sorted({f" {each.module.runtime.project}$" for each in releases})),
+        "paths": _lines(sorted(paths)),
+        "images": _lines(sorted({service.image for service in services if service.image})),
+    }
+    for number, question in enumerate(questions):
+        members.update((f"{number}/{name}", content) for name, content in _of_module(question))
+    return _tar(members)
+
+
+def _of_module(question: Question) -> Iterator[tuple[str, bytes]]:
+    release = question.release
+    with_env_files = [name for name, service in release.compose.services.items() if service.env_files]
+    override = "".join(f"  {json.dumps(name)}: {{env_file: !reset null}}\n" for name in with_env_files)
+    yield "compose.yaml", next(f.content for f in release.files if f.path == release.module.runtime.compose_file)
+    yield "without.yaml", f"services:\n{override}".encode() if override else b""
+    yield "borrowed.yaml", borrowed(release).encode()
+    yield "lenders", _lines(lenders_of(release))
+    yield "set.env", b"".join(file.content for file in release.files if _is_own(file.path))
+    yield "required", _lines(release.module.env.required)
+    yield "deciding", _lines(release.deciding)
+    if question.hashes:
+        yield "hashes", b""
+
+
+def _is_own(path: str) -> bool:
+    return path.startswith(OWN_FOLDER + "/")
+
+
+def _lines(words: Iterable[str]) -> bytes:
+    return "".join(f"{word}\n" for word in words).encode()
+
+
+def _tar(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()

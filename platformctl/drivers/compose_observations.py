@@ -1,0 +1,242 @@
+"""What a host's answer to a look means: one observation for each module, or why there is none.
+
+What is about the host must all be there, or there is no observation of anything. What is wrong about one module hides
+no other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from platformctl.drivers.compose_answers import listed, read, understood
+from platformctl.drivers.compose_questions import Section, garbage, read_sections
+from platformctl.drivers.interface import Question
+from platformctl.errors import InvalidInput, PolicyViolation, Refusal, Unreachable
+from platformctl.model import strict_json
+from platformctl.model.desired import HostEntry, Release
+from platformctl.model.names import Digest, RepoPath, ServiceName
+from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation, ResourceSeen, Source
+from platformctl.model.plan import OWN_FOLDER
+
+T = TypeVar("T", bound="_Resource")
+Sections = Mapping[str, Section]
+_OF_HOST = ("files", "images", "image-ids", "networks", "volumes", "kept")
+_OF_MODULE = ("deciding", "environment")
+"""Sections that say nothing when they failed: an empty list would be a guess."""
+_PROJECT = "com.docker.compose.project"
+
+
+@dataclass(frozen=True)
+class _Resource:
+    """A network or volume; labels and options are None where there are none."""
+
+    name: str
+    driver: str
+    labels: Mapping[str, str] | None
+    options: Mapping[str, str] | None
+
+    @property
+    def project(self) -> str | None:
+        """Which project it is of."""
+        return (self.labels or {}).get(_PROJECT)
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """What a compose file could ask for, in its words; Compose's own labels are no part of that."""
+        own = {k: v for k, v in (self.labels or {}).items() if not k.startswith("com.docker.compose.")}
+        return {"driver": self.driver, "driver_opts": dict(self.options or {}), "labels": own}
+
+
+@dataclass(frozen=True)
+class _Network(_Resource):
+    """A network in the words of the question."""
+
+    id: str
+    internal: bool
+    attachable: bool
+    enable_ipv6: bool
+    subnets: tuple[Mapping[str, Any], ...] | None
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        """As for every resource, and what networks alone have."""
+        flags = {name: getattr(self, name) for name in ("internal", "attachable", "enable_ipv6")}
+        subnets = sorted(str(each.get("Subnet", "")) for each in self.subnets or ())
+        return {**super().definition, **flags, "subnets": subnets}
+
+
+@dataclass(frozen=True)
+class _Local:
+    """An image that the host has."""
+
+    id: Digest
+    digests: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class _Host:
+    """What was seen of a host, whatever module it is for."""
+
+    containers: tuple[tuple[str | None, Container], ...]
+    files: Mapping[RepoPath, FileSeen]
+    images: Mapping[str, ImageSeen]
+    networks: tuple[_Network, ...]
+    volumes: tuple[_Resource, ...]
+    kept: frozenset[Digest]
+    image_ids: frozenset[Digest]
+
+
+def observations(
+    answer: bytes, questions: Sequence[Question], who: Identity, at: str
+) -> tuple[Observation | Refusal, ...]:
+    """What was seen for each question; raises `Unreachable` when the host could not look, or answers garbage."""
+    entry = questions[0].release.host
+    with understood(entry.name):
+        sections = read_sections(answer, entry.name)
+        host = _host(sections, entry, who)
+        return tuple(
+            _of(question, host, _numbered(sections, number), who, at) for number, question in enumerate(questions)
+        )
+
+
+def _host(sections: Sections, entry: HostEntry, who: Identity) -> _Host:
+    if "root" in sections:
+        raise Unreachable(
+            "the host's root folder can not be entered",
+            detail=f"{entry.name}: {entry.root}",
+            hint=f"platformctl host prepare {entry.name}",
+            reason="root_readonly",
+            host=entry.name,
+        )
+    _require_whole(sections, _OF_HOST, entry)
+    files = (_file(*line.split(" ", 2)) for line in sections["files"].lines)
+    images = (_image(line, who.architecture) for line in sections["images"].lines)
+    return _Host(
+        containers=listed(sections["containers"], entry.name),
+        files={file.path: file for file in files},
+        images={image.ref: image for image in images},
+        networks=_resources(_Network, sections["networks"]),
+        volumes=_resources(_Resource, sections["volumes"]),
+        kept=frozenset(Digest("sha256:" + name) for name in sections["kept"].lines),
+        image_ids=frozenset(Digest.parse(line) for line in sections["image-ids"].lines),
+    )
+
+
+def _numbered(sections: Sections, number: int) -> Sections:
+    """The sections of one module, by their names without its number."""
+    suffix = f".{number}"
+    return {name.removesuffix(suffix): section for name, section in sections.items() if name.endswith(suffix)}
+
+
+def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: str) -> Observation | Refusal:
+    release, module = question.release, question.release.module
+    if sections["variables"].status:
+        return _without_environment(release)
+    _require_whole(sections, _OF_MODULE, release.host)
+    if question.hashes and sections["hashes"].status and not _other_hashes(sections):
+        return _not_accepted(release, sections["hashes"])
+    project = module.runtime.project
+    services = (release.compose.services[name] for name in release.closure)
+    return Observation(
+        source=Source.LIVE,
+        at=at,
+        identity=who,
+        containers=tuple(container for of, container in host.containers if of == project),
+        files=tuple(host.files[f.path] for f in release.files if not f.path.startswith(OWN_FOLDER + "/")),
+        images=tuple(host.images[ref] for ref in sorted({each.image for each in services if each.image})),
+        hashes=_hashes(sections, release) if question.hashes else {},
+        networks=tuple(ResourceSeen(n.name, n.definition, n.id) for n in host.networks if n.project == project),
+        volumes=tuple(ResourceSeen(v.name, v.definition) for v in host.volumes if v.project == project),
+        missing_variables=tuple(name for name in sections["variables"].lines if name not in module.env.set),
+        overriding_variables=sections["deciding"].lines,
+        environment=_fingerprint(sections["environment"]),
+        kept=host.kept,
+        image_ids=host.image_ids,
+    )
+
+
+def _require_whole(sections: Sections, names: Sequence[str], entry: HostEntry) -> None:
+    failed = next((name for name in names if sections[name].status), None)
+    if failed is not None:
+        raise garbage(entry.name, f"{failed}: status {sections[failed].status}")
+
+
+def _resources(cls: type[T], section: Section) -> tuple[T, ...]:
+    return tuple(sorted((read(cls, line) for line in section.lines), key=lambda each: each.name))
+
+
+def _without_environment(release: Release) -> Refusal:
+    host, module = release.host.name, release.module
+    return PolicyViolation(
+        "the environment file is not on the host",
+        detail=f"{host}: {release.host.root}/{module.env.file} (spec.env.file of {module.id}) can not be read",
+        hint="place it there: owner the agent user, mode 0600",
+        file=module.path,
+        host=host,
+    )
+
+
+def _not_accepted(release: Release, told: Section) -> Refusal:
+    compose_file = release.module.runtime.compose_file
+    return InvalidInput(
+        "Compose does not accept the file",
+        detail=_complaint(told, release),
+        hint=f"docker compose -f {compose_file} config -q",
+        file=compose_file,
+        host=release.host.name,
+    )
+
+
+def _complaint(section: Section, release: Release) -> str:
+    """Compose's own words, unless it has read the host's env file: they may repeat a value of it."""
+    if release.module.env.file is None:
+        return section.complaint.strip()[:2000]
+    return f"what it says may repeat a value of {release.module.env.file}; run the command below on the host to see it"
+
+
+def _other_hashes(sections: Sections) -> bool:
+    return "other-hashes" in sections and sections["other-hashes"].status == 0
+
+
+def _hashes(sections: Sections, release: Release) -> Mapping[ServiceName, str]:
+    """Hash by service; services with an env file are left out when one of those files was not there to be read."""
+    partial = bool(sections["hashes"].status)
+    lines = sections["other-hashes" if partial else "hashes"].lines
+    pairs = (line.split(" ", 1) for line in lines if " " in line)
+    hashes = {ServiceName(name): value.strip() for name, value in pairs}
+    services = release.compose.services
+    return {name: h for name, h in hashes.items() if name in services and not (partial and services[name].env_files)}
+
+
+def _fingerprint(section: Section) -> str | None:
+    return Digest.parse(f"sha256:{section.lines[0]}").hexadecimal if section.lines else None
+
+
+def _file(digest: str, mode: str, path: str) -> FileSeen:
+    if digest == "-":
+        return FileSeen(RepoPath(path), None, None)
+    return FileSeen(RepoPath(path), Digest.parse("sha256:" + digest), int(mode, 8))
+
+
+def _image(line: str, architecture: str) -> ImageSeen:
+    where, ref, found = line.split(" ", 2)
+    if where == "local":
+        local = read(_Local, found)
+        return ImageSeen(ref, local.id, local.digests or ())
+    return _registry_image(ref, strict_json.load(found.encode(), "an answer"), architecture)
+
+
+def _registry_image(ref: str, data: Any, architecture: str) -> ImageSeen:
+    """What a registry says of a reference the host does not have: `docker manifest inspect -v`.
+
+    One manifest, or one per platform; an image's id is the digest of its configuration.
+    """
+    manifests = data if isinstance(data, list) else [data] if data else []
+    for manifest in manifests:
+        platform = manifest["Descriptor"].get("platform") or {"os": "linux", "architecture": architecture}
+        if (platform["os"], platform["architecture"]) == ("linux", architecture):
+            body = manifest.get("SchemaV2Manifest") or manifest.get("OCIManifest") or {}
+            repository = ref.partition("@")[0].rpartition(":")[0] or ref
+            digest = f"{repository}@{Digest.parse(manifest['Descriptor']['digest'])}"
+            return ImageSeen(ref, Digest.parse(body["config"]["digest"]), (digest,), present=False)
+    return ImageSeen(ref, None, present=False)

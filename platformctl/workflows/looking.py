@@ -1,0 +1,150 @@
+"""Look at hosts: side by side, one connection to each, and at all modules of a host in one exchange.
+
+After the handshake a host is asked three things: who it is, what it remembers, and what runs there. What it remembers
+mostly says already what its orchestrator would compute, which is then not asked; where something turns out to have
+changed that this rests on, that module is looked at once more. Files of releases that are replaced are asked for too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from platformctl import observing
+from platformctl.drivers.interface import Driver, Question
+from platformctl.errors import PolicyViolation, Refusal
+from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.names import HostName, ModuleId
+from platformctl.model.observed import Observation
+from platformctl.planning.settled import is_expected, settled
+from platformctl.store.host import HostLayout
+from platformctl.workflows.earlier import with_earlier
+from platformctl.workflows.hosts import Hosts, Reached
+from platformctl.workflows.parts import Parts, keyring, moment
+from platformctl.workflows.records import Memory, remember_each
+
+T = TypeVar("T")
+AT_ONCE = 8
+"""Hosts that are connected to at the same time: sshd takes ten at most that have not logged in yet, and so may a
+jump host on the way.
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What runs of a module on its host, and what the host remembers of it."""
+
+    observation: Observation
+    memory: Memory
+
+
+def look(parts: Parts, reached: Hosts, release: Release, roots: TrustRoots) -> tuple[Observation, Memory]:
+    """What runs of one release on its host, and what the host remembers of it."""
+    seen = or_raise(_look_at(parts, reached, (release,), roots, moment(parts.clock.now()))[0])
+    return seen.observation, seen.memory
+
+
+def or_raise(seen: T | Refusal) -> T:
+    """What there is; raises what there is instead."""
+    if isinstance(seen, Refusal):
+        raise seen
+    return seen
+
+
+def look_at_all(
+    parts: Parts, reached: Hosts, releases: Iterable[Release], roots: TrustRoots
+) -> Mapping[ModuleId, Seen | Refusal]:
+    """The same for many, or why it can not be said; the answer does not depend on which host answers first."""
+    at = moment(parts.clock.now())
+    by_host: dict[tuple[HostName, str], list[Release]] = {}
+    for release in releases:
+        by_host.setdefault((release.host.name, release.module.runtime.orchestrator), []).append(release)
+
+    def look_at(those: Sequence[Release]) -> tuple[Seen | Refusal, ...]:
+        try:
+            return _look_at(parts, reached, those, roots, at)
+        except Refusal as refusal:
+            return (refusal,) * len(those)
+
+    with ThreadPoolExecutor(AT_ONCE, "look") as pool:
+        seen = pool.map(look_at, by_host.values())
+        return {
+            release.module.id: one
+            for those, answers in zip(by_host.values(), seen, strict=True)
+            for release, one in zip(those, answers, strict=True)
+        }
+
+
+def _look_at(
+    parts: Parts, reached: Hosts, releases: Sequence[Release], roots: TrustRoots, at: str
+) -> tuple[Seen | Refusal, ...]:
+    """All of `releases` on their one host, in the order given. Raises what keeps it from saying anything at all."""
+    host, driver = releases[0].host, parts.driver_of(releases[0].module)
+    there = reached.reach(host, driver)
+    modules = [release.module.id for release in releases]
+    memories = remember_each(there.transport, HostLayout(host.root), modules, keyring(parts, roots), parts.clock.now())
+    known = {
+        release.module.id: (release, memory)
+        for release, memory in zip(releases, memories, strict=True)
+        if isinstance(memory, Memory)
+    }
+    seen = _ask(there, driver, tuple(known.values()), at, trusting=True)
+    rest = tuple(pair for name, pair in known.items() if name not in seen)
+    seen.update(_ask(there, driver, rest, at, trusting=False))
+    _add_earlier(there, known, seen)
+    refused = {name: memory for name, memory in zip(modules, memories, strict=True) if isinstance(memory, Refusal)}
+    return tuple(refused.get(name) or seen[name] for name in modules)
+
+
+def _ask(
+    there: Reached, driver: Driver, known: Sequence[tuple[Release, Memory]], at: str, *, trusting: bool
+) -> dict[ModuleId, Seen | Refusal]:
+    """What was seen of each. Who is `trusting` leaves out those whose receipt does not say the hashes after all."""
+    if not known:
+        return {}
+    questions = [
+        Question(release, hashes=not (trusting and is_expected(release, there.identity, memory.record.current)))
+        for release, memory in known
+    ]
+    answers = observing.observe(there.transport, driver, questions, there.identity, at)
+    seen: dict[ModuleId, Seen | Refusal] = {}
+    for question, (release, memory), answer in zip(questions, known, answers, strict=True):
+        if isinstance(answer, Refusal):
+            seen[release.module.id] = answer
+            continue
+        whole = answer if question.hashes else settled(release, answer, memory.record.current, driver)
+        if whole is not None:
+            seen[release.module.id] = _refusal_of(release, whole) or Seen(whole, memory)
+    return seen
+
+
+def _add_earlier(
+    there: Reached, known: Mapping[ModuleId, tuple[Release, Memory]], seen: dict[ModuleId, Seen | Refusal]
+) -> None:
+    """Where another release runs, what that was."""
+    whole = {name: each for name, each in seen.items() if isinstance(each, Seen)}
+    looks = [(known[name][0], each.memory.record, each.observation) for name, each in whole.items()]
+    for (name, each), observation in zip(whole.items(), with_earlier(there.transport, looks), strict=True):
+        seen[name] = replace(each, observation=observation)
+
+
+def _refusal_of(release: Release, observation: Observation) -> Refusal | None:
+    """What keeps a release from being planned, as far as the variables on its host go."""
+    if observation.missing_variables:
+        return PolicyViolation(
+            "required variables are not set on the host",
+            detail=f"{release.host.name}: {', '.join(observation.missing_variables)} (spec.env.required)",
+            hint=f"set them in {release.module.env.file or 'a file named by spec.env.file'} there, or in spec.env.set",
+            file=release.module.path,
+            host=release.host.name,
+        )
+    if observation.overriding_variables:
+        return PolicyViolation(
+            "the host's env file decides what was judged without it",
+            detail=f"{release.host.name}: {', '.join(observation.overriding_variables)}, outside environment: values",
+            hint="take them out of the host's file, and put them into spec.env.set",
+            reason="host-value",
+            file=release.module.path,
+            host=release.host.name,
+        )
+    return None

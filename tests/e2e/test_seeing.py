@@ -1,0 +1,95 @@
+"""Planning for many hosts: one connection each, three questions, and Compose only where it has something new to say."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.test_fleet import add
+from tests.e2e.witness import Overheard, overheard
+from tests.lab import Host
+from tests.platform_repo import PlatformRepo
+
+pytestmark = pytest.mark.lab
+
+SLEEPER = "platformctl-lab/sleeper:1"
+SECRET = {"services": {"main": {"image": SLEEPER, "environment": {"PASSWORD": "${PASSWORD}"}}}}
+MESH = {
+    "services": {
+        "main": {"image": SLEEPER, "network_mode": "service:lender", "env_file": ["a.env"]},
+        "lender": {"image": SLEEPER},
+    }
+}
+AT_ONCE = {"timeout": "20s", "stable_for": "0s"}
+
+
+@contextmanager
+def counted(host: Host) -> Iterator[dict[str, int]]:
+    """How many logins and remote commands the host's sshd saw, there when the block has ended."""
+    host.sh("cp /etc/ssh/sshd_config /tmp/sshd_config; echo LogLevel VERBOSE >>/etc/ssh/sshd_config")
+    host.sh("kill -HUP $(cat /run/sshd.pid)")
+    before, seen = host.sh("cat /var/log/sshd.log").splitlines(), dict[str, int]()
+    try:
+        yield seen
+    finally:
+        lines = host.sh("cat /var/log/sshd.log").splitlines()[len(before) :]
+        seen["logins"] = sum("Accepted publickey" in line for line in lines)
+        seen["exchanges"] = sum("Starting session" in line for line in lines)
+        host.sh("cat /tmp/sshd_config >/etc/ssh/sshd_config; kill -HUP $(cat /run/sshd.pid)")
+
+
+def computed(heard: Overheard) -> int:
+    """How often Compose was asked what it would make of a release."""
+    return sum("--hash" in told.words for told in heard.all())
+
+
+def fleet(folder: Path, hosts: tuple[Host, ...]) -> PlatformRepo:
+    """Three modules that run on one host, one of them with a secret of the host's, and one on another."""
+    repo = PlatformRepo.create(folder, {"rs2000": hosts[0], "rs3000": hosts[1]})
+    add(repo, "plain", SLEEPER)
+    runtime = {"orchestrator": "docker-compose", "compose_service": "main"}
+    repo.write("modules/mesh/a.env", "A=1\n")
+    for name, compose in (("secret", SECRET), ("mesh", MESH)):
+        place = {"runtime": {**runtime, "compose_file": f"modules/{name}/compose.yaml"}, "health": AT_ONCE}
+        env = {"env": {"file": "secrets/main.env", "required": ["PASSWORD"]}} if name == "secret" else {}
+        repo.add_module(name, compose, **place, **env)
+    add(repo, "apart", SLEEPER, host="rs3000")
+    rotate(hosts[0], "one")
+    index = repo.run("plan", "--all", "--json", expect=1).json["index"]
+    repo.approve(repo.root / index)
+    repo.apply(repo.root / index)
+    return repo
+
+
+def causes(report: Mapping[str, Any]) -> dict[str, list[list[str]]]:
+    """Why containers would change, by module."""
+    changes = {planned["module"]: planned["plan"]["changes"] for planned in report["plans"]}
+    return {name: [c["causes"] for c in those if c["action"] != "keep"] for name, those in changes.items()}
+
+
+def rotate(host: Host, value: str) -> None:
+    host.write("secrets/main.env", f"PASSWORD={value}\n".encode())
+
+
+def test_a_fleet_is_looked_at_with_little_and_nothing_is_overlooked(tmp_path: Path, hosts: tuple[Host, ...]) -> None:
+    repo = fleet(tmp_path, hosts)
+    with overheard(hosts[0]) as heard, counted(hosts[0]) as there, counted(hosts[1]) as apart:
+        report = repo.run("plan", "--all", "--json", expect=0).json
+        assert [each["module"] for each in report["plans"]] == ["apart", "mesh", "plain", "secret"]
+        assert computed(heard) == 0
+    assert there == apart == {"logins": 1, "exchanges": 3}
+
+    rotate(hosts[0], "two")
+    with overheard(hosts[0]) as heard:
+        report = repo.run("plan", "--all", "--json", expect=1).json
+        assert computed(heard) == 1
+    assert causes(report) == {"apart": [], "mesh": [], "plain": [], "secret": [["env-fingerprint"]]}
+
+    rotate(hosts[0], "one")
+    hosts[0].docker("rm", "-f", "mesh-lender-1")
+    hosts[1].partition()
+    report = repo.run("plan", "--all", "--json", expect=69).json
+    assert causes(report) == {"mesh": [["missing"], ["dependency"]], "plain": [], "secret": []}
+    assert [(each["module"], each["error"]["reason"]) for each in report["failed"]] == [("apart", "connect")]
