@@ -31,7 +31,6 @@ from platformctl.model.plan import (
     Remove,
     Run,
     Step,
-    is_forced,
 )
 from platformctl.model.state import Receipt
 
@@ -192,7 +191,7 @@ def _ups(release: Release, changes: tuple[Change, ...]) -> tuple[Run, ...]:
         return ()
     main = release.module.runtime.compose_service
     recreated = (change for change in changes if change.action is Action.RECREATE)
-    forced = [change.service for change in recreated if is_forced(change.causes)]
+    forced = [change.service for change in recreated if change.is_forced]
     return (
         *(_up(release, service, force=True) for service in forced if service != main),
         _up(release, main, force=main in forced),

@@ -72,9 +72,9 @@ _SEEN_BY_COMPOSE = (
 _FORCING = (Cause.FILE_CONTENT, Cause.ENGINE_DRIFT, Cause.NETWORK)
 
 
-def is_forced(causes: tuple[Cause, ...]) -> bool:
-    """Whether only what Compose does not see asks for a new container, so that it must be told to make one."""
-    return any(cause in _FORCING for cause in causes) and not any(cause.seen_by_compose for cause in causes)
+def is_seen_by_compose(causes: tuple[Cause, ...], *, hash_differs: bool) -> bool:
+    """Whether Compose makes the containers anew on its own; for another number of them it keeps those there are."""
+    return any(cause.seen_by_compose for cause in causes if hash_differs or cause is not Cause.DEFINITION)
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,14 @@ class Change:
     after: Mapping[str, Any] | None
     destructive: bool
     reason: str
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether only what Compose does not see asks for a new container, so that it must be told to make one."""
+        before, after = self.before or {}, self.after or {}
+        differs = before.get("config_hash") != after.get("config_hash")
+        unseen = any(cause in _FORCING for cause in self.causes)
+        return unseen and not is_seen_by_compose(self.causes, hash_differs=differs)
 
     @property
     def target(self) -> str:

@@ -10,7 +10,7 @@ from platformctl.model.compose import ComposeService
 from platformctl.model.desired import FileChange, Release
 from platformctl.model.names import RepoPath, ServiceName
 from platformctl.model.observed import Container, Observation
-from platformctl.model.plan import Action, Cause, Change, PlannedImage, is_forced
+from platformctl.model.plan import Action, Cause, Change, PlannedImage, is_seen_by_compose
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.fields import Fields, Hide, definitions, described
 
@@ -214,9 +214,10 @@ def _spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> Non
 
 
 def _dragged(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> tuple[ServiceName, ...]:
-    """Who is recreated with a service: who needs it, unless it alone is forced; who borrows from it, even when new."""
+    """Who is recreated with a service: who needs it, if Compose sees why; who borrows from it, even when it is new."""
     action, driver = _action(wanted, service, causes), wanted.driver
-    if action is Action.RECREATE and not is_forced(causes):
+    differs = _hash_differs(wanted, service, wanted.observation.of(service))
+    if action is Action.RECREATE and is_seen_by_compose(causes, hash_differs=differs):
         return driver.dependents(wanted.release, service)
     return driver.borrowers(wanted.release, service) if action in (Action.RECREATE, Action.CREATE) else ()
 

@@ -465,9 +465,11 @@ WITH_DB = (
 )
 
 
-def change(service: str, action: Action, *causes: Cause) -> Change:
+def change(service: str, action: Action, *causes: Cause, after: str = "other") -> Change:
+    """A change of a service, whose hash is `after` then."""
     name = ServiceName(service)
-    return Change(f"shop.{service}", name, action, causes, None, None, False, "")
+    hashes = {"config_hash": "one"}, {"config_hash": after}
+    return Change(f"shop.{service}", name, action, causes, *hashes, False, "")
 
 
 def seen(release: Release, *in_place: RepoPath) -> Observation:
@@ -565,6 +567,14 @@ CHANGES = {
     ),
     "a file and a definition": (
         (change("db", Action.KEEP), change("web", Action.RECREATE, Cause.DEFINITION, Cause.FILE_CONTENT)),
+        [(*UP, "--", "web")],
+    ),
+    "a file and another number of containers": (
+        (change("db", Action.KEEP), change("web", Action.RECREATE, Cause.DEFINITION, Cause.FILE_CONTENT, after="one")),
+        [(*UP, "--force-recreate", "--", "web")],
+    ),
+    "another number of containers": (
+        (change("db", Action.KEEP), change("web", Action.RECREATE, Cause.DEFINITION, after="one")),
         [(*UP, "--", "web")],
     ),
     "a file alone, by the manifest's word": (

@@ -221,3 +221,13 @@ def test_a_volume_that_is_made_is_said() -> None:
     assert host.with_container("web", config_hash="x").changes()["web"].causes == (Cause.DEFINITION,)
     assert without.changes()["web"].causes == (Cause.MISSING, Cause.NEW_VOLUME)
     assert without.changes()["web"].action is Action.CREATE
+
+
+def test_another_number_of_containers_touches_nobody_who_needs_them() -> None:
+    """Compose makes or removes as many as it takes, and the hash of the others stays (seen with 2.26.1)."""
+    needed = "services: {{web: {{image: 'web:1', depends_on: [db]}}, db: {{image: 'db:1', scale: {scale}}}}}"
+    more = a_release(needed.format(scale=2))
+    changes = running(needed.format(scale=1)).changes(more)
+
+    assert (changes["db"].action, changes["db"].causes) == (Action.RECREATE, (Cause.DEFINITION,))
+    assert changes["web"].action is Action.KEEP
