@@ -201,14 +201,21 @@ _TERRAFORM_ACTIONS: Mapping[Action, list[str]] = {
 
 
 def _resource_change(change: model.Change, drivers: Mapping[str, str]) -> dict[str, Any]:
-    """One element of Terraform's `resource_changes` (format 1.2)."""
+    """One element of Terraform's `resource_changes` (format 1.2); nothing in ours is secret, or unknown."""
     return {
         "address": change.address,
         "mode": "managed",
         "type": "compose_service",
         "name": str(change.service),
         "provider_name": "/".join([TOOL_NAME, *sorted(drivers)]),
-        "change": {"actions": _TERRAFORM_ACTIONS[change.action], "before": change.before, "after": change.after},
+        "change": {
+            "actions": _TERRAFORM_ACTIONS[change.action],
+            "before": change.before,
+            "after": change.after,
+            "after_unknown": {},
+            "before_sensitive": {},
+            "after_sensitive": {},
+        },
     }
 
 
