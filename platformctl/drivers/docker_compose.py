@@ -13,6 +13,7 @@ from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import lenders
 from platformctl.drivers.compose_look import look, project_folder
 from platformctl.drivers.compose_observations import observations
+from platformctl.drivers.compose_removal import removal_step
 from platformctl.drivers.interface import Question
 from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
@@ -101,6 +102,16 @@ class DockerCompose:
             Run(("docker", "tag", image, f"platformctl/{release.module.id}:{image.hexadecimal[:12]}"), SHORT_TIMEOUT)
             for image in sorted(set(images.values()))
         )
+
+    def removal(
+        self, release: Release, changes: tuple[Change, ...], observation: Observation, current: Receipt
+    ) -> tuple[Step, ...]:
+        """One step: `rm -s -f` of the services that go; its undo: the recorded up."""
+
+        def undo(touched: tuple[Change, ...], previous: Receipt) -> tuple[Run, ...]:
+            return _previous_ups(release, touched, previous, alone=False)
+
+        return removal_step(release, changes, observation, current, timeout=UP_TIMEOUT, undo=undo)
 
     def dependents(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
         """Compose recreates what needs a recreated service (seen with 2.26.1, `depends_on` in its short form too)."""

@@ -77,6 +77,14 @@ class Driver(Protocol):
     ) -> tuple[Step, ...]:
         """The way there and the way back; empty when nothing changes."""
 
+    def removal(
+        self, release: Release, changes: tuple[Change, ...], observation: Observation, current: Receipt
+    ) -> tuple[Step, ...]:
+        """The way to have nothing of `current` left but what stays by `changes`, and the way back to it.
+
+        Raises `PolicyViolation` where the host has not kept what it takes.
+        """
+
     def dependents(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
         """Services of the closure the orchestrator recreates when `service` is recreated."""
 

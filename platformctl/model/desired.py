@@ -241,6 +241,10 @@ class InputFile:
     mode: int = 0o644
 
 
+NOTHING = Digest.of(b"")
+"""The desired digest of a module whose manifest is gone: nothing of it shall be left."""
+
+
 @dataclass(frozen=True)
 class Release:
     """A module at one commit with everything that travels: enough to plan without reading anything else.
@@ -249,7 +253,8 @@ class Release:
     the tool's own for `env.set`. `digest` covers what the host will be made to look like: a comment in a file does not
     count. `inputs` covers the bytes it was made from, by git's own object ids: equal inputs need not be read again.
     `deciding` are variables without a value in `env.set` that decide more than values of `environment:`; nothing on a
-    host may set them, as policy judged their defaults.
+    host may set them, as policy judged their defaults. With `gone` the manifest is not there any more, and all else is
+    of the release that was applied last: what is wanted is that nothing of it is left.
     """
 
     module: Module
@@ -261,6 +266,7 @@ class Release:
     digest: Digest
     inputs: Digest
     deciding: tuple[str, ...] = ()
+    gone: bool = False
 
     @property
     def closure(self) -> tuple[ServiceName, ...]:

@@ -206,10 +206,10 @@ class Rollback:
 
 @dataclass(frozen=True)
 class Bystander:
-    """A container of the project that no plan of this module touches, and why it is there."""
+    """What the plan leaves alone although somebody could think otherwise: a container, volume or file, and why."""
 
-    container: str
-    service: str
+    kind: str
+    name: str
     why: str
 
 

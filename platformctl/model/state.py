@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from platformctl.model.desired import NOTHING
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
 from platformctl.model.plan import OWN_FOLDER, PlannedFile, PlannedImage, Run
 
@@ -107,8 +108,9 @@ class HostRecord:
 
     @property
     def current(self) -> Receipt | None:
-        """The last release that was proven to work here, or None before the first."""
-        return next((s.receipt for s in reversed(self.receipts) if s.receipt.healthy), None)
+        """The last release that was proven to work here, or None before the first and where it was removed."""
+        last = next((s.receipt for s in reversed(self.receipts) if s.receipt.healthy), None)
+        return None if last is not None and last.desired == NOTHING else last
 
     @property
     def latest(self) -> Receipt | None:

@@ -59,26 +59,49 @@ def build(
 
     `foreign` are services of the project that other modules name. `pinned` are images by reference that count whatever
     the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved, and when
-    a network or volume is there with another definition.
+    a network or volume is there with another definition, or a container made by hand where one of ours is to be.
     """
+    _refuse_taken_names(release, observation)
     _refuse_contradictions(release, observation, driver)
     images = resolve_images(release, observation, pinned or {})
     by_ref = {image.ref: image for image in images}
     wanted = Wanted(release, observation, by_ref, record, driver, circumstances.hide, foreign)
     changes = diff(wanted)
-    return _plan(
+    return assemble(
         release,
         circumstances,
         driver,
         tuple(_note(finding) for finding in findings),
-        observed=_observed(observation),
+        observed=observed_as(observation),
         speculative=release.source_dirty,
+        files=planned_files(release),
         images=images,
+        closure=release.closure,
         changes=changes,
         steps=driver.steps(release, changes, images, observation, record.current),
         rollback=_rollback(release, observation, record.current, unmanaged=wanted.unmanaged),
         untouched=bystanders(release, observation),
     )
+
+
+def _refuse_taken_names(release: Release, observation: Observation) -> None:
+    """A container that nobody's orchestrator made keeps its name, and one of ours can not be made by that name."""
+    project = release.module.runtime.project
+    by_hand = {container.name for container in observation.containers if not container.config_hash}
+    wanted = {
+        str(definition.get("container_name") or f"{project}-{name}-1"): name
+        for name in release.closure
+        for definition in (release.compose.services[name].definition,)
+    }
+    taken = sorted(by_hand & wanted.keys())
+    if taken:
+        raise PolicyViolation(
+            "a container made by hand has the name of one of ours",
+            detail=", ".join(f"{release.host.name}: {name} (service {wanted[name]})" for name in taken),
+            hint="rename or remove it on the host: docker rename, docker rm",
+            reason="name-taken",
+            host=release.host.name,
+        )
 
 
 def bystanders(release: Release, observation: Observation) -> tuple[Bystander, ...]:
@@ -89,8 +112,8 @@ def bystanders(release: Release, observation: Observation) -> tuple[Bystander, .
     orphans = (
         (c, "the compose file no longer has its service") for c in mine if c.service not in release.compose.services
     )
-    found = (Bystander(container.name, container.service, why) for container, why in (*by_hand, *orphans))
-    return tuple(sorted(found, key=lambda each: each.container))
+    found = (Bystander("container", container.name, why) for container, why in (*by_hand, *orphans))
+    return tuple(sorted(found, key=lambda each: each.name))
 
 
 def _refuse_contradictions(release: Release, observation: Observation, driver: Driver) -> None:
@@ -115,20 +138,31 @@ def build_offline(
 ) -> Plan:
     """A speculative plan from recorded state: it says that and roughly why something would change; it has no steps."""
     changes = expected(release, status)
-    return _plan(
+    return assemble(
         release,
         circumstances,
         driver,
         tuple(_note(finding) for finding in findings),
-        observed=PlannedObservation(
-            status.applied_at if status else "", Source.STATE, _digest([status.desired if status else ""]), "", ""
-        ),
+        observed=recorded_as(status),
         speculative=True,
+        files=planned_files(release),
+        closure=release.closure,
         images=status.images if status and not changes else (),
         changes=changes,
         steps=(),
         rollback=Rollback(ready=status is not None, to=status.last_apply_sha if status else None, reason="not checked"),
     )
+
+
+def planned_files(release: Release) -> tuple[PlannedFile, ...]:
+    """The files of a release, by digest."""
+    return tuple(PlannedFile(file.path, file.digest, file.mode) for file in release.files)
+
+
+def recorded_as(status: ModuleStatus | None) -> PlannedObservation:
+    """What a plan says of recorded state, which nobody compared with the host."""
+    digest = _digest([status.desired if status else ""])
+    return PlannedObservation(status.applied_at if status else "", Source.STATE, digest, "", "")
 
 
 def resolve_images(
@@ -186,7 +220,7 @@ def planned_host(entry: HostEntry) -> PlannedHost:
     )
 
 
-def _plan(
+def assemble(
     release: Release,
     circumstances: Circumstances,
     driver: Driver,
@@ -194,12 +228,15 @@ def _plan(
     *,
     observed: PlannedObservation,
     speculative: bool,
+    files: tuple[PlannedFile, ...],
     images: tuple[PlannedImage, ...],
+    closure: tuple[ServiceName, ...],
     changes: tuple[Change, ...],
     steps: tuple[Step, ...],
     rollback: Rollback,
     untouched: tuple[Bystander, ...] = (),
 ) -> Plan:
+    """A plan of these parts; everything else in it is what the release and the circumstances say."""
     trust = circumstances.trust
     return Plan(
         module=release.module.id,
@@ -217,9 +254,9 @@ def _plan(
         trust=PlannedTrust(trust.commit, trust.policy_digest, trust.hosts_digest, trust.signers_digest),
         desired=release.digest,
         kind=release.module.kind.value,
-        files=tuple(PlannedFile(file.path, file.digest, file.mode) for file in release.files),
+        files=files,
         images=images,
-        closure=release.closure,
+        closure=closure,
         changes=changes,
         steps=steps,
         rollback=rollback,
@@ -232,7 +269,8 @@ def _note(finding: Finding) -> PolicyNote:
     return PolicyNote(finding.rule, finding.severity, finding.message, finding.waiver)
 
 
-def _observed(observation: Observation) -> PlannedObservation:
+def observed_as(observation: Observation) -> PlannedObservation:
+    """What a plan says of what it was made from."""
     return PlannedObservation(
         at=observation.at,
         source=observation.source,

@@ -18,7 +18,7 @@ from platformctl.model.observed import Earlier, FileSeen
 Hide = Callable[[str], str]
 Fields = Mapping[str, Any]
 
-_SET, _OTHER = "(set)", "(another value)"
+_OTHER = "(another value)"
 _WORDS = ("command", "entrypoint", "test")
 """Fields that are a command: its words are read together, as a secret is told by the word before it."""
 _LIMIT = 64 << 10
@@ -34,7 +34,7 @@ def definitions(release: Release, earlier: Earlier | None, service: ServiceName,
     before, after = described(then, hide), described(now, hide)
     changed = _another(then.definition.get("environment"), now.definition.get("environment"))
     if changed:
-        after = {**after, "environment": {**after["environment"], **changed}}
+        after = {**after, "environment": [f"{n} {_OTHER}" if n in changed else n for n in after["environment"]]}
     files_before, files_after = _files(release, earlier, service, hide)
     if files_before or files_after:
         before, after = {**before, "files": files_before}, {**after, "files": files_after}
@@ -49,7 +49,7 @@ def described(service: ComposeService, hide: Hide) -> Fields:
 
 def _field(name: str, value: Any, hide: Hide) -> Any:
     if name == "environment":
-        return dict.fromkeys(map(str, value), _SET)
+        return sorted(map(str, value))
     if name in _WORDS and isinstance(value, list):
         return _hidden(name, shlex.join(map(str, value)), hide)
     if isinstance(value, Mapping):
@@ -77,10 +77,10 @@ def _hidden(name: str, text: str, hide: Hide) -> str:
     return shown.removeprefix(lead) if shown.startswith(lead) else hide(text)
 
 
-def _another(before: Any, after: Any) -> Mapping[str, str]:
+def _another(before: Any, after: Any) -> frozenset[str]:
     """Variables that both have, with values that differ."""
     old, new = before or {}, after or {}
-    return {str(name): _OTHER for name, value in new.items() if name in old and old[name] != value}
+    return frozenset(str(name) for name, value in new.items() if name in old and old[name] != value)
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def _untouched(session: HostSession) -> Iterator[None]:
 
 def _require_same(parts: Parts, case: Case, observation: Observation, memory: Memory) -> None:
     """Step 7: planning again gives the same changes and steps, else the operator hears field by field what differs."""
-    owners = owners_at(parts, case.plan.source_sha, case.release.module)
+    owners = owners_at(parts, case.roots, case.plan.source_sha, case.release)
     when = circumstances(parts, case.roots)
     again = plan_release(parts, case.release, observation, memory.record, when, case.findings, owners, case.pinned)
     differs = differences(case.plan, again)

@@ -19,7 +19,7 @@ from platformctl.trust.plan_codec import encode_plan
 from platformctl.trust.rules import approved_sha, for_apply
 from platformctl.trust.verify import VerifiedPlan
 from platformctl.trust.verify import verify as verify_plan
-from platformctl.workflows.desire import release_at, require_merged
+from platformctl.workflows.desire import planned_release, require_merged
 from platformctl.workflows.parts import Parts, keyring
 from platformctl.workflows.signed import read_plan
 
@@ -95,7 +95,7 @@ def verified_plan(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> Ver
 
 def same_release(parts: Parts, plan: Plan, roots: TrustRoots) -> Release:
     """Step 4: git's objects give what was planned, and what was merged since does not replace it."""
-    release = release_at(parts, roots, plan.source_sha, plan.module)
+    release = planned_release(parts, roots, plan.source_sha, plan)
     if planned_host(release.host) != plan.host:
         raise stale("host_entry_changed", "the allow-list's entry of the host is not the planned one", plan.host.name)
     if release.digest != plan.desired:
@@ -110,7 +110,7 @@ def same_release(parts: Parts, plan: Plan, roots: TrustRoots) -> Release:
 
 def _inputs_at(parts: Parts, roots: TrustRoots, commit: GitSha, plan: Plan) -> Digest | None:
     try:
-        return release_at(parts, roots, commit, plan.module).inputs
+        return planned_release(parts, roots, commit, plan).inputs
     except Refusal:
         return None
 

@@ -1,12 +1,13 @@
 """What is wanted of a module: its release at HEAD, or as it lies in the working tree, and whether policy agrees."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from platformctl.errors import ApprovalMismatch, PolicyViolation, Refusal
-from platformctl.model.desired import Finding, Module, Policy, Release, TrustRoots
+from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, Refusal, StalePlan
+from platformctl.model.desired import NOTHING, Finding, Policy, Release, TrustRoots
 from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
+from platformctl.model.plan import Plan
 from platformctl.policy import judge
 from platformctl.releases import (
     CommitTree,
@@ -61,9 +62,16 @@ class Desire:
         here = self._read(self.folder, module, dirty=True)
         return here if self._touches(here, module) else self._read(self.commit, module, dirty=False)
 
-    def owners(self, module: Module) -> Mapping[ServiceName, str]:
-        """Which module names which service beside this one."""
-        return owners_of(module, manifests(self.tree).values())
+    def removal(self, module: ModuleId, applied: GitSha) -> Release:
+        """What is wanted of a module without a manifest; `source_dirty` while HEAD still has one."""
+        if module not in module_ids(self.commit):
+            return removal_at(self.parts, self.roots, self.head, module, applied)
+        there = release_at(self.parts, self.roots, applied, module)
+        return replace(there, gone=True, digest=NOTHING, inputs=NOTHING, source_sha=self.head, source_dirty=True)
+
+    def owners(self, release: Release) -> Mapping[ServiceName, str]:
+        """Which module names which service beside this one; for one that is to go also who needs which."""
+        return _owners(self.tree, self.roots, release)
 
     def _read(self, tree: Tree, name: ModuleId, *, dirty: bool) -> Release:
         module = read_manifest(tree, name)
@@ -82,6 +90,28 @@ class Desire:
         return bool(input_paths(there.module, there) & self.changed)
 
 
+def removal_at(parts: Parts, roots: TrustRoots, commit: GitSha, name: ModuleId, applied: GitSha) -> Release:
+    """What is wanted of a module that `commit` does not have any more: nothing of the release of commit `applied`.
+
+    Raises `StalePlan` where the commit has the module.
+    """
+    if name in module_ids(CommitTree(parts.repository, commit)):
+        raise StalePlan(
+            "the module is there", detail=f"{commit} has {manifest_path(name)}", hint="plan again", reason="changed"
+        )
+    there = release_at(parts, roots, applied, name)
+    return replace(there, gone=True, digest=NOTHING, inputs=NOTHING, source_sha=commit)
+
+
+def planned_release(parts: Parts, roots: TrustRoots, commit: GitSha, plan: Plan) -> Release:
+    """The release of a plan as one commit has it: of its module, or of a module that is to go."""
+    if plan.desired != NOTHING:
+        return release_at(parts, roots, commit, plan.module)
+    if plan.rollback.to is None:
+        raise InvalidInput("a plan contradicts itself", detail="plan: rollback.to names no release to remove")
+    return removal_at(parts, roots, commit, plan.module, plan.rollback.to)
+
+
 def require_merged(parts: Parts, commit: GitSha, roots: TrustRoots) -> None:
     """Raise `ApprovalMismatch` (`not_merged`) where policy wants merged commits and this one is not."""
     trusted = roots.commit or parts.repository.trusted_ref(None)
@@ -94,9 +124,19 @@ def require_merged(parts: Parts, commit: GitSha, roots: TrustRoots) -> None:
         )
 
 
-def owners_at(parts: Parts, commit: GitSha, module: Module) -> Mapping[ServiceName, str]:
-    """Which module names which service beside this one, at one commit."""
-    return owners_of(module, manifests(CommitTree(parts.repository, commit)).values())
+def owners_at(parts: Parts, roots: TrustRoots, commit: GitSha, release: Release) -> Mapping[ServiceName, str]:
+    """Which module names which service beside this one, at one commit; for one that is to go also who needs which."""
+    return _owners(CommitTree(parts.repository, commit), roots, release)
+
+
+def _owners(tree: Tree, roots: TrustRoots, release: Release) -> Mapping[ServiceName, str]:
+    named = owners_of(release.module, manifests(tree).values())
+    if not release.gone:
+        return named
+    mine = (release.module.host, release.module.runtime.project)
+    others = [m for m in manifests(tree).values() if (m.host, m.runtime.project) == mine]
+    releases = (read_release(tree, m, require_host(roots, m.host), release.source_sha, dirty=False) for m in others)
+    return {**{service: each.module.id for each in releases for service in each.closure}, **named}
 
 
 def release_at(parts: Parts, roots: TrustRoots, commit: GitSha, name: ModuleId) -> Release:
@@ -107,7 +147,12 @@ def release_at(parts: Parts, roots: TrustRoots, commit: GitSha, name: ModuleId) 
 
 
 def agreed(release: Release, policy: Policy, today: str) -> tuple[Finding, ...]:
-    """What policy has to say that a plan carries; raises `PolicyViolation` with all denials, not the first only."""
+    """What policy has to say that a plan carries; raises `PolicyViolation` with all denials, not the first only.
+
+    It has nothing to say where a module is to go.
+    """
+    if release.gone:
+        return ()
     findings = judge(release, policy, today)
     denied = tuple(finding for finding in findings if finding.severity in ("deny", "error"))
     if denied:

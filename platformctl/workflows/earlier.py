@@ -35,7 +35,8 @@ def with_earlier(
 def _replaced(release: Release, record: HostRecord) -> Receipt | None:
     """The receipt of the release that would be replaced; None where it is the same one, or there is none."""
     current = record.current
-    return current if current is not None and current.desired != release.digest and current.files else None
+    replaced = current is not None and current.desired != release.digest and not release.gone
+    return current if replaced else None
 
 
 def _recollected(transport: Transport, changing: Sequence[tuple[Release, Receipt]]) -> Mapping[Digest, bytes]:

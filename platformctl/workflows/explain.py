@@ -17,7 +17,7 @@ from platformctl.model.reports import Difference, ExplainReport
 from platformctl.planning.compare import compare
 from platformctl.policy.plans import check_targets, require_phase
 from platformctl.workflows.case import same_release
-from platformctl.workflows.desire import agreed, owners_at, release_at, require_merged
+from platformctl.workflows.desire import agreed, owners_at, planned_release, require_merged
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, trust_roots
@@ -74,7 +74,7 @@ def _release_now(parts: Parts, plan: Plan, roots: TrustRoots, against: _Against)
     """The planned release; where something was merged since that replaces it, that."""
     replaced = any(refusal.reason == "superseded" for refusal in against.found)
     commit = (roots.commit or parts.repository.trusted_ref(None)) if replaced else plan.source_sha
-    return release_at(parts, roots, commit, plan.module)
+    return planned_release(parts, roots, commit, plan)
 
 
 def _on_host(
@@ -85,7 +85,7 @@ def _on_host(
     with hosts(parts) as reached:
         observation, memory = look(parts, reached, release, roots)
     against.collect(lambda: refuse_by_record(parts, plan, digest, roots, memory))
-    owners = owners_at(parts, release.source_sha, release.module)
+    owners = owners_at(parts, roots, release.source_sha, release)
     differences = compare(plan, plan_release(parts, release, observation, memory.record, when, findings, owners))
     if differences:
         many = f"{len(differences)} field{'s differ' if len(differences) != 1 else ' differs'}"

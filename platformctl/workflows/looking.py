@@ -129,7 +129,9 @@ def _add_earlier(
 
 
 def _refusal_of(release: Release, observation: Observation) -> Refusal | None:
-    """What keeps a release from being planned, as far as the variables on its host go."""
+    """What keeps a release from being planned, as far as the variables on its host go; nothing where it is to go."""
+    if release.gone:
+        return None
     if observation.missing_variables:
         return PolicyViolation(
             "required variables are not set on the host",

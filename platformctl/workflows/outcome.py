@@ -156,8 +156,9 @@ def _seen(result: ApplyResult) -> tuple[Container, ...]:
 def _receipt(parts: Parts, case: Case, result: ApplyResult, observation: Observation) -> Receipt:
     plan = case.plan
     driver = parts.driver_of(case.release.module)
-    containers = tuple(c for c in _seen(result) if c.service in plan.closure and not c.oneoff)
-    proven = result.exit_code is ExitCode.APPLIED
+    closure = () if case.release.gone else plan.closure
+    containers = tuple(c for c in _seen(result) if c.service in closure and not c.oneoff)
+    proven = result.exit_code is ExitCode.APPLIED and not case.release.gone
     return Receipt(
         module=plan.module,
         host=plan.host.name,
@@ -170,8 +171,8 @@ def _receipt(parts: Parts, case: Case, result: ApplyResult, observation: Observa
         pull_request=case.pull_request,
         files=plan.files,
         images=plan.images,
-        up=driver.bring_up(case.release),
-        closure=tuple(plan.closure),
+        up=() if case.release.gone else driver.bring_up(case.release),
+        closure=tuple(closure),
         containers=tuple(RunningContainer(c.service, c.id, c.image_id) for c in containers),
         computed=computed(case.release, observation, containers, driver) if proven else None,
     )

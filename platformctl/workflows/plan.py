@@ -15,6 +15,7 @@ from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, Pl
 from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
 from platformctl.planning.order import in_order
+from platformctl.planning.removal import build_removal, build_removal_offline
 from platformctl.releases import inputs_digest, manifest_path
 from platformctl.store.files import write_atomically
 from platformctl.trust import envelope
@@ -23,9 +24,10 @@ from platformctl.trust.index import Index, IndexEntry, encode_index
 from platformctl.trust.keys import seal
 from platformctl.trust.plan_codec import encode_plan
 from platformctl.workflows.desire import Desire, agreed
-from platformctl.workflows.hosts import hosts
+from platformctl.workflows.gone import gone_modules, gone_release
+from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.looking import Seen, look_at_all, or_raise
-from platformctl.workflows.parts import Parts, moment, require_module, trust_roots
+from platformctl.workflows.parts import Parts, moment, trust_roots
 
 NAMESPACE = "plan@platformctl"
 _WORST_FIRST = (
@@ -61,9 +63,10 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     names, unchanged = _split(parts, desire, request)
     desire.commit.fetch(manifest_path(ModuleId(name)).parent for name in names)
     when = circumstances(parts, roots, request.expires_in)
-    wanted = {name: _wanted(desire, when, name) for name in names}
-    ordered = _in_order(wanted)
-    seen = {} if request.offline else _look(parts, wanted, roots)
+    with hosts(parts) as reached:
+        wanted = {name: _wanted(parts, desire, when, reached, name, offline=request.offline) for name in names}
+        ordered = _in_order(wanted)
+        seen = {} if request.offline else _look(parts, wanted, reached, roots)
     plans: list[PlannedModule] = []
     failed: list[NotPlanned] = []
     for name in ordered:
@@ -84,10 +87,15 @@ class _Wanted:
     findings: tuple[Finding, ...]
 
 
-def _wanted(desire: Desire, when: Circumstances, name: str) -> _Wanted | Refusal:
-    """What is wanted of a module, or why it can not be: no host is asked about it then."""
+def _wanted(
+    parts: Parts, desire: Desire, when: Circumstances, reached: Hosts, name: str, *, offline: bool
+) -> _Wanted | Refusal:
+    """What is wanted of a module, or why it can not be; of one without a manifest, that nothing of it is left."""
     try:
-        release = desire.release(require_module(desire.names, name))
+        if name in desire.names:
+            release = desire.release(ModuleId(name))
+        else:
+            release = gone_release(parts, desire, reached, name, offline=offline)
         return _Wanted(release, agreed(release, when.trust.policy, when.created_at[:10]))
     except Refusal as refusal:
         return refusal
@@ -101,11 +109,10 @@ def _in_order(wanted: Mapping[str, _Wanted | Refusal]) -> tuple[str, ...]:
 
 
 def _look(
-    parts: Parts, wanted: Mapping[str, _Wanted | Refusal], roots: TrustRoots
+    parts: Parts, wanted: Mapping[str, _Wanted | Refusal], reached: Hosts, roots: TrustRoots
 ) -> Mapping[ModuleId, Seen | Refusal]:
     releases = [each.release for each in wanted.values() if isinstance(each, _Wanted)]
-    with hosts(parts) as reached:
-        return look_at_all(parts, reached, releases, roots)
+    return look_at_all(parts, reached, releases, roots)
 
 
 def circumstances(parts: Parts, roots: TrustRoots, expires_in: int | None = None) -> Circumstances:
@@ -138,6 +145,9 @@ def plan_release(
     """
     foreign = frozenset(service for service, owner in owners.items() if owner != release.module.id)
     driver = parts.driver_of(release.module)
+    if release.gone:
+        kept = {service: owner for service, owner in owners.items() if owner != release.module.id}
+        return build_removal(release, observation, record, driver, when, kept)
     plan = build(release, observation, record, driver, when, findings, foreign, pinned)
     refuse_foreign(plan, owners)
     return plan
@@ -153,14 +163,21 @@ def _plan_one(
 ) -> PlannedModule:
     release, findings = wanted.release, wanted.findings
     if seen is None:
-        status = parts.states.read(release.module.id)
-        plan = build_offline(release, status, parts.driver_of(release.module), when, findings)
+        plan = _offline(parts, release, when, findings)
     else:
         there = or_raise(seen)
         _refuse_quarantined(release, there.memory.record)
-        owners = desire.owners(release.module)
+        owners = desire.owners(release)
         plan = plan_release(parts, release, there.observation, there.memory.record, when, findings, owners)
     return write_plan(parts, plan, request.key, request.out)
+
+
+def _offline(parts: Parts, release: Release, when: Circumstances, findings: Iterable[Finding]) -> Plan:
+    status = parts.states.read(release.module.id)
+    driver = parts.driver_of(release.module)
+    if release.gone and status is not None:
+        return build_removal_offline(release, status, driver, when)
+    return build_offline(release, status, driver, when, findings)
 
 
 def write_plan(parts: Parts, plan: Plan, key: Path | None, out: Path | None) -> PlannedModule:
@@ -210,7 +227,7 @@ def _split(parts: Parts, desire: Desire, request: PlanRequest) -> tuple[tuple[st
     """The modules to plan, and those that recorded state settles without reading them again."""
     if not request.everything:
         return tuple(dict.fromkeys(request.modules)), ()
-    names = desire.names
+    names = (*desire.names, *gone_modules(parts, desire))
     if not request.offline or desire.changed:
         return names, ()
     known = {status.module: status for status in parts.states.all()}

@@ -59,6 +59,9 @@ def make_run(
         canary=module.canary,
         show_logs=show_logs,
     )
+    if case.release.gone:
+        removed = frozenset(change.service for change in case.plan.changes if change.action is Action.DELETE)
+        wish = replace(wish, services=frozenset(), absent=removed, canary=None)
     back = _wish_for_nothing(wish, case.plan) if previous is None else _wish_for(parts, case, wish, driver, previous)
     interrupted: Callable[[], bool] = lambda: parts.interrupted() is not None  # noqa: E731
     return Apply(

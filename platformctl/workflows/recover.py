@@ -8,7 +8,7 @@ from platformctl.errors import ExitCode, Refusal
 from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.names import Digest, ModuleId
-from platformctl.model.plan import Plan
+from platformctl.model.plan import Action, Plan
 from platformctl.model.reports import RecoverReport
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.session import HostSession
@@ -82,7 +82,8 @@ def _judge(
     driver = parts.driver_of(module)
     containers = driver.read_watch(session.ask(driver.watch(_project(parts, plan, module))), entry)
     now = {c.service: (c.image_id, c.config_hash) for c in containers if c.running or c.exit_code == 0}
-    after = all(_key(c.after) == now.get(c.service) for c in plan.changes if c.after)
+    known = (change for change in plan.changes if change.after or change.action is Action.DELETE)
+    after = all(_key(change.after) == now.get(change.service) for change in known)
     before = all(_key(c.before) == now.get(c.service) for c in plan.changes)
     done, undone = ("done", "") in events, ("undone", "") in events
     if after and (not before or (done and not undone)):

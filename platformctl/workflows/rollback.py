@@ -7,7 +7,7 @@ from pathlib import Path
 from platformctl.errors import ExitCode, PolicyViolation, StalePlan, Usage
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
-from platformctl.model.desired import ApprovalRule, Finding, Release, Strategy, TrustRoots
+from platformctl.model.desired import NOTHING, ApprovalRule, Finding, Release, Strategy, TrustRoots
 from platformctl.model.names import ModuleId
 from platformctl.model.plan import PAYLOAD_TYPE, Plan
 from platformctl.model.reports import ApplyReport
@@ -50,7 +50,7 @@ def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
     release = release_at(parts, roots, target.source_sha, ModuleId.parse(request.module))
     findings = _own_findings(parts, roots, release)
     pinned = {image.ref: image for image in target.images}
-    owners = owners_at(parts, target.source_sha, release.module)
+    owners = owners_at(parts, roots, target.source_sha, release)
     with hosts(parts) as reached:
         observation, memory = look(parts, reached, release, roots)
         when = circumstances(parts, roots)
@@ -87,10 +87,14 @@ def before(record: HostRecord) -> Receipt | None:
     """The last release known to work before the one that is there, as last known good is ours to keep.
 
     Releases are a stack: to come back to one that was there before takes away all that came after it, so that going
-    back twice goes further back and never forward again to what was left. One that failed is not on the stack.
+    back twice goes further back and never forward again to what was left. One that failed is not on the stack, and none
+    is where the module was removed.
     """
     stack: list[Receipt] = []
     for receipt in (signed.receipt for signed in record.receipts if signed.receipt.healthy):
+        if receipt.desired == NOTHING:
+            stack.clear()
+            continue
         known = [n for n, earlier in enumerate(stack) if _same(earlier, receipt)]
         del stack[known[0] if known else len(stack) :]
         stack.append(receipt)

@@ -47,10 +47,16 @@ def test_what_was_done_by_hand_is_told_apart_from_what_is_wanted(tmp_path: Path,
     told = repo.run("show", plan, "--json").json["plan"]
     (drifted,) = (change for change in told["changes"] if change["action"] != "keep")
     assert (drifted["causes"], drifted["before"]["engine"]) == (["engine-drift"], {"restart": "no"})
-    assert [(each["container"], each["service"]) for each in told["untouched"]] == [("orphan", "gone"), ("tool", "")]
+    assert [each["name"] for each in told["untouched"]] == ["orphan", "tool"]
     repo.approve(plan)
     repo.apply(plan)
     assert {"orphan", "tool"} <= set(host.docker("ps", "--format", "{{.Names}}").split())
+
+    host.docker("rename", "tool", "main-main-1-old")
+    host.docker("rm", "-f", "main-main-1")
+    host.docker("rename", "main-main-1-old", "main-main-1")
+    assert repo.run("plan", "main", "--json", expect=4).json["error"]["reason"] == "name-taken"
+    host.docker("rename", "main-main-1", "tool")
 
     for section, other in (("networks", {**NETWORKS, "back": {}}), ("volumes", {"data": {"labels": {"a": "1"}}})):
         repo.add_module("main", {**compose, section: other})
@@ -80,8 +86,8 @@ def test_another_clone_plans_the_same_fields_and_apply_agrees(tmp_path: Path, ho
     assert {name for name in {*before, *after} if before.get(name) != after.get(name)} == {
         *("config_hash", "environment", "files", "mem_limit")
     }
-    assert before["environment"] == {"WHO": "(set)", "PASSWORD": "(set)"}
-    assert after["environment"] == {"WHO": "(set)", "PASSWORD": "(another value)"}
+    assert before["environment"] == ["PASSWORD", "WHO"]
+    assert after["environment"] == ["PASSWORD (another value)", "WHO"]
     assert before["files"] == {"modules/main/conf/a": "listen 80\npassword=[redacted]\n"}
     assert after["files"] == {"modules/main/conf/a": "listen 81\npassword=[redacted]\n"}
     assert "Tr0ub" not in plan.read_text()

@@ -23,7 +23,7 @@ IMMATERIAL = {
     "observed": replace(a_plan().observed, at="2027-01-01T00:00:00Z", digest=some_digest("later")),
     "trust": replace(a_plan().trust, policy_digest=some_digest("later")),
     "host": replace(a_plan().host, port=2222),
-    "untouched": (model.Bystander("tool", "", "made by hand"),),
+    "untouched": (model.Bystander("container", "tool", "made by hand"),),
 }
 """What says when, where and with what a plan was made; each is judged by a check of its own."""
 MATERIAL = {

@@ -73,7 +73,7 @@ def test_a_field_that_differs_is_told_with_both_values(before: str, after: str, 
 def test_a_variable_is_told_by_its_name_alone() -> None:
     found = change(f"environment: {{A: one, B: {TOKEN}}}", "environment: {A: two, C: three}")
 
-    assert differing(found) == {"environment": ({"A": "(set)", "B": "(set)"}, {"A": "(another value)", "C": "(set)"})}
+    assert differing(found) == {"environment": (["A", "B"], ["A (another value)", "C"])}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""A module whose manifest is gone: planned as delete, applied where an approval allows it, data and files stay."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Host
+from tests.platform_repo import PlatformRepo
+
+pytestmark = pytest.mark.lab
+
+SLEEPER = "platformctl-lab/sleeper:1"
+FILE = "modules/cache/compose.yaml"
+SHARED = {
+    "services": {
+        "cache": {"image": SLEEPER, "volumes": ["data:/data"], "depends_on": ["common"]},
+        "api": {"image": SLEEPER, "depends_on": ["common"]},
+        "common": {"image": SLEEPER},
+    },
+    "volumes": {"data": {}},
+}
+PROJECT = {"orchestrator": "docker-compose", "compose_file": FILE, "project": "shop"}
+
+
+def names(host: Host) -> set[str]:
+    return set(host.docker("ps", "-a", "--format", "{{.Names}}").split())
+
+
+def test_a_module_without_a_manifest_is_removed_and_nothing_else_is(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("cache", SHARED, runtime={**PROJECT, "compose_service": "cache"})
+    for name in ("api", "common"):
+        repo.add_module(name, runtime={**PROJECT, "compose_service": name})
+    for name in ("common", "cache", "api"):
+        repo.deploy(name)
+    deployed = repo.head
+
+    (repo.root / "modules/cache/module.yaml").unlink()
+    assert repo.run("plan", "cache", "--offline", "--json", expect=1).json["plans"][0]["plan"]["source_dirty"]
+    repo.commit("the cache is not needed")
+    everything = repo.run("plan", "--all", "--json", expect=1).json["plans"]
+    assert [(each["module"], each["plan"]["exitCode"]) for each in everything] == [
+        *(("api", 0), ("common", 0)),
+        ("cache", 1),
+    ]
+
+    plan = repo.plan("cache", name="removal")
+    told = repo.run("show", plan, "--json").json["plan"]
+    assert {change["address"]: (change["action"], change["destructive"]) for change in told["changes"]} == {
+        "cache.cache": ("delete", True),
+        "cache.common": ("keep", False),
+    }
+    left = {(each["kind"], each["name"]) for each in told["untouched"]}
+    assert {("volume", "shop_data"), ("file", FILE)} <= left
+
+    repo.approve(plan, expect=6)
+    repo.approve(plan, "--allow-destructive")
+    applied = repo.apply(plan).json
+
+    assert applied["status"] == "applied"
+    assert names(host) == {"shop-api-1", "shop-common-1"}
+    assert "shop_data" in host.docker("volume", "ls", "-q")
+    assert [p["module"] for p in repo.run("plan", "--all", "--json", expect=0).json["plans"]] == ["api", "common"]
+    assert "there is no such module" in repo.run("plan", "cache", "--json", expect=65).json["error"]["summary"]
+
+    repo.git("revert", "--no-edit", "HEAD")
+    repo.deploy("cache")
+    assert names(host) == {"shop-api-1", "shop-common-1", "shop-cache-1"}
+    assert repo.head != deployed
+
+
+def test_what_can_not_be_removed_comes_back_and_another_clone_finds_the_module_on_its_host(
+    tmp_path: Path, host: Host
+) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("cache", {"services": {"cache": {"image": SLEEPER}, "gone": {"image": SLEEPER}}})
+    repo.deploy("cache")
+    (repo.root / "modules/cache/module.yaml").unlink()
+    (repo.root / FILE).unlink()
+    repo.commit("the cache is not needed")
+    host.sh(f"echo 'services: {{other: {{image: x}}}}' >{host.root}/{FILE}")
+
+    elsewhere = PlatformRepo(tmp_path / "elsewhere", repo.environment)
+    elsewhere.folder.mkdir()
+    repo.git("clone", "--quiet", str(repo.root), str(elsewhere.root))
+    plan = elsewhere.plan("cache")
+    (step,) = elsewhere.run("show", plan, "--json").json["plan"]["steps"]
+    (words,) = (each["run"]["argv"] for each in step["do"])
+    assert words[words.index("rm") :] == ["rm", "-s", "-f", "--", "cache"]
+    assert "/.platformctl/blobs/" in words[words.index("-f") + 1]
+
+    elsewhere.approve(plan, "--allow-destructive")
+    host.docker("update", "--restart=no", "cache-cache-1")
+    elsewhere.apply(plan, "--trust-ref", "origin/main", expect=9)
+    assert names(host) == set()
