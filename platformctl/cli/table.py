@@ -24,6 +24,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "rollback": ("rollback", "Plan and apply the way back."),
     "import": ("import_", "Adopt what already runs."),
     "status": ("status", "Say what runs."),
+    "drift": ("drift", "Say where hosts are no longer what was applied."),
+    "stray": ("stray", "List containers that belong to no module."),
     "history": ("history", "Say what was applied."),
     "recover": ("recover", "Settle an apply whose end nobody saw."),
     "unquarantine": ("unquarantine", "Let a rolled back release be planned again."),

@@ -63,6 +63,7 @@ class _Inspected:
     exit_code: int
     restarts: int
     started_at: str
+    folder: str | None
     files: str | None
     networks: Mapping[str, _Attached]
     settings: Mapping[str, Any]
@@ -157,6 +158,8 @@ def _container(seen: _Inspected) -> Container:
         oneoff=seen.oneoff == "True",
         settings=seen_settings(seen.settings),
         networks={name: attached.NetworkID for name, attached in seen.networks.items()},
+        project=seen.project or "",
+        folder=seen.folder or "",
         compose_file=seen.files or "",
     )
 

@@ -50,6 +50,7 @@ CONTAINER = (
     '"hash":{{json (index .Config.Labels "com.docker.compose.config-hash")}},'
     '"version":{{json (index .Config.Labels "com.docker.compose.version")}},'
     '"oneoff":{{json (index .Config.Labels "com.docker.compose.oneoff")}},'
+    '"folder":{{json (index .Config.Labels "com.docker.compose.project.working_dir")}},'
     '"files":{{json (index .Config.Labels "com.docker.compose.project.config_files")}},'
     '"networks":{{json .NetworkSettings.Networks}},"settings":{' + _SETTINGS + "},"
     '"state":{{json .State.Status}},"exit_code":{{json .State.ExitCode}},"started_at":{{json .State.StartedAt}},'
@@ -67,6 +68,8 @@ containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compos
   [ -z "$ids" ] || docker inspect --type container --format '{CONTAINER}' $ids; }}
 tell containers containers "$1"
 """
+
+SURVEY = WATCH.replace("project=$1", "project").replace('containers "$1"', "containers")
 
 
 @dataclass(frozen=True)

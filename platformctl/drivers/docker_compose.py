@@ -84,6 +84,10 @@ class DockerCompose:
         """The project's containers; raises `Unreachable` for garbage or a silent engine."""
         return answers.containers(answer.stdout, entry)
 
+    def survey(self) -> Command:
+        """Ask for everything on the host that Compose made."""
+        return Command(("sh", "-c", questions.SURVEY, "survey"), timeout=60)
+
     def logs(self, container: Container) -> Command:
         """The last lines a container wrote."""
         return Command(("docker", "logs", "--tail", "20", "--", container.id), timeout=20)

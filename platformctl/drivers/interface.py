@@ -52,6 +52,9 @@ class Driver(Protocol):
     def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
         """The project's containers."""
 
+    def survey(self) -> Command:
+        """A question for the containers of every project on the host, answered as `watch` is."""
+
     def logs(self, container: Container) -> Command:
         """The last lines a container wrote."""
 

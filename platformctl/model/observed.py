@@ -40,8 +40,8 @@ class Identity:
 class Container:
     """One container of a project. `health` is None where no check exists; `exit_code` counts once it ended.
 
-    `settings` are what the engine runs it with, in the driver's words; `networks` ids by name; `compose_file` is what
-    it was made from, by its own label. `config_hash` is empty where no orchestrator made it.
+    `settings` are what the engine runs it with, in the driver's words; `networks` ids by name; `project`, `folder` and
+    `compose_file` are what it was made from, by its own labels. `config_hash` is empty where no orchestrator made it.
     """
 
     id: str
@@ -59,6 +59,8 @@ class Container:
     oneoff: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     networks: Mapping[str, str] = field(default_factory=dict)
+    project: str = ""
+    folder: str = ""
     compose_file: str = ""
 
     @property

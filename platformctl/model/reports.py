@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from platformctl.errors import ExitCode, Refusal
 from platformctl.model.desired import Finding
 from platformctl.model.names import Digest
-from platformctl.model.plan import Plan
+from platformctl.model.plan import Change, Plan
 from platformctl.model.result import CanaryResult, ContainerHealth
 
 SCHEMA_VERSION = 1
@@ -261,6 +261,52 @@ class StatusReport(Report):
 
     kind: ClassVar[str] = "Status"
     modules: tuple[ModuleRow, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DriftRow:
+    """One module as `drift` sees it: what it would take to have the release of `source_sha` again; "": never applied.
+
+    `note` is why that can not be told change by change.
+    """
+
+    module: str
+    host: str
+    source_sha: str
+    applied_at: str
+    changes: tuple[Change, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftReport(Report):
+    """Where hosts are no longer what was applied last, module by module."""
+
+    kind: ClassVar[str] = "Drift"
+    modules: tuple[DriftRow, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A container below the root of a host that belongs to no module. `module` has no manifest any more, if any."""
+
+    host: str
+    container: str
+    project: str
+    service: str
+    image: str
+    state: str
+    module: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrayReport(Report):
+    """Containers that no module names or needs."""
+
+    kind: ClassVar[str] = "Stray"
+    strays: tuple[Stray, ...]
     warnings: tuple[str, ...] = ()
 
 

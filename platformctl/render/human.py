@@ -7,6 +7,7 @@ from platformctl.model.reports import (
     ApproveReport,
     AuditReport,
     DoctorReport,
+    DriftReport,
     ErrorReport,
     ExitCodesReport,
     ExplainReport,
@@ -20,6 +21,7 @@ from platformctl.model.reports import (
     Report,
     ShowReport,
     StatusReport,
+    StrayReport,
     TextReport,
     TrustReport,
     ValidateReport,
@@ -199,6 +201,32 @@ def status(report: StatusReport) -> Lines:
     yield from (f"! {warning}" for warning in report.warnings)
 
 
+def drift(report: DriftReport) -> Lines:
+    """What it would take to have what was applied, module by module."""
+    for row in report.modules:
+        drifted = bool(row.changes or (row.note and row.source_sha))
+        sign = "!" if drifted or not row.source_sha else "✓"
+        yield f"{sign} {row.module} on {row.host}: {row.source_sha[:12]} {row.applied_at}".rstrip()
+        for change in row.changes:
+            yield from plans.change_lines(change)
+        if row.note:
+            yield f"    {row.note}"
+        if drifted:
+            yield f"    next: platformctl plan {row.module}"
+    yield from (f"! {warning}" for warning in report.warnings)
+
+
+def stray(report: StrayReport) -> Lines:
+    """One line a container."""
+    for each in report.strays:
+        yield f"! {each.host} {each.container}  {each.project}.{each.service}  {each.state}  {each.image}"
+        if each.module:
+            yield f"    its module has no manifest any more: platformctl plan {each.module}"
+    if not report.strays and not report.warnings:
+        yield "✓ every container belongs to a module"
+    yield from (f"! {warning}" for warning in report.warnings)
+
+
 def history(report: HistoryReport) -> Lines:
     """One line a receipt, newest first."""
     yield f"{report.module}: {len(report.rows)} applies, from {report.source}"
@@ -277,6 +305,8 @@ _LINES: dict[type[Report], Callable[..., Lines]] = {
     ApplyReport: apply,
     FleetReport: fleet,
     StatusReport: status,
+    DriftReport: drift,
+    StrayReport: stray,
     HistoryReport: history,
     DoctorReport: doctor,
     TrustReport: trust,

@@ -37,10 +37,11 @@ def lines(planned: PlannedModule, *, long: bool) -> Lines:
     this = planned.plan
     for change in this.changes:
         if long or change.action is not Action.KEEP:
-            yield from _change(change, long=long)
+            yield from change_lines(change, long=long)
     placed = [operation for step in this.steps for operation in step.do if hasattr(operation, "path")]
     yield from (f"  ~ file {operation.path}" for operation in placed)
     yield from (f"  ! {n.rule}: {n.message}{f' (waived: {n.waiver})' if n.waiver else ''}" for n in this.policy)
+    yield from (f"  ! {left.kind} {left.name} stays: {left.why}" for left in this.untouched)
     if this.has_changes:
         yield f"  rollback: {'ready' if this.rollback.ready else 'NOT READY'}: {this.rollback.reason}"
     yield f"  digest {planned.digest}" + (f"  {planned.path}" if planned.path else "")
@@ -57,7 +58,8 @@ def _marks(this: Plan) -> str:
     return f" [{', '.join(found)}]" if found else ""
 
 
-def _change(change: Change, *, long: bool) -> Lines:
+def change_lines(change: Change, *, long: bool = False) -> Lines:
+    """What would happen to one container, why, and the fields that differ."""
     causes = ", ".join(cause.value for cause in change.causes)
     yield f"  {SIGNS[change.action]} {change.action.value} {change.service}  ({causes}) {change.reason}".rstrip()
     fields = [each for each in _fields("", change.before, change.after) if long or each[0] not in _FOR_MACHINES]

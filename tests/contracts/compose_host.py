@@ -29,6 +29,7 @@ CONTAINER = {
     "exit_code": 0,
     "restarts": 0,
     "started_at": "2026-06-01T12:00:00.5Z",
+    "folder": "/opt/platform/modules/shop",
     "files": "/opt/platform/modules/shop/compose.yaml",
     "networks": {"shop_default": {"NetworkID": "n" * 64}},
     "settings": {

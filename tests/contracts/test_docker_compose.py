@@ -148,11 +148,22 @@ def test_containers_that_can_not_be_listed_are_not_taken_for_none(docker: FakeDo
     assert caught.value.reason == "docker_down"
 
 
+def test_a_survey_asks_for_every_project(docker: FakeDocker) -> None:
+    docker.says("ps -aq", b"1\n").says("inspect --type container", line(CONTAINER))
+    (found,) = DRIVER.read_watch(docker.run(DRIVER.survey()), HOST)
+
+    assert (found.project, found.folder) == ("shop", "/opt/platform/modules/shop")
+    assert [words for words in docker.asked if words.startswith("ps")] == [
+        "ps -aq --no-trunc --filter label=com.docker.compose.project"
+    ]
+
+
 def read_container(data: object) -> tuple[Container, ...]:
     return DRIVER.read_watch(Completed(0, frame({"containers": line(data)}), b""), HOST)
 
 
-NOT_OPTIONAL = sorted(CONTAINER.keys() - {"project", "service", "hash", "version", "oneoff", "health", "files"})
+OPTIONAL = ("service", "hash", "version", "oneoff", "health", "project", "folder", "files")
+NOT_OPTIONAL = sorted(CONTAINER.keys() - set(OPTIONAL))
 
 
 IN_NO_NETWORK: tuple[str, object] = ("networks", {})
@@ -171,7 +182,7 @@ def test_a_field_that_must_be_there_is_never_null(field: str) -> None:
         read_container({**CONTAINER, field: None})
 
 
-@pytest.mark.parametrize("field", ["project", "service", "hash", "version", "oneoff", "health", "files"])
+@pytest.mark.parametrize("field", OPTIONAL)
 def test_a_container_that_compose_did_not_make_or_without_a_check_is_read(field: str) -> None:
     assert len(read_container({**CONTAINER, field: None})) == 1
 

@@ -1,0 +1,90 @@
+"""Say where hosts are no longer what was applied last: engine, files, images and values. Reads hosts; changes nothing.
+
+What HEAD would change is no drift: each module is compared with the release of its last receipt.
+"""
+
+from dataclasses import dataclass
+
+from platformctl.errors import ExitCode, PolicyViolation, Refusal
+from platformctl.model.desired import Module, Release, TrustRoots
+from platformctl.model.plan import Action, Change, Plan
+from platformctl.model.reports import DriftReport, DriftRow
+from platformctl.model.state import Receipt
+from platformctl.planning.build import build
+from platformctl.releases import CommitTree, module_ids, read_manifest
+from platformctl.store.host import HostLayout
+from platformctl.workflows.desire import owners_at, release_at
+from platformctl.workflows.hosts import Hosts, hosts
+from platformctl.workflows.looking import Seen, look_at_all, or_raise
+from platformctl.workflows.parts import Parts, keyring, require_host, require_module, trust_roots
+from platformctl.workflows.plan import circumstances
+from platformctl.workflows.records import remember
+
+
+@dataclass(frozen=True)
+class _Applied:
+    """What was applied of a module last, by its host's own record."""
+
+    release: Release
+    receipt: Receipt
+
+
+def drift(parts: Parts, names: tuple[str, ...]) -> DriftReport:
+    """Every named module, or all; a host that does not answer is said and does not hide the others."""
+    roots = trust_roots(parts)
+    tree = CommitTree(parts.repository, parts.repository.head())
+    wanted = tuple(require_module(module_ids(tree), name) for name in names) or module_ids(tree)
+    rows: list[DriftRow] = []
+    warnings: list[str] = []
+    with hosts(parts) as reached:
+        applied = {name: _applied(parts, roots, reached, read_manifest(tree, name)) for name in wanted}
+        releases = [each.release for each in applied.values() if isinstance(each, _Applied)]
+        seen = look_at_all(parts, reached, releases, roots)
+    for name, then in applied.items():
+        try:
+            if isinstance(then, Refusal):
+                raise then
+            rows.append(then if isinstance(then, DriftRow) else _row(parts, roots, then, seen[name]))
+        except Refusal as refusal:
+            warnings.append(f"{name}: {refusal.summary} ({refusal.detail})")
+    drifted = any(row.source_sha and (row.changes or row.note) for row in rows)
+    code = ExitCode.UNREACHABLE if warnings else ExitCode.CHANGES_PRESENT if drifted else ExitCode.NO_CHANGES
+    status = "incomplete" if warnings else "drift" if drifted else "ok"
+    return DriftReport(exit_code=code, status=status, modules=tuple(rows), warnings=tuple(warnings))
+
+
+def _applied(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> _Applied | DriftRow | Refusal:
+    """The release to compare with, or a row for a module that was never applied."""
+    try:
+        entry = require_host(roots, module.host, file=module.path)
+        transport = reached.reach(entry, parts.driver_of(module)).transport
+        layout, keys = HostLayout(entry.root), keyring(parts, roots)
+        current = remember(transport, layout, module.id, keys, parts.clock.now()).record.current
+        if current is None:
+            return DriftRow(module.id, module.host, "", "", (), "never applied")
+        return _Applied(release_at(parts, roots, current.source_sha, module.id), current)
+    except Refusal as refusal:
+        return refusal
+
+
+def _row(parts: Parts, roots: TrustRoots, applied: _Applied, seen: Seen | Refusal) -> DriftRow:
+    """What the plan of the applied release would change; where there can be no plan, that is the drift."""
+    changes: tuple[Change, ...] = ()
+    note = ""
+    try:
+        plan = _plan(parts, roots, applied, or_raise(seen))
+        changes = tuple(change for change in plan.changes if change.action is not Action.KEEP)
+    except PolicyViolation as refusal:
+        note = f"{refusal.summary}: {refusal.detail}"
+    receipt = applied.receipt
+    return DriftRow(receipt.module, receipt.host, receipt.source_sha, receipt.applied_at, changes, note)
+
+
+def _plan(parts: Parts, roots: TrustRoots, applied: _Applied, seen: Seen) -> Plan:
+    """What it would take to have the recorded release again, with the very images it was applied with."""
+    release, name = applied.release, applied.release.module.id
+    owners = owners_at(parts, roots, release.source_sha, release)
+    foreign = frozenset(service for service, owner in owners.items() if owner != name)
+    pinned = {image.ref: image for image in applied.receipt.images}
+    driver, when = parts.driver_of(release.module), circumstances(parts, roots)
+    return build(release, seen.observation, seen.memory.record, driver, when, (), foreign, pinned)
