@@ -44,13 +44,14 @@ ROOMS = {
     "transports": May((), "hands: carry words, decide nothing"),
     "store": May(("paths",), "files beneath a root"),
     "forges": May((), "asks a forge and reads its answers; what they are worth is decided in trust"),
+    "pipelines": May((), "text for a runner, made of templates and words"),
     "redaction": May((), "the one sink for everything written"),
     "render": May(("redaction",), "what people see goes through the sink"),
     "log": May(("redaction",), "what is logged goes through the sink"),
     "workflows": May(
         (
             *("applying", "drivers.interface", "forges.interface", "gitinfo", "manifests", "observing", "paths"),
-            *("planning", "policy", "releases", "session", "store", "transports.interface", "trust"),
+            *("pipelines", "planning", "policy", "releases", "session", "store", "transports.interface", "trust"),
         ),
         "the order of safety, told with every room but those that print",
     ),

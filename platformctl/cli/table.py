@@ -34,6 +34,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check hosts."),
     "host": ("host", "Pin a host, or prepare a new one."),
     "audit": ("audit", "Show or verify the audit chain."),
+    "ci": ("ci", "Write the workflow files of a pipeline."),
     "comment": ("comment", "Show plans below a pull request."),
     "status-check": ("status_check", "Set the status of a commit."),
     "redact": ("redact", "Take secrets out of a log: stdin to stdout."),

@@ -1,0 +1,59 @@
+"""Write the files of a pipeline into a platform repository, and never over what somebody changed without saying so."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformctl.errors import Usage
+from platformctl.model.reports import NoteReport
+from platformctl.pipelines.files import Pipeline, files, is_as_written
+from platformctl.store.files import read, write_atomically
+
+
+@dataclass(frozen=True)
+class CiRequest:
+    """Where, which pipelines, and whether files that somebody changed are replaced too."""
+
+    root: Path
+    pipelines: tuple[Pipeline, ...]
+    overwrite: bool = False
+
+
+def ci_init(request: CiRequest) -> NoteReport:
+    """Write what is missing or became old; running it again changes nothing. Raises `Usage` for an unusable branch."""
+    done: dict[str, str] = {}
+    for pipeline in request.pipelines:
+        _require_plain(pipeline)
+        for path, text in files(pipeline).items():
+            done[path] = _put(request.root / path, text, request)
+    kept = sum(word == _KEPT for word in done.values())
+    hint = f"; {kept} edited and kept, --overwrite replaces them" if kept else ""
+    return NoteReport(message=f"✓ {len(done)} files looked after{hint}", details=done)
+
+
+_KEPT = "kept: edited by hand"
+
+
+def _put(path: Path, text: str, request: CiRequest) -> str:
+    there = read(path, within=request.root)
+    if there == text.encode():
+        return "unchanged"
+    edited = there is not None and not is_as_written(there.decode("utf-8", "replace"))
+    if edited and not request.overwrite:
+        return _KEPT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode(), 0o644, within=request.root)
+    return "written" if there is None else "overwritten: edited by hand" if edited else "brought up to date"
+
+
+def _require_plain(pipeline: Pipeline) -> None:
+    """What is put into a workflow file must mean itself there, to YAML and to a shell."""
+    for name, text in _words(pipeline):
+        if not set(text) <= _PLAIN or text.startswith("-"):
+            raise Usage(f"the {name} can not be put into a workflow file", detail=text[:100], hint="use plain signs")
+
+
+def _words(pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
+    return ("branch", pipeline.branch), ("requirement", pipeline.install), ("file", pipeline.requirements)
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/+=@:[]")
