@@ -38,6 +38,23 @@ def is_own(declared: Mapping[str, Any]) -> bool:
     return not declared.get("external")
 
 
+def network_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a network looks like that Compose makes as declared."""
+    flags = {flag: _truth(declared.get(flag)) for flag in ("internal", "attachable", "enable_ipv6")}
+    subnets = sorted(str(each["subnet"]) for each in _pools(declared) if each.get("subnet"))
+    return {**_resource(declared, "bridge"), **flags, "subnets": subnets}
+
+
+def volume_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a volume looks like that Compose makes as declared."""
+    return _resource(declared, "local")
+
+
+def _resource(declared: Mapping[str, Any], driver: str) -> Mapping[str, Any]:
+    pairs = {field: _pairs(declared.get(field)) for field in ("driver_opts", "labels")}
+    return {"driver": str(declared.get("driver") or driver), **pairs}
+
+
 def _named(release: Release, section: str, key: str) -> tuple[str, Mapping[str, Any]]:
     declared = (release.compose.document.get(section) or {}).get(key) or {}
     default = f"{release.module.runtime.project}_{key}" if is_own(declared) else key

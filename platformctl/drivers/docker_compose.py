@@ -11,10 +11,11 @@ from platformctl.drivers import compose_answers as answers
 from platformctl.drivers import compose_questions as questions
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import lenders
+from platformctl.drivers.compose_foresight import foreseen
 from platformctl.drivers.compose_look import look, project_folder
 from platformctl.drivers.compose_observations import observations
 from platformctl.drivers.compose_removal import removal_step
-from platformctl.drivers.interface import Question
+from platformctl.drivers.interface import Preceding, Question
 from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, ModuleKind, Release
@@ -75,6 +76,10 @@ class DockerCompose:
     ) -> tuple[Observation | Refusal, ...]:
         """`InvalidInput` where Compose does not accept a release, `PolicyViolation` where its env.file is missing."""
         return observations(answer.stdout, questions, identity, at)
+
+    def foresee(self, release: Release, seen: Observation, before: Preceding) -> Observation:
+        """Files, images, and in the same project containers, networks and volumes that the plan before brings."""
+        return foreseen(release, seen, before, self.one_shots(before.release))
 
     def watch(self, release_project: str) -> Command:
         """Ask how the project's containers are now."""

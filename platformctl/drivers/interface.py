@@ -12,7 +12,7 @@ from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, Release
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, Identity, Observation
-from platformctl.model.plan import Change, PlannedImage, Run, Step
+from platformctl.model.plan import Change, Plan, PlannedImage, Run, Step
 from platformctl.model.state import Receipt
 
 
@@ -22,6 +22,15 @@ class Question:
 
     release: Release
     hashes: bool = True
+
+
+@dataclass(frozen=True)
+class Preceding:
+    """A plan of the same run that is to be applied before another one: of which release, and what was seen for it."""
+
+    release: Release
+    plan: Plan
+    seen: Observation
 
 
 class Driver(Protocol):
@@ -45,6 +54,9 @@ class Driver(Protocol):
         """What was seen for each question, or why there is nothing: `InvalidInput` when the orchestrator does not
         accept the release. Raises `Unreachable` for garbage.
         """
+
+    def foresee(self, release: Release, seen: Observation, before: Preceding) -> Observation:
+        """`seen`, a look for `release`, as it would be after the plan `before` for the same host was applied."""
 
     def watch(self, release_project: str) -> Command:
         """A short question: how are the project's containers now?"""

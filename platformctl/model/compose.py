@@ -27,6 +27,13 @@ class ComposeService:
     has_healthcheck: bool
     definition: Mapping[str, Any]
 
+    @property
+    def replicas(self) -> int:
+        """How many containers it is to have; no part of Compose's hash. What is no number, Compose refuses."""
+        deploy = self.definition.get("deploy")
+        wanted = self.definition.get("scale", deploy.get("replicas") if isinstance(deploy, Mapping) else None)
+        return int(wanted) if isinstance(wanted, int | str) and str(wanted).isdecimal() else 1
+
 
 @dataclass(frozen=True)
 class ComposeModel:

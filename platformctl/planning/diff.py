@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from platformctl.drivers.interface import Driver
-from platformctl.model.compose import ComposeService
 from platformctl.model.desired import FileChange, Release
 from platformctl.model.names import RepoPath, ServiceName
 from platformctl.model.observed import Container, Observation
@@ -93,7 +92,7 @@ def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
         return (Cause.MISSING, *_new_volume(wanted, service))
     checks = (
         (_hash_cause(wanted, service, containers), _hash_differs(wanted, service, containers)),
-        (Cause.DEFINITION, len(containers) != _replicas(wanted.release.compose.services[service])),
+        (Cause.DEFINITION, len(containers) != wanted.release.compose.services[service].replicas),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
         (Cause.FILE_CONTENT, _files_differ(wanted, service)),
         (Cause.NETWORK, _network_is_lost(wanted, containers)),
@@ -123,13 +122,6 @@ def _drift(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]
     release, observation = wanted.release, wanted.observation
     found = (wanted.driver.drift(release, observation, container) for container in containers)
     return {field: values for each in found for field, values in each.items()}
-
-
-def _replicas(service: ComposeService) -> int:
-    """How many containers the service is to have; no part of Compose's hash. What is no number, Compose refuses."""
-    deploy = service.definition.get("deploy")
-    wanted = service.definition.get("scale", deploy.get("replicas") if isinstance(deploy, Mapping) else None)
-    return int(wanted) if isinstance(wanted, int | str) and str(wanted).isdecimal() else 1
 
 
 def _hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:

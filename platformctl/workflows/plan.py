@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from platformctl.drivers.interface import Preceding
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage
 from platformctl.model import strict_json
 from platformctl.model.desired import Finding, Release, TrustRoots
@@ -69,9 +70,11 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
         seen = {} if request.offline else _look(parts, wanted, reached, roots)
     plans: list[PlannedModule] = []
     failed: list[NotPlanned] = []
+    preceding: list[Preceding] = []
     for name in ordered:
         try:
-            plans.append(_plan_one(parts, desire, when, or_raise(wanted[name]), seen.get(ModuleId(name)), request))
+            each, there = or_raise(wanted[name]), seen.get(ModuleId(name))
+            plans.append(_plan_one(parts, desire, when, each, there, preceding, request))
         except Refusal as refusal:
             if len(names) == 1 and not request.everything:
                 raise
@@ -102,10 +105,25 @@ def _wanted(
 
 
 def _in_order(wanted: Mapping[str, _Wanted | Refusal]) -> tuple[str, ...]:
-    """Each module after those it depends on; raises `InvalidInput` naming a cycle."""
-    return in_order(
-        {ModuleId(n): w.release.module.depends_on if isinstance(w, _Wanted) else () for n, w in wanted.items()}
-    )
+    """Each module after those it depends on, and after those whose services its own would start.
+
+    Raises `InvalidInput` naming a cycle.
+    """
+    releases = {ModuleId(name): each.release for name, each in wanted.items() if isinstance(each, _Wanted)}
+    owners = {_owned(release, release.module.runtime.compose_service): name for name, release in releases.items()}
+
+    def needs(name: ModuleId) -> set[ModuleId]:
+        if name not in releases:
+            return set()
+        release = releases[name]
+        others = {owners.get(_owned(release, service), name) for service in release.closure}
+        return (others - {name}).union(release.module.depends_on)
+
+    return in_order({ModuleId(name): needs(ModuleId(name)) for name in wanted})
+
+
+def _owned(release: Release, service: ServiceName) -> tuple[str, str, str]:
+    return release.host.name, release.module.runtime.project, service
 
 
 def _look(
@@ -159,16 +177,24 @@ def _plan_one(
     when: Circumstances,
     wanted: _Wanted,
     seen: Seen | Refusal | None,
+    preceding: list[Preceding],
     request: PlanRequest,
 ) -> PlannedModule:
+    """Of an index the plans are built on each other, as they will be applied: each on what those before it bring."""
     release, findings = wanted.release, wanted.findings
     if seen is None:
         plan = _offline(parts, release, when, findings)
     else:
         there = or_raise(seen)
         _refuse_quarantined(release, there.memory.record)
-        owners = desire.owners(release)
-        plan = plan_release(parts, release, there.observation, there.memory.record, when, findings, owners)
+        owners, driver = desire.owners(release), parts.driver_of(release.module)
+        observation = there.observation
+        for before in preceding:
+            if before.release.host.name == release.host.name:
+                observation = driver.foresee(release, observation, before)
+        plan = plan_release(parts, release, observation, there.memory.record, when, findings, owners)
+        if request.everything and plan.has_changes:
+            preceding.append(Preceding(release, plan, observation))
     return write_plan(parts, plan, request.key, request.out)
 
 

@@ -96,3 +96,29 @@ def test_a_module_may_not_bring_anothers_change_along(repo: PlatformRepo, host: 
     repo.deploy("honcho-redis")
     repo.deploy("honcho-api")
     assert repo.run("plan", "--all", expect=0).code == 0
+
+
+def planned(repo: PlatformRepo, expect: int = 1) -> dict[str, list[str]]:
+    """Plan everything as an index, approve and apply it in its order, and say what each plan named."""
+    report = repo.run("plan", "--all", "--json", expect=expect).json
+    named = {
+        each["module"]: [c["target"] for c in each["plan"]["changes"] if c["action"] != "keep"]
+        for each in report["plans"]
+    }
+    if report["index"]:
+        index = repo.root / report["index"]
+        repo.approve(index)
+        repo.apply(index, expect=9)
+    return named
+
+
+def test_an_index_of_modules_that_share_a_file_is_applied_in_one_go(repo: PlatformRepo, host: Host) -> None:
+    """The second plan rests on what the first will have brought: container, network, file; and none is stale."""
+    redis, api = "compose.service.redis", "compose.service.api"
+    assert planned(repo) == {"honcho-redis": [redis], "honcho-api": [api]}
+    assert planned(repo, expect=0) == {"honcho-redis": [], "honcho-api": []}
+
+    change(repo, compose(redis="two", api="two"))
+    assert planned(repo) == {"honcho-redis": [redis], "honcho-api": [api]}
+    assert planned(repo, expect=0) == {"honcho-redis": [], "honcho-api": []}
+    assert set(running(host)) == {"redis", "api"}

@@ -1,0 +1,77 @@
+"""What a plan brings is what a later plan of the same run finds, without asking a host."""
+
+from dataclasses import replace
+
+from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.drivers.interface import Preceding
+from platformctl.model.desired import Release
+from platformctl.model.names import Digest, ModuleId, ProjectName, RepoPath, ServiceName
+from platformctl.model.observed import FileSeen, Observation
+from platformctl.model.plan import Action, Cause, Change, Place, Step
+from tests.contracts.compose_host import IMAGE
+from tests.contracts.releases import FOLDER, MODULE, a_release
+from tests.contracts.test_drivers import observed
+from tests.trust.workshop import a_plan
+
+DRIVER = DockerCompose()
+COMPOSE = """
+services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'web:1', volumes: ['data:/d']}}
+volumes: {data: {}}
+"""
+FILE = RepoPath(f"{FOLDER}/compose.yaml")
+NEW, OLD = Digest.of(b"new"), Digest.of(b"old")
+
+
+def change(service: str, action: Action) -> Change:
+    after = {"config_hash": "h" * 64, "image": "web:1", "image_id": IMAGE, "state": "running"}
+    return Change(f"db.{service}", ServiceName(service), action, (Cause.MISSING,), None, after, False, "")
+
+
+def before(action: Action = Action.CREATE) -> Preceding:
+    """The plan of the module that owns db: it places the shared file and does something to db."""
+    runtime = replace(MODULE.runtime, compose_service=ServiceName("db"))
+    release = a_release(COMPOSE, module=replace(MODULE, id=ModuleId("db"), runtime=runtime))
+    step = Step("release", (Place(FILE, NEW, 0o644),), ())
+    plan = a_plan(changes=(change("db", action),), steps=(step,), images=())
+    return Preceding(release, plan, seen(release))
+
+
+def seen(release: Release) -> Observation:
+    """A host with the old file and nothing of the project."""
+    there = observed(DRIVER, release)
+    return replace(there, containers=(), networks=(), volumes=(), files=(FileSeen(FILE, OLD, 0o644),))
+
+
+def test_a_later_plan_finds_files_containers_networks_and_volumes_of_an_earlier_one() -> None:
+    release = a_release(COMPOSE)
+    after = DRIVER.foresee(release, seen(release), before())
+
+    assert after.files == (FileSeen(FILE, NEW, 0o644),)
+    assert {NEW, OLD} <= after.kept
+    assert [(c.service, c.config_hash, c.image_id, c.state) for c in after.containers] == [
+        ("db", "h" * 64, IMAGE, "running")
+    ]
+    assert [network.name for network in after.networks] == ["shop_default"]
+    assert [volume.name for volume in after.volumes] == ["shop_data"]
+    assert DRIVER.drift(release, after, after.containers[0]) == {}
+    assert DRIVER.lost_networks(release, after, after.containers[0]) == ()
+    assert DRIVER.contradictions(release, after) == ()
+
+
+def test_what_is_deleted_is_gone_and_what_is_started_runs() -> None:
+    release = a_release(COMPOSE)
+    there = DRIVER.foresee(release, seen(release), before())
+    stopped = replace(there, containers=tuple(replace(c, state="exited", exit_code=1) for c in there.containers))
+
+    assert DRIVER.foresee(release, there, before(Action.DELETE)).containers == ()
+    assert [c.state for c in DRIVER.foresee(release, stopped, before(Action.START)).containers] == ["running"]
+    assert DRIVER.foresee(release, stopped, before(Action.KEEP)).containers == stopped.containers
+
+
+def test_of_another_project_only_files_and_images_are_found() -> None:
+    runtime = replace(MODULE.runtime, project=ProjectName("other"))
+    release = a_release(COMPOSE, module=replace(MODULE, runtime=runtime))
+    after = DRIVER.foresee(release, seen(release), before())
+
+    assert after.files == (FileSeen(FILE, NEW, 0o644),)
+    assert (after.containers, after.networks, after.volumes) == ((), (), ())
