@@ -13,6 +13,7 @@ from platformctl.transports.local import LocalTransport
 from platformctl.transports.openssh import OpensshTransport
 from platformctl.transports.ssh import SshTransport
 from platformctl.transports.tailscale import TailscaleTransport
+from tests.contracts.odd_host import OddHost, odd_host
 from tests.contracts.sshd import Sshd, throw_away_sshd, unprivileged_user
 from tests.contracts.tailnet import Tailnet, tailnet
 
@@ -34,6 +35,12 @@ def fresh(user: str) -> Iterator[Sshd]:
     """A server that has met nobody and may be furnished further."""
     with throw_away_sshd(user) as server:
         yield server
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Iterator[OddHost]:
+    with odd_host(tmp_path / "odd") as host:
+        yield host
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +21,14 @@ class OddHost:
     `passwords` is what it was told when it asked, `asked_for` what else clients wanted: environment, agent, terminal,
     forwarding. As a jump host it leads to the port `leads_to` of this machine, whatever it is asked for. When it is
     `closed` no key is good enough; when it `lets_in_without_key` none is needed, as with Tailscale SSH.
+    `reached` is told which phase of a connection or of the command `phases` has come.
     """
 
     folder: Path
     leads_to: int = 0
     closed: bool = False
     lets_in_without_key: bool = False
+    reached: Callable[[str], None] = lambda phase: None
     passwords: list[str] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -70,6 +72,13 @@ class OddHost:
                 process.close()
             case "signal":
                 process.exit_with_signal("KILL")
+            case "phases":
+                self.reached("request")
+                process.stdout.write(b"half an ")
+                self.reached("output")
+                process.stdout.write(b"answer")
+                self.reached("status")
+                process.exit(0)
             case "never-answer":
                 self.mute.wait()  # the whole server stands still: not even the request is confirmed
             case _:
@@ -84,6 +93,7 @@ class _Open(asyncssh.SSHServer):
         self._connection = conn
 
     def begin_auth(self, username: str) -> bool:
+        self._host.reached("login")
         return not self._host.lets_in_without_key
 
     def public_key_auth_supported(self) -> bool:

@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +17,7 @@ import pytest
 
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import HostName
+from tests.lab.machine import wait_until
 
 PROGRAM = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 
@@ -66,6 +67,36 @@ class Sshd:
         """As OpenSSH itself says it; the key is made when it is asked for first."""
         return fingerprint(self._host_key(kind))
 
+    @contextmanager
+    def as_one_daemon(self, *options: str) -> Iterator[HostEntry]:
+        """The same host once more, on a port of its own: one process that counts its callers, told `options`."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        words = [
+            str(PROGRAM),
+            "-D",
+            "-e",
+            "-f",
+            str(self.folder / "config"),
+            "-p",
+            str(port),
+            "-o",
+            "ListenAddress=127.0.0.1",
+        ]
+        with (self.folder / "log").open("ab") as log:
+            daemon = subprocess.Popen([*words, "-o", "PidFile=none", *options], stderr=log)
+        try:
+            wait_until(lambda: "Server listening" in self.log, "sshd listens")
+            yield replace(self.entry(), port=port)
+        finally:
+            daemon.terminate()
+            daemon.wait()
+
+    def is_also_told(self, lines: str) -> None:
+        """Further lines of its configuration, for connections to come."""
+        with (self.folder / "config").open("a") as configuration:
+            configuration.write(f"{lines}\n")
+
     def serve(self) -> None:
         """Give each connection its own sshd, but hang up unheard on the first `hang_up_on`."""
         with contextlib.suppress(OSError):
@@ -89,8 +120,7 @@ class Sshd:
         path = self.folder / f"host_{kind}"
         if not path.exists():
             make_key(path, kind)
-            with (self.folder / "config").open("a") as configuration:
-                configuration.write(f"HostKey {path}\n")
+            self.is_also_told(f"HostKey {path}")
         return path
 
 

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
@@ -13,14 +12,8 @@ from platformctl.errors import OutcomeUnknown, Unreachable
 from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import HostName
-from tests.contracts.odd_host import OddHost, odd_host
+from tests.contracts.odd_host import OddHost
 from tests.contracts.reach import Reach, each_way
-
-
-@pytest.fixture
-def odd(tmp_path: Path) -> Iterator[OddHost]:
-    with odd_host(tmp_path) as host:
-        yield host
 
 
 @contextmanager

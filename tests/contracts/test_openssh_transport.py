@@ -82,8 +82,7 @@ def test_a_jump_host_that_the_operator_never_met_is_not_trusted_at_first_use(
 def test_a_certificate_logs_in_where_its_key_is_not_listed(fresh: Sshd, tmp_path: Path) -> None:
     authority, key = make_key(tmp_path / "authority"), make_key(tmp_path / "key")
     words = ("ssh-keygen", "-q", "-s", authority, "-I", "ann", "-n", fresh.user, key.with_suffix(".pub"))
-    with (fresh.folder / "config").open("a") as configuration:
-        configuration.write(f"TrustedUserCAKeys {authority}.pub\n")
+    fresh.is_also_told(f"TrustedUserCAKeys {authority}.pub")
     environment = operator(tmp_path, PLATFORMCTL_SSH_KEY=str(key))
     with pytest.raises(Unreachable):
         connect(OpensshTransport, fresh.entry(), environment)
@@ -101,7 +100,7 @@ def test_a_stranger_is_unreachable_and_told_that_no_key_was_accepted(sshd: Sshd,
         connect(
             OpensshTransport, sshd.entry(), operator(tmp_path, PLATFORMCTL_SSH_KEY=str(make_key(tmp_path / "stranger")))
         )
-    assert "it accepted none of ssh's keys" in caught.value.detail
+    assert "it showed the pinned key and let us in by none of ours" in caught.value.detail
     assert (caught.value.reason, caught.value.host) == ("connect", "throw-away")
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from platformctl.model.command import Command
 from platformctl.transports.interface import Held
 from platformctl.transports.sessions import TRIES
 from platformctl.transports.ssh import SshTransport
+from platformctl.transports.ssh.transport import KEEPALIVE
 from tests.contracts.reach import TRUE, Reach, connect, each_way, each_way_by_address
 from tests.contracts.sshd import Sshd, fingerprint, make_key
 
@@ -169,6 +171,17 @@ def test_an_address_that_is_none_is_refused(reach: Reach, sshd: Sshd, address: s
             deed()
 
 
+def test_a_host_that_is_full_is_greeted_again_until_it_has_room(fresh: Sshd) -> None:
+    """sshd drops whoever comes while `MaxStartups` are not logged in yet, before a word."""
+    with fresh.as_one_daemon("-o", "MaxStartups=1:90:3") as entry, ThreadPoolExecutor(6) as pool:
+        ends = [pool.submit(connect, SshTransport, entry, fresh.environment, timeout=10) for _ in range(6)]
+        for end in ends:
+            end.result()
+
+    assert "MaxStartups" in fresh.log
+    assert fresh.log.count("Accepted publickey") == 6
+
+
 @each_way
 def test_a_lost_connection_is_made_again_for_the_next_command(reach: Reach, fresh: Sshd) -> None:
     with reach(fresh.entry(), fresh.environment) as transport:
@@ -216,3 +229,32 @@ def test_neither_paramiko_nor_its_threads_speak_for_themselves(fresh: Sshd, capf
 @each_way
 def test_a_fingerprint_is_written_as_openssh_writes_it(reach: Reach, fresh: Sshd) -> None:
     assert reach(fresh.entry(), {}).scan_host_keys() == (("ssh-ed25519", fingerprint(fresh.folder / "host_ed25519")),)
+
+
+# --- what is agreed on -----------------------------------------------------------------------------
+
+
+@each_way
+@pytest.mark.parametrize("lax", ["Ciphers aes128-cbc,aes256-cbc,3des-cbc", "HostKeyAlgorithms ssh-rsa"])
+def test_a_host_that_only_has_what_is_broken_is_not_spoken_to(reach: Reach, fresh: Sshd, lax: str) -> None:
+    fresh.fingerprint("rsa")
+    fresh.is_also_told(lax)
+    with pytest.raises(Unreachable):
+        connect(reach, fresh.entry(), fresh.environment, timeout=2)
+    assert "publickey" not in fresh.log
+
+
+def test_a_host_that_only_has_old_macs_is_not_spoken_to(fresh: Sshd) -> None:
+    """By paramiko. Which ones the ssh program takes is its own and the operator's to say."""
+    fresh.is_also_told("MACs hmac-sha1,hmac-md5\nCiphers aes128-ctr")
+    with pytest.raises(Unreachable):
+        connect(SshTransport, fresh.entry(), fresh.environment, timeout=2)
+
+
+def test_the_cheap_key_exchange_comes_first_and_nothing_waits_for_more_to_send(ssh: SshTransport) -> None:
+    ssh.run(TRUE)
+    connection = ssh._connection
+    assert connection
+    assert connection.get_security_options().kex[0] == "curve25519-sha256@libssh.org"
+    assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert connection.packetizer._Packetizer__keepalive_interval == KEEPALIVE  # type: ignore[attr-defined]

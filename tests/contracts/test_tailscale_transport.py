@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,10 @@ from platformctl.errors import InvalidInput, ToolError, Unreachable, WrongHost
 from platformctl.model.command import Command
 from platformctl.transports.tailscale import TailscaleTransport
 from platformctl.transports.tailscale.peer import Peer, find_peer
-from tests.contracts.odd_host import OddHost, odd_host
+from tests.contracts.odd_host import OddHost
 from tests.contracts.reach import TRUE, connect
 from tests.contracts.sshd import Sshd
 from tests.contracts.tailnet import DNS_NAME, NODE_ID, Tailnet, peer, status
-
-
-@pytest.fixture
-def odd(tmp_path: Path) -> Iterator[OddHost]:
-    with odd_host(tmp_path / "odd") as host:
-        yield host
 
 
 def test_the_status_is_asked_of_the_local_api_once_for_a_connection(net: Tailnet, sshd: Sshd) -> None:

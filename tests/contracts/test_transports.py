@@ -4,6 +4,7 @@ import resource
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -130,6 +131,27 @@ def test_a_flood_costs_bounded_memory_and_says_that_it_was_cut(transport: Transp
 def test_a_flood_without_end_ends_at_the_deadline(transport: Transport) -> None:
     with pytest.raises(OutcomeUnknown):
         transport.run(Command(("yes",), timeout=0.5))
+
+
+def test_a_command_that_minds_no_signal_is_left_at_the_deadline(transport: Transport) -> None:
+    begun = time.monotonic()
+    with pytest.raises(OutcomeUnknown):
+        transport.run(sh("trap '' TERM HUP INT PIPE; echo here; sleep 5 & wait; wait; wait", timeout=0.3))
+
+    assert time.monotonic() - begun < 0.3 + 5
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("stream", ["", ">&2"])
+def test_a_gibibyte_ends_in_time_and_in_little_memory(transport: Transport, stream: str) -> None:
+    """Ours, and that of the programs we run for it."""
+    begun = time.monotonic()
+    with suppress(OutcomeUnknown):
+        assert transport.run(sh(f"head -c {1 << 30} /dev/zero {stream}", timeout=20)).truncated
+
+    assert time.monotonic() - begun < 20 + 5
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        assert resource.getrusage(who).ru_maxrss < 256 << 10  # kibibytes
 
 
 # --- held processes -------------------------------------------------------------------------------

@@ -47,13 +47,13 @@ def pinned_master(entry: HostEntry, environment: Mapping[str, str], timeout: flo
     for greeting in _greetings(entry, environment, deadline):
         if greeting.master is not None:
             return greeting.master
-        if greeting.shown is None and not found:
+        if greeting.shown is None and (not found or deadline.passed):
             raise _silent(entry, greeting, deadline)
         if greeting.shown is None:
             break
         if greeting.shown.fingerprint in entry.host_key:
-            late = f"it let nobody in within {timeout:g} s"
-            raise unreachable(entry, late if deadline.passed else _said("it accepted none of ssh's keys", greeting))
+            late = f" within {timeout:g} s" if deadline.passed else ""
+            raise unreachable(entry, _said(f"it showed the pinned key and let us in by none of ours{late}", greeting))
         found.append(greeting.shown.fingerprint)
     raise stranger(entry, found)
 
@@ -77,19 +77,17 @@ def _greetings(entry: HostEntry, environment: Mapping[str, str], deadline: Deadl
     """
     if shutil.which("ssh", path=environment.get("PATH")) is None:
         raise ToolError("a program is missing", detail="ssh is not on the PATH", hint="install OpenSSH's client, 8.5+")
-    left, waits, doubts = KEY_KINDS, islice(pauses(deadline), TRIES - 1), 1
+    left, waits = KEY_KINDS, islice(pauses(deadline), TRIES - 1)
     while left:
         greeting = _greet(entry, left, environment, deadline)
-        if greeting.shown is None and greeting.master is None:
-            pause = next(waits, None)
-            if pause is not None and doubts:
-                doubts -= left is not KEY_KINDS
-                time.sleep(pause)
-                continue
+        if not (greeting.master or greeting.shown) and (pause := next(waits, None)) is not None:
+            time.sleep(pause)
+            continue
         yield greeting
         if greeting.shown is None:
             return
         left = tuple(kind for kind in left if not _proves(kind, greeting.shown))
+        waits = islice(pauses(deadline), 1)
 
 
 def _greet(entry: HostEntry, kinds: tuple[Kind, ...], environment: Mapping[str, str], deadline: Deadline) -> Greeting:

@@ -1,0 +1,78 @@
+"""A real host whose network goes away: what was not seen is not claimed, and nobody waits longer than they said."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from platformctl.errors import OutcomeUnknown, Unreachable
+from platformctl.model.command import Command
+from platformctl.model.desired import HostEntry
+from platformctl.model.names import HostName
+from tests.contracts.reach import TRUE, Reach, SshLike, each_way_by_address
+from tests.lab import Host
+
+pytestmark = pytest.mark.lab
+CONNECTING, DEADLINE, GRACE = 1.5, 1.0, 5.0
+SLOW = Command(("sh", "-c", "touch /tmp/began; sleep 0.5; echo here >/tmp/ended; echo said"), timeout=DEADLINE)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to a lab host."""
+
+    host: Host
+    reach: Reach
+
+    def open(self) -> SshLike:
+        entry = HostEntry(
+            HostName("lab"),
+            "ssh",
+            self.host.root,
+            address=self.host.address,
+            port=self.host.port,
+            user=self.host.user,
+            host_key=self.host.host_key_fingerprints,
+        )
+        environment = {"HOME": "/nonexistent", "PLATFORMCTL_SSH_KEY": str(self.host.key_path)}
+        return self.reach(entry, environment, timeout=CONNECTING)
+
+    def takes(self, deed: Callable[[], object], raised: type[Exception]) -> None:
+        """The deed raises this, within what was said and `GRACE`."""
+        begun = time.monotonic()
+        with pytest.raises(raised):
+            deed()
+        assert time.monotonic() - begun < 2 * CONNECTING + DEADLINE + GRACE
+
+
+@each_way_by_address
+def test_a_host_is_cut_off_and_comes_back(reach: Reach, host: Host) -> None:
+    """Before the connection, before a session, in the middle of a command; both ways and each way alone."""
+    way = Way(host, reach)
+    with way.open() as transport:
+        host.partition()
+        way.takes(lambda: transport.run(TRUE), Unreachable)
+        host.heal()
+        assert transport.run(TRUE).status == 0
+
+        host.partition("in")  # nothing arrives, so nothing may have run
+        way.takes(lambda: transport.run(Command(("touch", "/tmp/not"), timeout=DEADLINE)), Unreachable)
+        host.heal()
+        assert host.sh("ls /tmp/not 2>&1 || :").strip().endswith("No such file or directory")
+
+        with ThreadPoolExecutor() as pool:
+            ends = pool.submit(way.takes, lambda: transport.run(SLOW), OutcomeUnknown)
+            host.sh("timeout 10 sh -c 'until [ -e /tmp/began ]; do sleep 0.02; done'")
+            host.partition("out")  # it goes on, and no answer returns
+            ends.result()
+        assert host.sh("cat /tmp/ended") == "here\n"
+        way.takes(lambda: transport.run(TRUE), Unreachable)
+        host.heal()
+
+    with way.open() as transport:
+        host.freeze("sshd")
+        way.takes(lambda: transport.run(TRUE), Unreachable)
+        host.heal()
+        assert transport.run(TRUE).status == 0
