@@ -31,5 +31,15 @@ def test_a_transport_that_is_not_paramikos_does_not_load_it(name: str) -> None:
     assert not imported & HEAVY
 
 
+def test_an_apply_of_one_plan_loads_only_what_it_needs() -> None:
+    """paramiko's `invoke`, which serves a file that is never read, and what only a canary needs."""
+    words = "import sys, platformctl.workflows.fleet, platformctl.transports.ssh; print(*sys.modules)"
+    done = subprocess.run((sys.executable, "-c", words), capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+
+    assert "paramiko" in loaded
+    assert not loaded & {"invoke", "http", "rich", "jsonschema", "structlog"}
+
+
 def test_a_heavy_import_is_seen() -> None:
     assert "yaml" in imported_by("-c", "import yaml")

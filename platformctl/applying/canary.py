@@ -23,11 +23,6 @@ REDIRECTS = 3
 """How many redirects an attempt follows, all of them within the origin: another one's answer would prove nothing."""
 
 
-def not_run(reason: str) -> CanaryResult:
-    """Return the result of a canary that was not sent, which is neither good nor bad."""
-    return CanaryResult(ran=False, ok=None, reason=reason)
-
-
 def ask(canary: Canary, *, local: bool, tell: Callable[[Event], None], clock: Clock) -> CanaryResult:
     """Ask until the answer is the expected one or the attempts are used up; loopback may answer only when `local`.
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from platformctl.applying import canary
 from platformctl.applying.clock import Clock
 from platformctl.applying.hands import Hands
 from platformctl.drivers.interface import Driver
@@ -69,7 +68,7 @@ def prove(
     return Proof(
         containers=containers,
         health=shown,
-        canary=_canary(wish, tell, clock) if healthy else canary.not_run("not healthy"),
+        canary=_canary(wish, tell, clock) if healthy else CanaryResult.not_run("not healthy"),
         unplanned=unplanned(wish, before, containers),
         wrong_images=_wrong_images(wish, containers),
     )
@@ -170,7 +169,9 @@ def _with_log(
 
 def _canary(wish: Wish, tell: Callable[[Event], None], clock: Clock) -> CanaryResult:
     if wish.canary is None:
-        return canary.not_run("none is declared")
+        return CanaryResult.not_run("none is declared")
+    from platformctl.applying import canary  # with it come http.client and ssl, which most applies do without
+
     return canary.ask(wish.canary, local=wish.entry.transport == "local", tell=tell, clock=clock)
 
 

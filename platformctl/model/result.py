@@ -30,6 +30,11 @@ class CanaryResult:
     body: str = ""
     reason: str = ""
 
+    @classmethod
+    def not_run(cls, reason: str) -> "CanaryResult":
+        """The result of a canary that was not sent, which is neither good nor bad."""
+        return cls(ran=False, ok=None, reason=reason)
+
 
 @dataclass(frozen=True)
 class Proof:

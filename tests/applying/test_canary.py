@@ -162,7 +162,7 @@ class TestKeeping:
             assert ask(Canary(server.url)).body == "a\ufffdb"
 
     def test_a_canary_that_was_not_run_is_neither_good_nor_bad(self) -> None:
-        assert canary.not_run("none is declared") == CanaryResult(ran=False, ok=None, reason="none is declared")
+        assert CanaryResult.not_run("none is declared") == CanaryResult(ran=False, ok=None, reason="none is declared")
 
 
 class TestRefusing:

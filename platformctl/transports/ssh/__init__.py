@@ -6,6 +6,7 @@ puts them together. The `openssh` transport exists for what paramiko lacks: jump
 
 import logging
 
+from platformctl.transports.ssh import bare  # noqa: F401 - before what follows
 from platformctl.transports.ssh.transport import SshTransport
 
 __all__ = ["SshTransport"]
