@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,21 @@ def test_a_certificate_logs_in_where_its_key_is_not_listed(fresh: Sshd, tmp_path
     assert "ED25519-CERT" in fresh.log
 
 
+def test_paths_with_blanks_are_one_word_each(sshd: Sshd, tmp_path: Path) -> None:
+    home = tmp_path / "my home"
+    environment = operator(
+        home, f"ProxyCommand touch {tmp_path}/asked\n", PLATFORMCTL_SSH_KEY=f"{home}/my key of 100 %"
+    )
+    (home / "my key of 100 %").write_bytes((sshd.folder / "key").read_bytes())
+    (home / "my key of 100 %").chmod(0o600)
+    with pytest.raises(Unreachable):
+        connect(OpensshTransport, sshd.entry(), environment, timeout=1)
+    assert (tmp_path / "asked").exists()
+
+    (home / ".ssh/config").write_text("")
+    connect(OpensshTransport, sshd.entry(), environment)
+
+
 # --- who can not be reached, in words --------------------------------------------------------------
 
 
@@ -117,8 +133,13 @@ def test_without_the_ssh_program_nothing_is_tried(fresh: Sshd, tmp_path: Path) -
     assert fresh.greeted == 0
 
 
-@pytest.mark.parametrize("name", ["a*", "a$HOME", 'a"b', "a\nProxyCommand touch x"])
-@pytest.mark.parametrize("variable", ["HOME", "PLATFORMCTL_SSH_KEY"])
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [
+        *product(("HOME", "PLATFORMCTL_SSH_KEY"), ("a*", "a$HOME", 'a"b', "a\nProxyCommand touch x")),
+        ("HOME", "100 %d"),
+    ],
+)
 def test_a_path_that_ssh_would_take_for_something_else_is_refused(fresh: Sshd, variable: str, name: str) -> None:
     with pytest.raises(InvalidInput):
         connect(OpensshTransport, fresh.entry(), {**fresh.environment, variable: f"/nowhere/{name}"})

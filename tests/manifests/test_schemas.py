@@ -24,33 +24,7 @@ KEY = "SHA256:" + "q7Zt" * 10 + "c3Q"
 
 EXAMPLES: Mapping[str, tuple[Fields, Any]] = {
     "module.v1.schema.json": (MODULE, parse((DOCS / "module.example.yaml").read_bytes(), "example").value),
-    "hosts.v1.schema.json": (
-        HOSTS,
-        {
-            "hosts": {
-                "here": {"transport": "local", "root": "/opt/platform", "machine_id": PIN, "allow_root": True},
-                "rs2000": {
-                    "transport": "ssh",
-                    "address": "100.64.0.7",
-                    "port": 22,
-                    "user": "agent",
-                    "root": "/opt/platform",
-                    "host_key": [KEY],
-                    "engine_id": "ABCD:EFGH:2345",
-                    "labels": {"env": "prod"},
-                },
-                "peer": {
-                    "transport": "tailscale",
-                    "node_id": "nq7ZtCNTRL",
-                    "dns_name": "peer.tail1234.ts.net",
-                    "user": "agent",
-                    "root": "/a",
-                    "host_key": [KEY],
-                    "machine_id": PIN,
-                },
-            }
-        },
-    ),
+    "hosts.v1.schema.json": (HOSTS, parse((DOCS / "hosts.example.yaml").read_bytes(), "example").value),
     "policy.v1.schema.json": (
         POLICY,
         {
@@ -210,6 +184,16 @@ def test_the_annotated_example_shows_every_field_and_no_other() -> None:
     known = set(keys_of(MODULE))
     assert known <= shown
     assert {path for path in shown - known if path.split(".")[-1] not in ("0", "DATA_DIR")} == set()
+
+
+def test_the_annotated_hosts_show_every_field_of_each_transport() -> None:
+    hosts = EXAMPLES["hosts.v1.schema.json"][1]["hosts"].values()
+    shown = {entry["transport"]: set(entry) for entry in hosts}
+    cases = HOSTS.required["hosts"].value.cases  # type: ignore[attr-defined]
+    assert shown.keys() == cases.keys()
+    for name, case in cases.items():
+        assert set(case.required) <= shown[name] <= {*case.required, *case.optional}
+        assert set(case.optional) <= shown[name] | shown["ssh"]
 
 
 def texts_of(shape: Shape) -> Iterator[Text]:

@@ -96,18 +96,18 @@ def written(entry: HostEntry, settings: Settings) -> Path:
             patience=settings.patience,
             signs=SIGNS_OF_LIFE,
             missed=MISSED,
-            own=_quoted(f"{settings.home}/.ssh/config"),
+            own=_quoted(f"{settings.home}/.ssh/config", refused="%"),
         )
     )
     return path
 
 
-def _quoted(path: str) -> str:
+def _quoted(path: str, refused: str = "") -> str:
     """A path as one word of an ssh configuration, taken as it is."""
-    if not path.isprintable() or any(sign in path for sign in "\"'\\*?[$"):
+    if not path.isprintable() or any(sign in path for sign in "\"'\\*?[$" + refused):
         raise InvalidInput(
             "ssh can not be told that path",
-            detail="the path of the home folder or of PLATFORMCTL_SSH_KEY has a quote, a pattern or a $ in it",
+            detail="the path of the home folder or of PLATFORMCTL_SSH_KEY has a quote, a pattern, a % or a $ in it",
             hint="use a plain path",
         )
     return '"' + path.replace("%", "%%") + '"'
