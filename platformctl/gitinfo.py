@@ -115,6 +115,14 @@ class Repository:
         """Whether `old` is `new` or lies before it; False for commits this clone does not have."""
         return self._ask("merge-base", "--is-ancestor", old, new).returncode == 0
 
+    def changes_of(self, paths: Sequence[str], since: GitSha, until: GitSha) -> tuple[GitSha, ...]:
+        """The commits after `since`, up to `until`, with which one of `paths` changed on the way there, oldest first.
+
+        A merge counts as one change, that of the branch it was merged into.
+        """
+        told = self._told("rev-list", "--first-parent", "--reverse", f"{since}..{until}", "--", *paths)
+        return tuple(GitSha.parse(line) for line in told.decode().split())
+
     def tree(self, commit: GitSha, prefixes: Sequence[str] = ()) -> Mapping[RepoPath, TreeEntry]:
         """Every path of a commit, or those below `prefixes`. Paths that no manifest could name are left out."""
         key = (commit, tuple(prefixes))

@@ -218,7 +218,8 @@ class TrustRoots:
     """Policy, hosts and signers as the trusted ref has them, never as the commit being planned has them.
 
     `commit` is None when the roots came from a folder given on the command line. `signers` is the text of
-    allowed_signers, for ssh-keygen. The digests are of the files' bytes.
+    allowed_signers, for ssh-keygen, `revoked` that of revoked_keys, where there is one. The digests are of the files'
+    bytes, that of the signers over both files: a key that is no longer revoked is a change of who may sign.
     """
 
     commit: GitSha | None
@@ -229,6 +230,7 @@ class TrustRoots:
     hosts_digest: Digest
     signers_digest: Digest
     origin: str = ""
+    revoked: str = ""
 
 
 @dataclass(frozen=True)

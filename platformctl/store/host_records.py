@@ -79,6 +79,8 @@ part() {
 into "$1"; shift
 for module; do part "modules/$module.json"; done
 part lock.manual
+set -- modules/*.json
+[ ! -e "$1" ] || printf 'ends/%s %s\n' "$#" "$(tail -q -c 1024 -- "$@" | base64 -w0)"
 for journal in journal/*; do [ -d "$journal" ] || part "$journal"; done
 [ ! -e audit.jsonl ] || printf 'audit %s\n' "$(tail -n 2 -- audit.jsonl | base64 -w0)"
 say recalled
@@ -90,13 +92,16 @@ say recalled
 class Recalled:
     """What a host remembers, as bytes. `records` are those of the modules that were asked about and have one.
 
-    `journals` are those not settled; `audit_tail` is the end of its audit chain.
+    `journals` are those not settled; `audit_tail` is the end of its audit chain. `ends` are the last bytes of all its
+    records, `ends_of` so many: a host has seen the trust roots that any of its modules saw.
     """
 
     records: Mapping[ModuleId, bytes] = field(default_factory=dict)
     manual_lock: bytes | None = None
     journals: Mapping[Digest, bytes] = field(default_factory=dict)
     audit_tail: bytes = b""
+    ends_of: int = 0
+    ends: bytes = b""
 
 
 def write_record(layout: HostLayout, module: ModuleId, content: bytes, *, replacing: bytes | None) -> Command:
@@ -137,11 +142,14 @@ def read_recall(completed: Completed, host: HostName) -> Recalled:
         raise _garbled(host)
     journals = {name.removeprefix("journal/"): body for name, body in parts.items() if name.startswith("journal/")}
     records = {name: body for name, body in parts.items() if name.startswith("modules/")}
+    ends_of, ends = next(((name[5:], body) for name, body in parts.items() if name.startswith("ends/")), ("0", b""))
     return Recalled(
         records={ModuleId(PurePosixPath(name).stem): body for name, body in records.items()},
         manual_lock=parts.get("lock.manual"),
         journals={Digest.parse("sha256:" + name): body for name, body in journals.items()},
         audit_tail=parts.get("audit", b""),
+        ends_of=int(ends_of),
+        ends=ends,
     )
 
 

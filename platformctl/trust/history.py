@@ -5,9 +5,10 @@ when their digests are the remembered ones; so the host need not store whom to t
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise, zip_longest
 
 from platformctl.errors import ApprovalMismatch, InvalidInput
 from platformctl.model import codec, strict_json
@@ -45,11 +46,13 @@ class Trusted:
 class TrustChange:
     """A person's signed word (`trust@platformctl`) that `after` may follow `before`.
 
-    It names both, so that it can not be used again to bring back what was replaced since.
+    It names both, and the commit at which `after` was read: what was replaced since can not be brought back with it,
+    not even where signers and rules became again what they were when it was signed.
     """
 
     before: Trusted
     after: Trusted
+    commit: GitSha
     comment: str
     signed_at: Moment
 
@@ -70,8 +73,8 @@ def people_for_trust(rule: ApprovalRule) -> int:
 
 
 @dataclass(frozen=True)
-class Remembered:
-    """The trust roots as git has them at the commit a host saw, and the keyring of their signers."""
+class Version:
+    """The trust roots as git has them since one commit, and the keyring of their signers."""
 
     roots: TrustRoots
     keyring: Keyring
@@ -81,17 +84,18 @@ def check_trust(
     seen: TrustSeen | None,
     current: TrustRoots,
     *,
-    remembered: Remembered | None,
+    versions: Callable[[], Sequence[Version]],
     is_ancestor: Callable[[GitSha, GitSha], bool],
     changes: Sequence[Envelope],
     now: datetime,
 ) -> TrustSeen:
     """Return what the host is to remember, when `current` may follow what it has `seen`; None saw nothing yet.
 
-    `remembered` is None where this clone does not have `seen.commit`. `is_ancestor(old, new)` answers True for equal
-    commits and False for unknown ones. Raises `ApprovalMismatch`: `trust_older` when `current` is not at or after
-    `seen`; `trust_changed` when signers or approval rules differ and too few of the remembered people vouched for it.
-    Roots from a folder have no commit, so they may come before or after others only when all files are the same.
+    `versions()` are the roots at `seen.commit` and every change of them up to `current`, oldest first, empty where this
+    clone does not have that commit. `is_ancestor(old, new)` answers True for equal commits and False for unknown ones.
+    Raises `ApprovalMismatch`: `trust_older` when `current` is not at or after `seen`; `trust_changed` when signers or
+    approval rules differ and too few people vouched for it, step by step. Roots from a folder have no commit, so they
+    may come before or after others only when all files are the same.
     """
     if seen is None:
         return _to_remember(current)
@@ -100,7 +104,7 @@ def check_trust(
     if not is_ancestor(seen.commit, current.commit):
         raise _older(seen, current)
     if not _same_files(seen, current):
-        _require_vouched(seen, remembered, current, changes, now)
+        _require_vouched(seen, tuple(versions()), current, _Words(changes, is_ancestor, now))
     return _to_remember(current)
 
 
@@ -120,30 +124,59 @@ def _same_files(seen: TrustSeen, roots: TrustRoots) -> bool:
     return known == (roots.policy_digest, roots.hosts_digest, roots.signers_digest)
 
 
-def _require_vouched(
-    seen: TrustSeen, remembered: Remembered | None, current: TrustRoots, changes: Iterable[Envelope], now: datetime
-) -> None:
-    if remembered is None or not _same_files(seen, remembered.roots):
+@dataclass(frozen=True)
+class _Words:
+    """What people signed about changes of the trust roots."""
+
+    envelopes: Sequence[Envelope]
+    is_ancestor: Callable[[GitSha, GitSha], bool]
+    now: datetime
+
+    def for_change(self, before: Version, after: Version, until: Version | None) -> frozenset[str]:
+        """Who vouched that `after` follows `before`, at a commit where `after` held: not later than `until`."""
+        people = (self._who_vouches(envelope, before, after, until) for envelope in self.envelopes)
+        return frozenset(person for person in people if person is not None)
+
+    def _who_vouches(self, envelope: Envelope, before: Version, after: Version, until: Version | None) -> str | None:
+        """The person, or None for an envelope that says something else or is not theirs; such a one never counts."""
+        try:
+            signer = sole_signer(envelope, PAYLOAD_TYPE, TRUST, before.keyring, self.now)
+            change = decode_trust_change(envelope.payload)
+        except (ApprovalMismatch, InvalidInput):
+            return None
+        says = (change.before, change.after) == (Trusted.of(before.roots), Trusted.of(after.roots))
+        return signer.principal if says and self._held(after, change.commit, until) else None
+
+    def _held(self, version: Version, at: GitSha, until: Version | None) -> bool:
+        since, end = version.roots.commit, until.roots.commit if until else None
+        begun = since is not None and self.is_ancestor(since, at)
+        return begun and not (end is not None and self.is_ancestor(end, at))
+
+
+def _require_vouched(seen: TrustSeen, versions: Sequence[Version], current: TrustRoots, words: _Words) -> None:
+    """Walk from the roots the host saw to the current ones: each change counts that those in force vouched for.
+
+    A change nobody vouched for is passed over, as the host would have; what it was undone by needs nobody's word.
+    """
+    if not versions or not _same_files(seen, versions[0].roots):
         raise _changed("this clone does not have the roots that the host remembers", "git fetch")
-    before, after = Trusted.of(remembered.roots), Trusted.of(current)
-    if before == after:
-        return
-    vouching = (_who_vouches(envelope, before, after, remembered.keyring, now) for envelope in changes)
-    people = {person for person in vouching if person is not None}
-    needed = people_for_trust(remembered.roots.policy.approvals)
-    if needed < 1 or len(people) < needed:
-        hint = f"platformctl approve --trust-change {seen.commit}, by people who stood in allowed_signers then"
-        raise _changed(f"vouched for by {len(people)} of {max(needed, 1)} people the host remembers", hint)
-
-
-def _who_vouches(envelope: Envelope, before: Trusted, after: Trusted, keyring: Keyring, now: datetime) -> str | None:
-    """Return the person, or None for an envelope that says something else or is not theirs; such a one never counts."""
-    try:
-        signer = sole_signer(envelope, PAYLOAD_TYPE, TRUST, keyring, now)
-        change = decode_trust_change(envelope.payload)
-    except (ApprovalMismatch, InvalidInput):
-        return None
-    return signer.principal if (change.before, change.after) == (before, after) else None
+    versions = [
+        version
+        for before, version in pairwise((None, *versions))
+        if version and (before is None or Trusted.of(before.roots) != Trusted.of(version.roots))
+    ]
+    in_force, people, needed = versions[0], frozenset[str](), 0
+    for version, until in zip_longest(versions[1:], versions[2:]):
+        if Trusted.of(version.roots) != Trusted.of(in_force.roots):
+            needed = max(people_for_trust(in_force.roots.policy.approvals), 1)
+            people = words.for_change(in_force, version, until)
+            if len(people) < needed:
+                continue
+        in_force = version
+    if Trusted.of(in_force.roots) != Trusted.of(current):
+        since = in_force.roots.commit
+        hint = f"platformctl approve --trust-change {since}, by people who stood in allowed_signers then"
+        raise _changed(f"since {since}: vouched for by {len(people)} of {needed} people who may", hint)
 
 
 def _changed(detail: str, hint: str) -> ApprovalMismatch:

@@ -40,8 +40,8 @@ class Keyring:
     """The people and planners of one allowed_signers text, and the keys that were revoked since.
 
     The key inside a signature picks the line, because a key stands in one line only; whether the signature holds for
-    that line's principal is ssh-keygen's to say. `revoked` is what it takes as a revocation file: public keys, one a
-    line, or a KRL.
+    that line's principal is ssh-keygen's to say. `revoked` is the text of revoked_keys: what one of these signed does
+    not count, whenever it was.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Keyring:
         allowed: str,
         *,
         environment: Mapping[str, str],
-        revoked: bytes = b"",
+        revoked: str = "",
         file: str = ".platform/allowed_signers",
     ) -> None:
         """Raises `InvalidInput` with file and line for a line that means more than it shows."""
         self._lines = signers.parse(allowed, file)
         self._allowed = allowed.encode()
-        self._revoked = revoked
+        self._revoked = signers.parse_revoked(revoked, ".platform/revoked_keys")
         self._environment = environment
         self._file = file
 
@@ -66,11 +66,11 @@ class Keyring:
         this namespace, is out of its time, or was revoked.
         """
         line = self._line_of(signature)
-        problem = _out_of_place(line, namespace, at)
+        problem = "was revoked" if line.key in self._revoked else _out_of_place(line, namespace, at)
         if problem:
             raise _signer_refused(f"the key of {line.principal} in {self._file} {problem}")
-        if not self._holds(message, signature, line.principal, namespace, at, self._revoked):
-            self._refuse(message, signature, line.principal, namespace, at)
+        if not self._holds(message, signature, line.principal, namespace, at):
+            raise _signature_refused(f"it is not {line.principal}'s signature over these bytes for {namespace}")
         return Signer(line.principal, line.key.key_id, line.key.hardware)
 
     def _line_of(self, signature: Signature) -> signers.SignerLine:
@@ -82,20 +82,11 @@ class Keyring:
             raise _signer_refused(f"the key {key.key_id} is not in {self._file}")
         return self._lines[key]
 
-    def _refuse(self, message: bytes, signature: Signature, principal: str, namespace: str, at: datetime) -> None:
-        """Tell a revoked key from a signature over other bytes; both are refused."""
-        if self._revoked and self._holds(message, signature, principal, namespace, at, b""):
-            raise _signer_refused(f"the key of {principal} was revoked")
-        raise _signature_refused(f"it is not {principal}'s signature over these bytes for {namespace}")
-
-    def _holds(
-        self, message: bytes, signature: Signature, principal: str, namespace: str, at: datetime, revoked: bytes
-    ) -> bool:
+    def _holds(self, message: bytes, signature: Signature, principal: str, namespace: str, at: datetime) -> bool:
         with tempfile.TemporaryDirectory(prefix="platformctl-") as folder:
-            names = _written(Path(folder), allowed=self._allowed, signature=signature.armour, revoked=revoked)
+            names = _written(Path(folder), allowed=self._allowed, signature=signature.armour)
             words = ["-Y", "verify", "-f", names["allowed"], "-I", principal, "-n", namespace, "-s", names["signature"]]
             words += ["-O", f"verify-time={at.astimezone(UTC):%Y%m%d%H%M%S}"]
-            words += ["-r", names["revoked"]] if revoked else []
             return _run(words, self._for_verifying, stdin=message, seconds=VERIFYING_SECONDS).returncode == 0
 
     @property

@@ -68,6 +68,26 @@ def parse(text: str, file: str) -> Mapping[PublicKey, SignerLine]:
     return lines
 
 
+def parse_revoked(text: str, file: str) -> frozenset[PublicKey]:
+    """Return the keys of a revocation list: one public key a line, as in `ssh-keygen -Y verify -r`.
+
+    Raises `InvalidInput` with `file` and line for anything else, so that no key is thought revoked that is not.
+    """
+    keys = set()
+    for number, line in enumerate(text.split("\n"), start=1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        try:
+            keys.add(PublicKey.parse(words[0], words[1] if len(words) > 1 else ""))
+        except NotAKey as error:
+            hint = "write: ssh-ed25519 KEY COMMENT, without options"
+            raise InvalidInput(
+                "a line of revoked_keys can not be used", detail=str(error), hint=hint, file=file, line=number
+            ) from None
+    return frozenset(keys)
+
+
 class _Misread(ValueError):
     """What is wrong with a line."""
 

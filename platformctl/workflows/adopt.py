@@ -28,6 +28,7 @@ from platformctl.workflows.records import (
     refuse_unsettled,
     require_receipt_key,
 )
+from platformctl.workflows.remembered import current_trust
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
         with holding(parts, transport, Digest.of(payload), f"import {name}") as session:
             observation, memory = look(parts, reached, release, roots)
             refuse_unsettled(memory, release.host.name)
+            seen = current_trust(parts, roots, memory)
             images = resolve_images(release, observation, {})
             by_ref = {image.ref: image for image in images}
             changes = diff(Wanted(release, observation, by_ref, memory.record, driver, parts.hide))
@@ -64,9 +66,9 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
                 for c in observation.containers
                 if c.service in release.closure and (c.health not in (None, "healthy") or c.state == "restarting")
             ]
-            seen = {file.path: file.digest for file in observation.files}
+            there = {file.path: file.digest for file in observation.files}
             differing += [
-                f"{f.path}: differs on the host" for f in release.files if seen.get(f.path, f.digest) != f.digest
+                f"{f.path}: differs on the host" for f in release.files if there.get(f.path, f.digest) != f.digest
             ]
             if differing:
                 raise StalePlan(
@@ -97,7 +99,7 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
             )
             sealed = seal(receipt_payload(receipt), RECEIPT_PAYLOAD_TYPE, request.key, NAMESPACE, parts.environment)
             envelopes = (*memory.envelopes, envelope.write(sealed).decode())
-            content = record_bytes(next_record(memory.record), envelopes)
+            content = record_bytes(next_record(memory.record, trust=seen), envelopes)
             session.write(write_record(HostLayout(release.host.root), name, content, replacing=memory.content))
     parts.audit.append(now, "import", {"module": str(name), "host": str(release.host.name), "source_sha": str(head)})
     return NoteReport(message=f"✓ {name} on {release.host.name} is adopted as {head[:12]}")

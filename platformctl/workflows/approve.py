@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from platformctl.errors import ApprovalMismatch, DestructiveNeedsApproval, Interrupted, InvalidInput
+from platformctl.errors import ApprovalMismatch, DestructiveNeedsApproval, Interrupted, InvalidInput, Usage
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
 from platformctl.model.names import GitSha, HostName
@@ -137,11 +137,16 @@ def vouch(parts: Parts, request: VouchRequest) -> NoteReport:
 
     The signer must have stood in the earlier allowed_signers; the file is committed, so that every clone has it.
     """
-    before = roots_at(parts, parts.repository.resolve(request.since), request.since)
+    before, after = roots_at(parts, parts.repository.resolve(request.since), request.since), trust_roots(parts)
+    if after.commit is None:
+        raise Usage(
+            "a folder has no history to vouch for", detail=after.origin, hint="name a ref instead: --trust-ref REF"
+        )
     now = parts.clock.now()
     change = TrustChange(
         before=Trusted.of(before),
-        after=Trusted.of(trust_roots(parts)),
+        after=Trusted.of(after),
+        commit=after.commit,
         comment=request.comment,
         signed_at=Moment.of(now),
     )

@@ -25,6 +25,9 @@ from platformctl.transports.interface import Transport
 from platformctl.trust.keys import Keyring
 
 PLATFORM = ".platform"
+_SIGNERS, _REVOKED = "allowed_signers", "revoked_keys"
+TRUST_ROOTS = tuple(f"{PLATFORM}/{name}" for name in ("hosts.yaml", "policy.yaml", _SIGNERS, _REVOKED))
+"""Whoever writes these decides; the last may be missing."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def roots_at(parts: Parts, commit: GitSha, origin: str) -> TrustRoots:
 
 def keyring(parts: Parts, roots: TrustRoots) -> Keyring:
     """The signers of the trust roots."""
-    return Keyring(roots.signers, environment=parts.environment)
+    return Keyring(roots.signers, environment=parts.environment, revoked=roots.revoked)
 
 
 def require_head(parts: Parts) -> GitSha:
@@ -154,37 +157,42 @@ def owners_of(module: Module, all_modules: Iterable[Module]) -> Mapping[ServiceN
 
 
 def _roots(tree: Tree, commit: GitSha | None, origin: str, *, prefix: str) -> TrustRoots:
-    hosts, policy, signers = (
-        _root_file(tree, prefix + n, origin) for n in ("hosts.yaml", "policy.yaml", "allowed_signers")
-    )
+    hosts, policy, signers = (_root_file(tree, prefix + n, origin) for n in ("hosts.yaml", "policy.yaml", _SIGNERS))
+    revoked = _read(tree, RepoPath.parse(prefix + _REVOKED))
     entries = read_hosts(hosts, f"{PLATFORM}/hosts.yaml")
     rules = read_policy(policy, f"{PLATFORM}/policy.yaml")
     return TrustRoots(
         commit=commit,
         policy=replace(rules, approvals=rules.approvals.for_hosts(entries)),
         hosts=entries,
-        signers=_text(signers),
+        signers=_text(signers, _SIGNERS),
+        revoked=_text(revoked or b"", _REVOKED),
         policy_digest=Digest.of(policy),
         hosts_digest=Digest.of(hosts),
-        signers_digest=Digest.of(signers),
+        signers_digest=Digest.of(signers if revoked is None else b"%b\0%b" % (signers, revoked)),
         origin=origin,
     )
 
 
 def _root_file(tree: Tree, name: str, origin: str) -> bytes:
     path = RepoPath.parse(name)
-    if tree.object_id(path) is None:
+    content = _read(tree, path)
+    if content is None:
         raise ToolError(
             "a trust root is missing",
             detail=f"{origin} has no {path}",
             hint="platformctl init, then commit .platform",
             file=path,
         )
-    return tree.read(path).content
+    return content
 
 
-def _text(content: bytes) -> str:
+def _read(tree: Tree, path: RepoPath) -> bytes | None:
+    return None if tree.object_id(path) is None else tree.read(path).content
+
+
+def _text(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidInput("allowed_signers is not UTF-8", file=f"{PLATFORM}/allowed_signers") from error
+        raise InvalidInput("a trust root is not UTF-8", file=f"{PLATFORM}/{name}") from error

@@ -1,5 +1,6 @@
 """The host record: read from a host, believed as far as signatures hold."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,6 +28,10 @@ KEPT_CONSUMED = 200
 """Digests of used plans a host record keeps. Older ones still show among the host's settled journals."""
 
 
+_TRUST = re.compile(rb'"trust":(null|\{[^{}]*\})\}\n')
+"""The last field of a record; a receipt that says so stands there escaped."""
+
+
 @dataclass(frozen=True)
 class Memory:
     """What a host remembers of one module. `content` are the record's exact bytes, None where there is none yet.
@@ -39,6 +44,16 @@ class Memory:
     recalled: Recalled
     envelopes: tuple[str, ...] = ()
     distrusted: tuple[str, ...] = ()
+
+    @property
+    def trusts(self) -> tuple[TrustSeen, ...]:
+        """The trust roots that the host saw, with this module or another one; raises `ToolError`."""
+        found = _TRUST.findall(self.recalled.ends)
+        if len(found) != self.recalled.ends_of:
+            raise ToolError("a host record can not be read", detail="one does not end with the trust roots it saw")
+        what = "host record: trust"
+        seen = (strict_json.load(text, what, refusal=ToolError) for text in found if text != b"null")
+        return tuple(dict.fromkeys(decode(TrustSeen, each, what, refusal=ToolError) for each in seen))
 
 
 @dataclass(frozen=True)

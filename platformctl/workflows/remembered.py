@@ -1,13 +1,15 @@
 """What a host remembers that speaks against a plan: that it was used, what is unsettled or quarantined, older roots."""
 
-from platformctl.errors import PolicyViolation, Refusal
+from contextlib import suppress
+
+from platformctl.errors import InvalidInput, PolicyViolation, ToolError
 from platformctl.model.desired import TrustRoots
 from platformctl.model.names import Digest
 from platformctl.model.plan import Plan
 from platformctl.model.state import TrustSeen
-from platformctl.trust.history import Remembered, check_trust
+from platformctl.trust.history import Version, check_trust
 from platformctl.workflows.case import stale
-from platformctl.workflows.parts import Parts, keyring, roots_at
+from platformctl.workflows.parts import TRUST_ROOTS, Parts, keyring, roots_at
 from platformctl.workflows.records import Memory, refuse_unsettled
 from platformctl.workflows.signed import read_envelope
 
@@ -30,22 +32,45 @@ def refuse_by_record(parts: Parts, plan: Plan, digest: Digest, roots: TrustRoots
             reason="quarantined",
             host=host,
         )
-    return check_trust(
-        memory.record.trust,
-        roots,
-        remembered=_remembered(parts, memory.record.trust),
-        is_ancestor=parts.repository.is_ancestor,
-        changes=tuple(read_envelope(path) for path in sorted((parts.platform / "trust").glob("*.json"))),
-        now=parts.clock.now(),
-    )
+    return current_trust(parts, roots, memory)
 
 
-def _remembered(parts: Parts, seen: TrustSeen | None) -> Remembered | None:
-    """The roots the host last saw, from git at that commit; None where this clone does not have it."""
-    if seen is None or seen.commit is None:
-        return None
-    try:
-        roots = roots_at(parts, seen.commit, "the commit the host remembers")
-    except Refusal:
-        return None
-    return Remembered(roots, keyring(parts, roots))
+def current_trust(parts: Parts, roots: TrustRoots, memory: Memory) -> TrustSeen:
+    """The trust roots that a host is to remember, after what it saw with any module; raises what `check_trust` does."""
+    words = tuple(read_envelope(path) for path in sorted((parts.platform / "trust").glob("*.json")))
+
+    def following(seen: TrustSeen | None) -> TrustSeen:
+        return check_trust(
+            seen,
+            roots,
+            versions=lambda: _versions(parts, seen, roots) if seen else (),
+            is_ancestor=parts.repository.is_ancestor,
+            changes=words,
+            now=parts.clock.now(),
+        )
+
+    return [following(seen) for seen in _newest(parts, memory.trusts) or (None,)][-1]
+
+
+def _newest(parts: Parts, seen: tuple[TrustSeen, ...]) -> tuple[TrustSeen, ...]:
+    """Without those that the host itself let another one follow."""
+    commits = [each.commit for each in seen if each.commit]
+
+    def followed(one: TrustSeen) -> bool:
+        later = (commit for commit in commits if commit != one.commit)
+        return one.commit is not None and any(parts.repository.is_ancestor(one.commit, commit) for commit in later)
+
+    return tuple(each for each in seen if not followed(each))
+
+
+def _versions(parts: Parts, seen: TrustSeen, current: TrustRoots) -> tuple[Version, ...]:
+    """The roots the host saw and every change of them since; one that can not be read was never in force."""
+    if seen.commit is None or current.commit is None:
+        return ()
+    changed = parts.repository.changes_of(TRUST_ROOTS, seen.commit, current.commit)
+    found = []
+    for commit in (seen.commit, *changed):
+        with suppress(InvalidInput, ToolError):
+            roots = roots_at(parts, commit, f"commit {commit[:12]}")
+            found.append(Version(roots, keyring(parts, roots)))
+    return tuple(found)

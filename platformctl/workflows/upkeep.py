@@ -20,6 +20,7 @@ from platformctl.workflows.hosts import holding, hosts
 from platformctl.workflows.machines import DRIVER
 from platformctl.workflows.parts import Parts, keyring, manifests, moment, require_host, require_module, trust_roots
 from platformctl.workflows.records import next_record, record_bytes, remember
+from platformctl.workflows.remembered import current_trust
 
 
 def lock(parts: Parts, host: str, reason: str) -> NoteReport:
@@ -69,6 +70,7 @@ def unquarantine(parts: Parts, lift: Lift) -> NoteReport:
         transport = reached.reach(entry, parts.driver_of(module)).transport
         with holding(parts, transport, Digest.of(payload), f"unquarantine {module.id}") as session:
             memory = remember(transport, HostLayout(entry.root), module.id, ring, now)
+            current_trust(parts, roots, memory)
             count = len(memory.record.quarantine)
             content = record_bytes(replace(next_record(memory.record), quarantine=()), memory.envelopes)
             session.write(write_record(HostLayout(entry.root), module.id, content, replacing=memory.content))

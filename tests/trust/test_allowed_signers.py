@@ -7,6 +7,7 @@ import pytest
 from platformctl.errors import InvalidInput
 from platformctl.trust import signers
 from platformctl.trust.public_key import NotAKey, PublicKey
+from platformctl.trust.signers import APPROVAL
 from tests.trust.workshop import Workshop
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJRUAiKS7YMJvGrsu3Z+hhTXcF3vq8CjFw+vfB0reQUx"
@@ -92,3 +93,20 @@ def test_a_principal_may_have_two_keys(workshop: Workshop) -> None:
 def test_what_is_not_a_signature_names_no_key(armour: bytes) -> None:
     with pytest.raises(NotAKey):
         PublicKey.in_signature(armour)
+
+
+def test_a_revocation_list_has_a_key_a_line(workshop: Workshop) -> None:
+    line = " ".join(workshop.line("ann", APPROVAL).split()[2:])
+    keys = signers.parse_revoked(f"# lost on the train\n\n{line} ann@laptop, since May\n", "revoked_keys")
+    assert keys == {PublicKey.parse(*line.split())}
+    assert signers.parse_revoked("", "revoked_keys") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ssh-ed25519", "SHA256:abc", "ann ssh-ed25519 AAAA", "ssh-ed25519 AAAA!", "KRL", 'no-pty ssh-ed25519 AAAA"'],
+)
+def test_a_line_that_revokes_nothing_is_refused_with_its_place(line: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        signers.parse_revoked(f"# keys\n{line}\n", ".platform/revoked_keys")
+    assert (refusal.value.file, refusal.value.line) == (".platform/revoked_keys", 2)

@@ -113,7 +113,7 @@ class Workshop:
 
     def keyring(self, signers: str = "", *, revoked: str = "") -> keys.Keyring:
         """The keyring of these signers, of everybody by default; `revoked` names a key."""
-        lost = keys.public_line(self.key(revoked), ENVIRONMENT).encode() + b"\n" if revoked else b""
+        lost = keys.public_line(self.key(revoked), ENVIRONMENT) + " lost\n" if revoked else ""
         return keys.Keyring(signers or self.signers, environment=ENVIRONMENT, revoked=lost)
 
     def seal(self, payload: bytes, payload_type: str, by: str, namespace: str) -> Envelope:

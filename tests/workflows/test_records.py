@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from platformctl.errors import ApprovalMismatch
+from platformctl.errors import ApprovalMismatch, ToolError
 from platformctl.model import strict_json
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
-from platformctl.model.names import Digest, HostName, ModuleId
-from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, HostRecord, Receipt
+from platformctl.model.names import Digest, GitSha, HostName, ModuleId
+from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, HostRecord, Receipt, TrustSeen
 from platformctl.store.host import HostLayout
+from platformctl.store.host_records import Recalled
 from platformctl.transports.interface import Held
 from platformctl.trust import envelope
 from platformctl.trust.signers import RECEIPT
@@ -59,7 +60,8 @@ class Remembering:
     exchanges: int = 0
 
     def run(self, _command: Command) -> Completed:
-        said = f"modules/web.json {b64encode(self.content).decode()}\nrecalled\n"
+        record = b64encode(self.content).decode()
+        said = f"modules/web.json {record}\nends/1 {record}\nrecalled\n"
         return Completed(0, said.encode(), b"")
 
     def hold(self, command: Command) -> Held:
@@ -133,6 +135,26 @@ def test_used_plans_do_not_fill_the_record(workshop: Workshop) -> None:
     content = record_bytes(HostRecord(WEB, 1, consumed=used), ())
     memory = remember(Remembering(content), HostLayout("/opt/platform"), WEB, workshop.keyring(), NOW)
     assert memory.record.consumed == used[-KEPT_CONSUMED:]
+
+
+def test_a_host_saw_what_any_of_its_modules_saw(workshop: Workshop) -> None:
+    saw = TrustSeen(GitSha("1" * 40), *(Digest.of(name.encode()) for name in ("policy", "hosts", "signers")))
+    later = replace(saw, commit=GitSha("2" * 40))
+    talkative = sealed(workshop, replace(ANN, outcome='"trust":null}\n'))
+    records = [
+        record_bytes(HostRecord(WEB, 1), ()),
+        record_bytes(HostRecord(ModuleId("api"), 1, trust=saw), (talkative,)),
+        *(record_bytes(HostRecord(ModuleId(name), 1, trust=later), ()) for name in ("db", "cache")),
+    ]
+    ends = b"".join(record[-1024:] for record in records)
+    memory = Memory(HostRecord(WEB, 1), records[0], Recalled({WEB: records[0]}, ends_of=4, ends=ends))
+    assert memory.trusts == (saw, later)
+
+
+@pytest.mark.parametrize("end", [b"", b"{", b'"trust":{}}', b'{"trust":{"commit":null}}\n'])
+def test_a_record_that_does_not_tell_what_it_saw_is_not_passed_over(end: bytes) -> None:
+    with pytest.raises(ToolError):
+        _ = Memory(HostRecord(WEB, 1), None, Recalled(ends_of=1, ends=end)).trusts
 
 
 def test_a_key_that_may_sign_receipts_is_known_before(workshop: Workshop) -> None:
