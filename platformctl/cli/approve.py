@@ -63,16 +63,24 @@ def command(
     return workflow.approve(parts, request)
 
 
-def _assume(_report: ShowReport | None, _subject: workflow.Subject) -> bool:
+def _assume(shows: tuple[ShowReport, ...], subject: workflow.Subject) -> bool:
+    """`--yes`: nobody is asked, but for what can not be taken back where somebody is there to be asked."""
+    if subject.destructive and wiring.on_terminal():
+        return _ask(shows, subject)
     return True
 
 
-def _ask(report: ShowReport | None, subject: workflow.Subject) -> bool:
-    """Show the plan and ask; a destructive one wants the module's name typed, so that no habit answers."""
+def _ask(shows: tuple[ShowReport, ...], subject: workflow.Subject) -> bool:
+    """Show the plans and ask; a destructive one wants the module's name typed, so that no habit answers."""
     if not wiring.on_terminal():
         raise Usage("nobody can be asked", detail="stdin is not a terminal", hint="look at the plan, then add --yes")
-    for line in human.render(report).splitlines() if report else ():
-        printing.progress(line)
+    _show(shows)
     if subject.destructive:
         return bool(click.prompt(f"type {subject.name} to approve", err=True) == subject.name)
     return click.confirm(f"approve {subject.name} on {', '.join(subject.hosts)}?", err=True)
+
+
+def _show(shows: tuple[ShowReport, ...]) -> None:
+    for show in shows:
+        for line in human.render(show).splitlines():
+            printing.progress(line)

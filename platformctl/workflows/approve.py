@@ -14,14 +14,13 @@ from platformctl.model.reports import ApproveReport, NoteReport, ShowReport, Tex
 from platformctl.store.files import write_atomically
 from platformctl.trust import envelope
 from platformctl.trust.approvals import encode_approval
-from platformctl.trust.envelope import Envelope
 from platformctl.trust.history import PAYLOAD_TYPE as TRUST_TYPE
 from platformctl.trust.history import TrustChange, Trusted, encode_trust_change
-from platformctl.trust.index import decode_index
+from platformctl.trust.index import Index, IndexEntry, decode_index
 from platformctl.trust.keys import Keyring, seal
 from platformctl.trust.moment import Moment
 from platformctl.trust.signatures import sole_signer
-from platformctl.trust.signers import TRUST
+from platformctl.trust.signers import PLAN, TRUST
 from platformctl.workflows.parts import Parts, keyring, moment, roots_at, trust_roots
 from platformctl.workflows.plan import shown
 from platformctl.workflows.signed import (
@@ -49,14 +48,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class ApproveRequest:
-    """`confirm` shows the subject and asks; it answers False when the person does not want to."""
+    """`confirm` shows every plan and asks; it answers False when the person does not want to."""
 
     plan: Path
     key: Path
     allow_destructive: bool
     comment: str
     out: Path | None
-    confirm: Callable[[ShowReport | None, Subject], bool]
+    confirm: Callable[[tuple[ShowReport, ...], Subject], bool]
 
 
 def show(parts: Parts, path: Path) -> ShowReport:
@@ -89,14 +88,14 @@ def approve(parts: Parts, request: ApproveRequest) -> ApproveReport:
     ring = keyring(parts, roots)
     file = read_plan(parts, request.plan)
     now = parts.clock.now()
-    subject, report = _subject(parts, file, ring)
+    subject, shows = _subject(parts, file, ring)
     if subject.destructive and not request.allow_destructive:
         raise DestructiveNeedsApproval(
             "the plan is destructive",
             detail=f"{subject.name} on {', '.join(subject.hosts)}",
             hint=f"platformctl approve {request.plan} --allow-destructive, if that is meant",
         )
-    if not request.confirm(report, subject):
+    if not request.confirm(shows, subject):
         raise Interrupted("nothing was approved", detail="the question was not answered with yes")
     approval = Approval(
         subject=file.sealed.digest,
@@ -160,15 +159,16 @@ def vouch(parts: Parts, request: VouchRequest) -> NoteReport:
     )
 
 
-def _subject(parts: Parts, file: PlanFile, ring: Keyring) -> tuple[Subject, ShowReport | None]:
+def _subject(parts: Parts, file: PlanFile, ring: Keyring) -> tuple[Subject, tuple[ShowReport, ...]]:
+    """What is put before a person, and every plan of it to look at; what can not be shown is not approved."""
     if file.sealed.payload_type == INDEX_PAYLOAD_TYPE:
-        return _index_subject(parts, file.sealed, ring), None
+        return _index_subject(parts, file, ring)
     found = verdict(parts, file, trust_roots(parts))
     speaks_against = [refusal for refusal in found.refusals if _counts(refusal)]
     if found.plan is None or speaks_against:
         raise speaks_against[0] if speaks_against else found.refusals[0]
     subject = Subject((found.plan.host.name,), found.plan.source_sha, found.plan.destructive, found.plan.module)
-    return subject, ShowReport(plan=planned(file), verification=verification(file, found))
+    return subject, (ShowReport(plan=planned(file), verification=verification(file, found)),)
 
 
 def _counts(refusal: Exception) -> bool:
@@ -177,11 +177,28 @@ def _counts(refusal: Exception) -> bool:
     return not isinstance(refusal, DestructiveNeedsApproval) and not str(reason).startswith("approval_")
 
 
-def _index_subject(parts: Parts, sealed: Envelope, ring: Keyring) -> Subject:
-    sole_signer(sealed, INDEX_PAYLOAD_TYPE, "plan@platformctl", ring, parts.clock.now())
-    index = decode_index(sealed.payload)
+def _index_subject(parts: Parts, file: PlanFile, ring: Keyring) -> tuple[Subject, tuple[ShowReport, ...]]:
+    sole_signer(file.sealed, INDEX_PAYLOAD_TYPE, PLAN, ring, parts.clock.now())
+    index = decode_index(file.sealed.payload)
     if not index.plans:
         raise ApprovalMismatch("the index lists no plan", reason="digest")
+    shows: list[ShowReport] = []
+    for entry in index.plans:
+        listed = read_plan(parts, file.path.parent / Path(entry.path).name)
+        subject, show = _subject(parts, listed, ring)
+        if (listed.sealed.digest, subject) != (entry.digest, _listed(entry, index)):
+            raise ApprovalMismatch(
+                "a plan is not the one that the index lists",
+                detail=f"{listed.path} is not {entry.module} as the index has it",
+                hint="platformctl plan --all",
+                reason="digest",
+            )
+        shows.extend(show)
     hosts = tuple(sorted({entry.host for entry in index.plans}))
     names = ", ".join(entry.module for entry in index.plans)
-    return Subject(hosts, index.source_sha, any(entry.destructive for entry in index.plans), names)
+    destructive = any(entry.destructive for entry in index.plans)
+    return Subject(hosts, index.source_sha, destructive, names), tuple(shows)
+
+
+def _listed(entry: IndexEntry, index: Index) -> Subject:
+    return Subject((entry.host,), index.source_sha, entry.destructive, entry.module)

@@ -2,15 +2,19 @@
 
 import base64
 import json
+import os
+import pty
 import signal
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.refusals import refusal
 from tests.e2e.witness import STARTS, held_up, untouched
 from tests.lab import Host
-from tests.platform_repo import PlatformRepo
+from tests.platform_repo import PROGRAM, PlatformRepo
 
 pytestmark = pytest.mark.lab
 
@@ -92,6 +96,42 @@ def test_an_index_nobody_approved_runs_nothing(tmp_path: Path, host: Host) -> No
 
     assert ended.json["results"][0]["error"]["reason"] == "approval_missing"
     assert host.docker("ps", "-aq") == ""
+
+
+def test_every_plan_of_an_index_is_shown_before_it_is_approved_and_none_is_approved_unseen(
+    tmp_path: Path, host: Host
+) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    add(repo, "first", "platformctl-lab/web:1")
+    add(repo, "second", "platformctl-lab/sleeper:1")
+    index = repo.root / repo.run("plan", "--all", "--json", expect=1).json["index"]
+
+    shown = at_a_terminal(repo, "approve", str(index), until="approve first, second on rs2000?")
+    assert "first.main" in shown
+    assert "second.main" in shown
+
+    (plan,) = (path for path in index.parent.glob("*.json") if is_plan_of("second", path))
+    plan.rename(tmp_path / "elsewhere.json")
+    repo.approve(index, expect=2)
+    plan.write_bytes(next(path for path in index.parent.glob("*.json") if is_plan_of("first", path)).read_bytes())
+    refusal(repo.run("approve", index, "--yes", "--json"), 5, "digest")
+    assert not (repo.root / ".platform/approvals").exists()
+
+
+def at_a_terminal(repo: PlatformRepo, *words: str, until: str) -> str:
+    """What is shown up to a question, which is left unanswered."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        (str(PROGRAM), *words), cwd=repo.root, env=dict(repo.environment), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    while until.encode() not in shown:
+        shown += os.read(ours, 4096)
+    process.kill()
+    process.wait()
+    os.close(ours)
+    return shown.decode()
 
 
 def test_a_plan_swapped_beside_the_index_is_refused(tmp_path: Path, host: Host) -> None:
