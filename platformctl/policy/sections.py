@@ -222,7 +222,7 @@ SECTION_RULES = (
     Rule(
         "shared-volume",
         why="what is in it, and what its options mount, is not decided by this file",
-        instead="leave name and external out; a plan is refused where the volume on the host leads to a folder of it",
+        instead="leave name and external out, or look at it on the host: docker volume inspect NAME",
         look=_shared_volumes,
         only_warns=True,
     ),
