@@ -78,13 +78,18 @@ def test_the_values_of_the_env_file_are_in_nothing_that_is_written(repo: Platfor
         approved = repo.approve(plan)
         applied = repo.apply(plan, "-v")
         told = heard.all()
-    said = [
-        repo.run(*words)
-        for words in (("status", "-v"), ("history", "web"), ("show", plan, "--json"), ("audit", "show"))
-    ]
+    said = [repo.run(*map(str, words), "-v") for words in _everything_said_of(plan)]
+    said += [repo.run(*map(str, words), "--json", "--log-format", "json", "-v") for words in _everything_said_of(plan)]
     assert_nowhere(SECRET, repo, host, approved, applied, *said)
     assert not [command for command in told if SECRET in " ".join(command.words)]
     assert SECRET in host.docker("inspect", "--format", "{{.Config.Env}}", "web-web-1"), "the container itself has it"
+
+
+def _everything_said_of(plan: Path) -> tuple[tuple[str | Path, ...], ...]:
+    """Commands that tell of a plan, of what runs and of what was done, one of them refused."""
+    told = (("show", plan), ("verify", plan), ("explain", plan), ("status",), ("history", "web"), ("audit", "show"))
+    again = ("apply", plan, "--approved-sha", "0" * 40, "--result-file", plan.with_suffix(".result.json"))
+    return (*told, ("audit", "verify"), ("doctor",), ("validate",), ("recover",), again)
 
 
 def test_the_last_words_of_a_failing_container_are_shown_without_it(repo: PlatformRepo, host: Host) -> None:
