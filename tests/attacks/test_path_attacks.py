@@ -14,6 +14,7 @@ from platformctl.model.names import RepoPath
 from platformctl.paths import read_beneath
 
 OPENS = 20_000
+SAMPLED = [pytest.param(OPENS, id="sampled"), pytest.param(100_000, id="all", marks=pytest.mark.thorough)]
 PATIENCE = 50 * OPENS
 SWAPS = """
 import os, sys
@@ -63,11 +64,11 @@ def start(running: list[subprocess.Popen[bytes]], program: str, *words: Path) ->
     assert process.stdout.readline() == b"swapping\n"
 
 
-def outcomes(root: Path, path: str) -> dict[str, int]:
-    """How often each thing happened in `OPENS` attempts, or more until file and link were both met."""
+def outcomes(root: Path, path: str, opens: int) -> dict[str, int]:
+    """How often each thing happened in so many attempts, or more until file and link were both met."""
     counted: dict[str, int] = {}
-    for attempt in range(PATIENCE):
-        if attempt >= OPENS and {"fine", "refused"} <= set(counted):
+    for attempt in range(max(PATIENCE, opens)):
+        if attempt >= opens and {"fine", "refused"} <= set(counted):
             break
         try:
             content, _mode = read_beneath(root, RepoPath.parse(path), limit=100)
@@ -80,24 +81,30 @@ def outcomes(root: Path, path: str) -> dict[str, int]:
     return counted
 
 
-def test_p22_swapping_a_file_for_a_link(root: Path, tmp_path: Path, swap: list[subprocess.Popen[bytes]]) -> None:
+@pytest.mark.parametrize("opens", SAMPLED)
+def test_p22_swapping_a_file_for_a_link(
+    root: Path, tmp_path: Path, swap: list[subprocess.Popen[bytes]], opens: int
+) -> None:
     # given a path that is a file and a link out, in turn, without a gap
     (tmp_path / "good").write_bytes(b"fine")
     (tmp_path / "link").symlink_to(tmp_path / "outside/file")
     start(swap, SWAPS, tmp_path / "good", tmp_path / "link", root / "folder/file")
     # when
-    counted = outcomes(root, "folder/file")
+    counted = outcomes(root, "folder/file", opens)
     # then both were met, and what lies outside was never read
     assert set(counted) - {"missing"} == {"fine", "refused"}
 
 
-def test_p22_swapping_a_folder_for_a_link(root: Path, tmp_path: Path, swap: list[subprocess.Popen[bytes]]) -> None:
+@pytest.mark.parametrize("opens", SAMPLED)
+def test_p22_swapping_a_folder_for_a_link(
+    root: Path, tmp_path: Path, swap: list[subprocess.Popen[bytes]], opens: int
+) -> None:
     # given a folder that is there, or a link out, or neither
     (root / "folder").rename(root / "good")
     (root / "link").symlink_to(tmp_path / "outside")
     start(swap, SWAPS_FOLDERS, root / "good", root / "link", root / "folder")
     # when
-    counted = outcomes(root, "folder/file")
+    counted = outcomes(root, "folder/file", opens)
     # then
     assert "secret" not in counted
     assert {"fine", "refused"} <= set(counted)

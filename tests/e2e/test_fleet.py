@@ -107,8 +107,8 @@ def test_every_plan_of_an_index_is_shown_before_it_is_approved_and_none_is_appro
     index = repo.root / repo.run("plan", "--all", "--json", expect=1).json["index"]
 
     shown = at_a_terminal(repo, "approve", str(index), until="approve first, second on rs2000?")
-    assert "first.main" in shown
-    assert "second.main" in shown
+    assert "first on rs2000 at" in shown
+    assert "second on rs2000 at" in shown
 
     (plan,) = (path for path in index.parent.glob("*.json") if is_plan_of("second", path))
     plan.rename(tmp_path / "elsewhere.json")
