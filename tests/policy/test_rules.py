@@ -2,18 +2,22 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from platformctl.errors import InvalidInput
+from platformctl.manifests.load import read_policy
 from platformctl.model.desired import ModuleKind, Policy
 from platformctl.model.names import RepoPath
 from platformctl.policy import RULES
 from platformctl.policy.images import allows
 from platformctl.policy.keys import SERVICE_KEYS
 from tests.policy.judged import COMPOSE_FILE, DIGEST, MODULE, denials, findings, service
+
+DOCUMENT = Path(__file__).parents[2] / "docs/policy.md"
 
 HARMLESS = {
     "nothing special": service(),
@@ -276,3 +280,15 @@ def test_a_job_needs_no_health_check() -> None:
 def test_every_rule_has_a_name_of_its_own_a_reason_and_a_safer_way() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert all(rule.why and rule.instead for rule in RULES)
+
+
+def test_the_document_says_of_every_rule_what_the_rule_says() -> None:
+    listed = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
+    waivers = {rule.id: "warns" if rule.only_warns else "yes" if rule.waivable else "no" for rule in RULES}
+    assert sorted(listed) == sorted(f"| `{r.id}` | {waivers[r.id]} | {r.why} | {r.instead} |" for r in RULES)
+
+
+def test_the_policy_of_the_document_is_one() -> None:
+    example = DOCUMENT.read_text().partition("```yaml\n")[2].partition("```")[0]
+    policy = read_policy(example.encode(), "docs/policy.md")
+    assert (policy.approvals.per_label, policy.forbidden_ports) == ({"env=prod": 2}, ((22, 22), (2375, 2377)))
