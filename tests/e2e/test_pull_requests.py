@@ -68,7 +68,9 @@ SPOILT: dict[Spoil, str] = {
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("kind", [ForgeKind.FORGEJO, ForgeKind.GITHUB], ids=lambda kind: kind.value)
+@pytest.mark.parametrize(
+    "kind", [ForgeKind.FORGEJO, pytest.param(ForgeKind.GITHUB, marks=pytest.mark.thorough)], ids=lambda kind: kind.value
+)
 def test_only_a_pull_request_that_agrees_lets_a_plan_run(tmp_path: Path, host: Host, kind: ForgeKind) -> None:
     with running(kind) as forge:
         repo = PlatformRepo.create(tmp_path, {"rs2000": host})

@@ -190,6 +190,7 @@ jobs:
     steps:
       - uses: actions/checkout@{sha}
         with: {{ref: main, fetch-depth: 0, persist-credentials: false}}
+      - run: git remote set-head origin main
       - id: it
         uses: ./.forgejo/actions/platformctl
         with:
@@ -221,7 +222,15 @@ def ran(repo: PlatformRepo, runner: Runner, *words: str) -> Job:
 @pytest.mark.parametrize(
     ("words", "code", "changes"),
     [
-        (("plan", "web", "--offline", "--trust-ref=origin/main"), "1", "true"),
+        (
+            (
+                "plan",
+                "web",
+                "--offline",
+            ),
+            "1",
+            "true",
+        ),
         (("exit-codes",), "0", "false"),
     ],
 )
@@ -238,8 +247,22 @@ def test_a_plan_with_changes_is_green_and_says_so(
     ("words", "told"),
     [
         (("validate",), "::error title=platformctl validate::4 POLICY_VIOLATION touched: no"),
-        (("plan", "nope", "--offline", "--trust-ref=origin/main"), "::error title=platformctl plan::65 INVALID_INPUT"),
-        (("apply", "nope", "--approved-sha=x", "--trust-ref=origin/main"), "::error title=platformctl apply::2 USAGE"),
+        (
+            (
+                "plan",
+                "nope",
+                "--offline",
+            ),
+            "::error title=platformctl plan::65 INVALID_INPUT",
+        ),
+        (
+            (
+                "apply",
+                "nope",
+                "--approved-sha=x",
+            ),
+            "::error title=platformctl apply::2 USAGE",
+        ),
         (("--frobnicate",), "::2 USAGE"),
     ],
 )

@@ -24,13 +24,16 @@ class Scene:
     repo: PlatformRepo
     forge: FakeForge
     runner: Runner
-    folder: str
+
+    @property
+    def folder(self) -> str:
+        return ".github/workflows" if self.forge.kind is ForgeKind.GITHUB else ".forgejo/workflows"
 
     @classmethod
-    def set(cls, folder: Path, host: Host, forge: FakeForge) -> "Scene":
+    def set(cls, folder: Path, host: Host, forge: FakeForge, *, required: bool = True) -> "Scene":
         repo = PlatformRepo.create(folder, {"rs2000": host})
         rule = {"kind": forge.kind.value, "url": forge.url, "repository": REPOSITORY}
-        rule |= {"reviewers": ["ben"], "checks": ["plan"], "required": True}
+        rule |= {"reviewers": ["ben"], "checks": ["plan"], "required": required}
         repo.write(".platform/policy.yaml", json.dumps({"approvals": {"required": 1}, "forge": rule}))
         repo.run("ci", "init", "--forge", forge.kind.value, "--from", "installed", expect=0)
         repo.commit("pipelines")
@@ -46,7 +49,7 @@ class Scene:
         }
         variables = {"PLATFORMCTL_RUNNER": "trusted"}
         runner = Runner(folder, origin, forge.url, REPOSITORY, TOKEN, secrets, variables)
-        return cls(repo, forge, runner, f".{forge.kind.value}/workflows")
+        return cls(repo, forge, runner)
 
     def push(self, branch: str) -> str:
         self.repo.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
@@ -66,6 +69,9 @@ class Scene:
         given = {"approved_sha": self.repo.head, "plan_digest": digest, "host": "rs2000", "pull_request": "7"}
         event: Mapping[str, Any] = {"inputs": {**given, **inputs}}
         return self.runner.run(f"{self.folder}/apply.yml", "apply", "workflow_dispatch", event, "main")
+
+    def compared(self) -> Job:
+        return self.runner.run(f"{self.folder}/drift.yml", "drift", "schedule", {}, "main")
 
     def merge(self) -> str:
         """As a forge merges: a commit of its own on main."""
@@ -92,7 +98,9 @@ class Scene:
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("kind", [ForgeKind.FORGEJO])
+@pytest.mark.parametrize(
+    "kind", [ForgeKind.FORGEJO, pytest.param(ForgeKind.GITHUB, marks=pytest.mark.thorough)], ids=lambda kind: kind.value
+)
 def test_p44_from_a_pull_request_to_a_proven_release(tmp_path: Path, host: Host, kind: ForgeKind) -> None:
     with running(kind) as forge:
         scene = Scene.set(tmp_path, host, forge)
@@ -164,3 +172,22 @@ def test_what_was_published_by_another_name_is_not_applied(tmp_path: Path, host:
         assert "another plan, or of another host" in str(elsewhere)
         assert not any("Apply" in step.name for job in (swapped, elsewhere) for step in job.steps)
         assert host.docker("ps", "-aq") == ""
+
+
+@pytest.mark.lab
+def test_what_was_changed_by_hand_becomes_one_issue(tmp_path: Path, host: Host) -> None:
+    with running(ForgeKind.FORGEJO) as forge:
+        scene = Scene.set(tmp_path, host, forge, required=False)
+        scene.repo.add_module("web", WEB)
+        scene.push("main")
+        scene.repo.deploy("web")
+
+        assert scene.compared().outputs["drift"] == {"exit_code": "0", "changes": "false"}
+        assert forge.issues == {}
+        container = host.docker("ps", "-q").strip()
+        host.docker("rm", "--force", container)
+        for _ in range(2):
+            assert scene.compared().outputs["drift"] == {"exit_code": "1", "changes": "true"}
+        (number,) = forge.issues
+        (posted,) = forge.comments[number]
+        assert "web" in posted.body
