@@ -137,6 +137,8 @@ def test_what_is_no_plan_is_refused(payload: bytes) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
+        ("module", ...),
+        ("module", ""),
         ("module", "../etc"),
         ("host.name", 7),
         ("host.port", True),
