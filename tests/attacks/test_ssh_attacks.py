@@ -1,14 +1,16 @@
 """What somebody between the operator and a host, or in a manifest, would like SSH to do for them."""
 
+import copy
 import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import asyncssh
 import pytest
 
-from platformctl.errors import InvalidInput, WrongHost
+from platformctl.errors import InvalidInput, Unreachable, WrongHost
 from platformctl.model.command import Command
 from platformctl.transports.local import LocalTransport
 from tests.contracts.odd_host import OddHost, odd_host
@@ -57,6 +59,24 @@ def test_a_part_of_the_right_fingerprint_is_not_enough(reach: Reach, impostor: O
         with pytest.raises(WrongHost):
             reach(replace(impostor.entry, host_key=(part,)), impostor.environment).run(Command(("true",)))
     assert impostor.logins == []
+
+
+@each_way
+def test_who_shows_the_pinned_key_without_having_it_is_told_nothing(
+    reach: Reach, impostor: OddHost, tmp_path: Path
+) -> None:
+    """A public key is public; what counts is what it signs."""
+    forged = copy.copy(impostor.key)
+    forged.sign = asyncssh.generate_private_key("ssh-ed25519").sign
+    with (
+        odd_host(tmp_path / "forger", key=forged) as forger,
+        reach(replace(impostor.entry, port=forger.port), impostor.environment, timeout=3) as transport,
+        pytest.raises(Unreachable),
+    ):
+        transport.run(Command(("docker", "compose", "up"), b"a secret"))
+
+    assert (forger.logins, forger.commands) == ([], [])
+    assert forger.entry.host_key == impostor.entry.host_key
 
 
 @each_way

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -119,9 +120,9 @@ class _Open(asyncssh.SSHServer):
 
 
 @contextmanager
-def odd_host(folder: Path) -> Iterator[OddHost]:
+def odd_host(folder: Path, **fields: Any) -> Iterator[OddHost]:
     folder.mkdir(exist_ok=True)
-    host, loops = OddHost(folder), queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
+    host, loops = OddHost(folder, **fields), queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
     thread = threading.Thread(target=lambda: asyncio.run(_serve(host, loops)), daemon=True)
     thread.start()
     loop, over = loops.get(timeout=10)

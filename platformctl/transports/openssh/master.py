@@ -51,6 +51,7 @@ class Master:
         base = tempfile.gettempdir()
         self.folder = Path(tempfile.mkdtemp(prefix="pctl-", dir=base if _PLAIN.match(base) else "/tmp"))  # noqa: S108
         self._process: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
 
     @property
     def socket(self) -> Path:
@@ -61,7 +62,7 @@ class Master:
         """Connect and log in; whether it takes sessions before `deadline`."""
         words = ("ssh", "-F", str(configuration), "-N", "-n", "--", name)
         with (self.folder / "said").open("wb") as said:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 ("/bin/sh", "-c", _WATCH, "platformctl", str(self.folder), *words),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -69,12 +70,16 @@ class Master:
                 env={key: value for key, value in environment.items() if key not in _ASKING},
                 start_new_session=True,
             )
+        assert process.stdout is not None, "it is a pipe"  # noqa: S101
+        self._process, self._output = process, process.stdout
         return readable(self._output.fileno(), deadline) and self._output.read(1) == b"\n"
 
     @property
     def is_alive(self) -> bool:
-        """Whether ssh still runs."""
-        return self._process is not None and not readable(self._output.fileno(), Deadline.after(0))
+        """Whether ssh still runs. Asked by one thread, while another may close it."""
+        with contextlib.suppress(ValueError):  # no output any more
+            return self._output is not None and not readable(self._output.fileno(), Deadline.after(0))
+        return False
 
     def shown(self) -> Key | None:
         """The key that the host showed; None when it came to none."""
@@ -98,17 +103,12 @@ class Master:
             _end(process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    @property
-    def _output(self) -> IO[bytes]:
-        assert self._process is not None and self._process.stdout is not None, "it was started"  # noqa: S101, PT018
-        return self._process.stdout
-
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     with process:
         assert process.stdin is not None, "it is a pipe"  # noqa: S101
         process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             process.wait(GRACE)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)

@@ -17,6 +17,9 @@ from platformctl.transports.pipes import GRACE, HeldByPipes, fits_a_pipe
 from platformctl.transports.sessions import Refused, Sessions
 from platformctl.transports.words import shell_line
 
+OPENING = 10.0
+"""Seconds at most for opening a session, which no person has a part in."""
+
 
 class OpensshTransport:
     """Runs commands as the entry's user, whose login shell must be a POSIX one. Several threads may use it at once.
@@ -25,11 +28,12 @@ class OpensshTransport:
     """
 
     def __init__(self, entry: HostEntry, environment: Mapping[str, str], *, timeout: float = 30.0) -> None:
-        """`timeout`: seconds until the host takes sessions, the way there and all logins included; then for each."""
+        """`timeout`: seconds until the host takes sessions: the way there and all logins, a touched key included."""
         self.entry = entry
         self.exchanges = 0
         self._environment = environment
         self._timeout = timeout
+        self._opening = min(timeout, OPENING)
         self._master: Master | None = None
         self._connecting = threading.Lock()
         self._sessions = Sessions(entry)
@@ -93,12 +97,12 @@ class OpensshTransport:
     def _session(self, line: str) -> Session:
         master = self._connected()
         try:
-            return Session.open(master.socket, line, Deadline.after(self._timeout), master.close)
+            return Session.open(master.socket, line, Deadline.after(self._opening), master.close)
         except Gone as error:
             master.close()
             raise Refused from error  # the next one asks another master
         except Unanswered as error:
-            raise unreachable(self.entry, f"it opened no session in {self._timeout:g} s") from error
+            raise unreachable(self.entry, f"it opened no session in {self._opening:g} s") from error
 
     def _connected(self) -> Master:
         with self._connecting:
