@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from platformctl.errors import Locked, Refusal
 from platformctl.model.command import Command, Completed
 from platformctl.model.names import HostName
-from platformctl.store.host import PRELUDE, PREPARE, HostLayout, refusal_of, script
+from platformctl.store.host import PRELUDE, PREPARE, HostLayout, read_answer, refusal_of, script
 from platformctl.store.owner import Owner, locked, owner_text, parse_owner
 
 LEASE = 20.0
@@ -95,6 +95,21 @@ sync -- "$work/owner" || fail tmp 4096
 ln -- "$work/owner" lock.manual 2>/dev/null || { printf 'busy %s\n' "$(base64 -w0 <lock.manual)"; exit 75; }
 show .
 say locked
+"""
+)
+
+# root
+_LOOK_AT_LOCK = (
+    PRELUDE
+    + r"""
+[ -e "$1/.platformctl/lock" ] || [ -e "$1/.platformctl/lock.manual" ] || say free
+into "$1"
+owner=lock.manual
+if [ ! -e "$owner" ]; then
+  owner=lock.owner; exec 9<lock
+  ! flock -n 9 || say free
+fi
+say held "$(base64 -w0 <"$owner" 2>/dev/null)"
 """
 )
 
@@ -196,6 +211,19 @@ def read_guarded(completed: Completed, nonce: str) -> Guarded:
 def lock_by_hand(layout: HostLayout, owner: Owner) -> Command:
     """Lock the host until `unlock`, whatever happens to this process; busy while somebody applies."""
     return script(_LOCK, layout.root, owner_text(owner).decode())
+
+
+def look_at_lock(layout: HostLayout) -> Command:
+    """Ask who has the host's lock; it is not kept from anybody who takes it meanwhile."""
+    return script(_LOOK_AT_LOCK, layout.root)
+
+
+def read_lock_look(completed: Completed, host: HostName) -> str | None:
+    """Return who holds the lock, in words, None when nobody does; raises what `read_answer` raises."""
+    answer = read_answer(completed, host)
+    if answer.word == "held":
+        return str(_owner("".join(answer.operands)) or "held by somebody who left no name")
+    return None
 
 
 def unlock(layout: HostLayout) -> Command:

@@ -1,94 +1,20 @@
-"""Hosts as machines: check them, pin them, and print what makes a new one ready."""
+"""Hosts as machines: pin them, and print what makes a new one ready."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from platformctl import observing
 from platformctl.drivers.interface import Driver
-from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, WrongHost
-from platformctl.model.command import Command
-from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.errors import PolicyViolation, Usage, WrongHost
+from platformctl.model.desired import HostEntry, TrustRoots
 from platformctl.model.names import HostName
 from platformctl.model.observed import Identity
-from platformctl.model.reports import Check, DoctorReport, TextReport, TrustReport
-from platformctl.releases import CommitTree
-from platformctl.store.host import HostLayout
-from platformctl.store.host_records import read_recall, recall
-from platformctl.transports.interface import Transport
+from platformctl.model.reports import TextReport, TrustReport
 from platformctl.workflows.hosts import Answering
-from platformctl.workflows.parts import Parts, folder_roots, manifests, moment, trust_roots
+from platformctl.workflows.parts import Parts, folder_roots, moment
 
 DRIVER = "docker-compose"
-_LEAST_FREE = 1 << 20
-"""Kilobytes below which a disk is worth a warning: 1 GiB."""
-
-
-def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
-    """Every check of every named host, or of all; the exit code is that of the worst."""
-    roots = trust_roots(parts)
-    entries = tuple(_entry(roots, name) for name in names) or tuple(roots.hosts.values())
-    modules = tuple(manifests(CommitTree(parts.repository, parts.repository.head())).values())
-    checks: list[Check] = []
-    codes = {ExitCode.NO_CHANGES}
-    for entry in entries:
-        try:
-            checks.extend(_examined(parts, entry, [m for m in modules if m.host == entry.name]))
-        except Refusal as refusal:
-            codes.add(refusal.exit_code)
-            checks.append(Check(entry.name, refusal.reason or "identity", "fail", _words(refusal), refusal.hint))
-    worst = max(codes)
-    return DoctorReport(exit_code=worst, status="failed" if worst else "ok", checks=tuple(checks))
-
-
-def _examined(parts: Parts, entry: HostEntry, modules: list[Module]) -> Iterator[Check]:
-    driver = parts.driver_for(DRIVER)
-    with Answering(parts.reach(entry)) as transport:
-        now = parts.clock.now().timestamp()
-        who = observing.identify(transport, driver, now=now)
-        yield Check(entry.name, "identity", "ok", f"{who.user} (uid {who.uid}), machine {who.machine_id[:12]}")
-        yield Check(entry.name, "engine", "ok", f"Docker {who.engine_version}, Compose {who.compose_version}")
-        yield Check(entry.name, "clock", "ok", f"{int(who.clock - now)} s from here")
-        yield _disk(transport, entry)
-        yield _memory(transport, entry)
-        for module in modules:
-            if module.env.file is not None:
-                yield _env_file(transport, entry, module, who)
-
-
-def _disk(transport: Transport, entry: HostEntry) -> Check:
-    answer = transport.run(Command(("df", "-Pk", "--", entry.root), timeout=20))
-    line = answer.text.splitlines()[-1].split() if answer.status == 0 else []
-    if len(line) < 4 or not line[3].isdecimal():
-        return Check(entry.name, "root", "fail", f"{entry.root} is not there", f"platformctl host prepare {entry.name}")
-    free = int(line[3])
-    return Check(
-        entry.name, "disk", "ok" if free > _LEAST_FREE else "warn", f"{free >> 10} MiB free", "free some space"
-    )
-
-
-def _memory(transport: Transport, entry: HostEntry) -> Check:
-    """What the host remembers: an open journal or a lock by hand is worth a word before somebody applies."""
-    recalled = read_recall(transport.run(recall(HostLayout(entry.root))), entry.name)
-    if recalled.journals:
-        return Check(entry.name, "journal", "warn", f"{len(recalled.journals)} apply unsettled", "platformctl recover")
-    if recalled.manual_lock is not None:
-        return Check(entry.name, "lock", "warn", "locked by hand", f"platformctl unlock {entry.name}")
-    return Check(entry.name, "journal", "ok", "nothing is unsettled")
-
-
-def _env_file(transport: Transport, entry: HostEntry, module: Module, who: Identity) -> Check:
-    path = f"{entry.root}/{module.env.file}"
-    answer = transport.run(Command(("stat", "-c", "%a %u", "--", path), timeout=20))
-    name = f"env.file of {module.id}"
-    if answer.status:
-        return Check(entry.name, name, "warn", f"{path} is not there", "place it: owner the agent user, mode 0600")
-    mode, _, owner = answer.text.strip().partition(" ")
-    safe = mode in ("600", "400") and owner == str(who.uid)
-    return Check(
-        entry.name, name, "ok" if safe else "warn", f"mode {mode}, uid {owner}", f"chown {who.user} and chmod 600"
-    )
 
 
 @dataclass(frozen=True)
@@ -208,10 +134,6 @@ def _entry(roots: TrustRoots, name: str) -> HostEntry:
             reason="host-allow-list",
         )
     return found
-
-
-def _words(refusal: Refusal) -> str:
-    return f"{refusal.summary}: {refusal.detail}".removesuffix(": ")
 
 
 _PREPARE = """\

@@ -23,7 +23,10 @@ from platformctl.workflows.signed import read_envelope
 
 
 def recover(parts: Parts) -> RecoverReport:
-    """Settle every open journal of every host that a module names, into applied, not applied, or needs a person."""
+    """Settle every open journal of every host that a module names, into applied, not applied, or needs a person.
+
+    The last ends as `REMOTE_FAILED`: what became of that host is not known, and a script must not go on.
+    """
     roots = trust_roots(parts)
     tree = CommitTree(parts.repository, parts.repository.head())
     modules = [read_manifest(tree, name) for name in module_ids(tree)]
@@ -33,7 +36,9 @@ def recover(parts: Parts) -> RecoverReport:
             settled.extend(_recover_host(parts, roots, reached, module))
     needs = any(row["outcome"] == "needs_person" for row in settled)
     return RecoverReport(
-        exit_code=ExitCode.NO_CHANGES, status="needs_person" if needs else "settled", settled=tuple(settled)
+        exit_code=ExitCode.REMOTE_FAILED if needs else ExitCode.NO_CHANGES,
+        status="needs_person" if needs else "settled",
+        settled=tuple(settled),
     )
 
 

@@ -49,9 +49,10 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 def recovered(repo: PlatformRepo) -> str:
     """What `recover` makes of the one apply that is open."""
-    report = repo.run("recover", "--json", expect=0).json
-    (row,) = report["settled"]
+    ended = repo.run("recover", "--json")
+    (row,) = ended.json["settled"]
     outcome: str = row["outcome"]
+    assert ended.code == (8 if outcome == "needs_person" else 0), ended
     return outcome
 
 
@@ -90,6 +91,17 @@ def test_what_was_applied_by_a_client_that_died_can_be_adopted(repo: PlatformRep
         repo.plan("web", expect=0)
         repo.run("import", "web", expect=0)
     assert repo.run("status", "web", "--json").json["modules"][0]["in_step"]
+
+
+def test_what_is_neither_the_new_nor_the_old_needs_a_person_and_is_no_success(repo: PlatformRepo, host: Host) -> None:
+    """8, as what became of the host is not known: a script that asks to recover must not go on."""
+    plan = approved(repo, "2")
+    killed_after(repo, plan, DONE)
+    refusal(repo.apply(plan, "--lock-wait", "20s", expect=75), 75, "unsettled")
+    host.docker("rm", "-f", "web-web-1")
+    assert recovered(repo) == "needs_person"
+    assert repo.run("recover", "--json", expect=0).json["settled"] == []
+    repo.deploy("web")
 
 
 def test_killed_with_the_intent_written_and_nothing_done(repo: PlatformRepo, host: Host) -> None:

@@ -270,3 +270,20 @@ def test_of_many_holders_one_wins(tmp_path: Path) -> None:
 def test_a_guarded_command_has_time_to_be_killed_before_the_transport_gives_up(tmp_path: Path) -> None:
     command: Command = host_lock.guarded(HostLayout("/opt"), 1, ("true",), nonce=NONCE, limit=600)
     assert command.timeout > 600 + host_lock.KILL_AFTER + host_lock.STEP_WAIT
+
+
+def test_who_looks_at_the_lock_is_told_who_has_it_and_takes_it_from_nobody(tmp_path: Path) -> None:
+    def seen() -> str | None:
+        return host_lock.read_lock_look(run(host_lock.look_at_lock(layout)), HOST)
+
+    layout = HostLayout(str(tmp_path))
+    assert seen() is None
+    prepared(tmp_path)
+    assert seen() is None
+    with started(host_lock.hold_lock(layout, OWNER)) as holder:
+        assert held(holder) == 1
+        assert seen() == str(OWNER)
+        assert isinstance(step(layout, 1, "true"), Ran)
+    by_hand = Owner("bob", AT, "moving the disks")
+    assert host_lock.read_lock(run(host_lock.lock_by_hand(layout, by_hand)), HOST)
+    assert seen() == str(by_hand)

@@ -30,6 +30,7 @@ COMMANDS = {
     "guard": host_lock.guarded(LAYOUT, 1, ("true",), nonce="n", limit=1),
     "batch": batch.Batch((Command(("true",)),)).command,
     "lock": host_lock.lock_by_hand(LAYOUT, OWNER),
+    "look at lock": host_lock.look_at_lock(LAYOUT),
     "unlock": host_lock.unlock(LAYOUT),
 }
 EXPECTED = "SC2329,SC2016"

@@ -1,0 +1,145 @@
+"""Check hosts side by side: who answers, what it has, and whether the next apply and the way back would find it ready.
+
+Everything is bounded: each question has its time, and a host that is silent keeps nobody else waiting.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from platformctl import observing
+from platformctl.errors import ExitCode, Refusal
+from platformctl.model.command import Command
+from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.model.names import Digest, HostName
+from platformctl.model.observed import Identity
+from platformctl.model.reports import Check, DoctorReport
+from platformctl.releases import CommitTree
+from platformctl.store.host import HostLayout
+from platformctl.store.host_lock import look_at_lock, read_lock_look
+from platformctl.store.host_records import read_recall, recall
+from platformctl.transports.interface import Transport
+from platformctl.workflows.hosts import Answering
+from platformctl.workflows.machines import DRIVER
+from platformctl.workflows.parts import Parts, keyring, manifests, require_host, trust_roots
+from platformctl.workflows.records import remember
+from platformctl.workflows.rollback import before
+
+_LEAST_FREE = 1 << 20
+"""Kilobytes below which a disk is worth a warning: 1 GiB."""
+_AT_ONCE = 16
+"""Hosts that are asked at the same time."""
+_IMAGES = Command(("docker", "image", "ls", "--all", "--quiet", "--no-trunc"), timeout=20)
+
+
+def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
+    """Every check of every named host, or of all, in that order; the exit code is that of the worst."""
+    roots = trust_roots(parts)
+    entries = tuple(require_host(roots, HostName.parse(name)) for name in names) or tuple(roots.hosts.values())
+    modules = tuple(manifests(CommitTree(parts.repository, parts.repository.head())).values())
+
+    def examined(entry: HostEntry) -> tuple[ExitCode, Sequence[Check]]:
+        return _examined(parts, roots, entry, [module for module in modules if module.host == entry.name])
+
+    with ThreadPoolExecutor(_AT_ONCE, "doctor") as pool:
+        found = tuple(pool.map(examined, entries))
+    worst = max((code for code, _ in found), default=ExitCode.NO_CHANGES)
+    checks = tuple(check for _, of_host in found for check in of_host)
+    return DoctorReport(exit_code=worst, status="failed" if worst else "ok", checks=checks)
+
+
+def _examined(
+    parts: Parts, roots: TrustRoots, entry: HostEntry, modules: Sequence[Module]
+) -> tuple[ExitCode, Sequence[Check]]:
+    """What was found until something could not be asked."""
+    checks: list[Check] = []
+    try:
+        checks.extend(_checks(parts, roots, entry, modules))
+    except Refusal as refusal:
+        words = f"{refusal.summary}: {refusal.detail}".removesuffix(": ")
+        checks.append(Check(entry.name, refusal.reason or "identity", "fail", words, refusal.hint))
+        return refusal.exit_code, checks
+    return ExitCode.NO_CHANGES, checks
+
+
+def _checks(parts: Parts, roots: TrustRoots, entry: HostEntry, modules: Sequence[Module]) -> Iterator[Check]:
+    driver = parts.driver_for(DRIVER)
+    with Answering(parts.reach(entry)) as transport:
+        now = parts.clock.now().timestamp()
+        who = observing.identify(transport, driver, now=now)
+        yield Check(entry.name, "identity", "ok", f"{who.user} (uid {who.uid}), machine {who.machine_id[:12]}")
+        yield Check(entry.name, "engine", "ok", f"Docker {who.engine_version}, Compose {who.compose_version}")
+        yield Check(entry.name, "clock", "ok", f"{int(who.clock - now)} s from here")
+        yield _disk(transport, entry)
+        yield _journal(transport, entry)
+        yield _lock(transport, entry)
+        there = frozenset(transport.run(_IMAGES).text.split())
+        for module in modules:
+            yield from _ways_back(parts, roots, transport, entry, module, there)
+            if module.env.file is not None:
+                yield _env_file(transport, entry, module, who)
+
+
+def _disk(transport: Transport, entry: HostEntry) -> Check:
+    answer = transport.run(Command(("df", "-Pk", "--", entry.root), timeout=20))
+    line = answer.text.splitlines()[-1].split() if answer.status == 0 else []
+    if len(line) < 4 or not line[3].isdecimal():
+        return Check(entry.name, "root", "fail", f"{entry.root} is not there", f"platformctl host prepare {entry.name}")
+    free = int(line[3])
+    return Check(
+        entry.name, "disk", "ok" if free > _LEAST_FREE else "warn", f"{free >> 10} MiB free", "free some space"
+    )
+
+
+def _journal(transport: Transport, entry: HostEntry) -> Check:
+    recalled = read_recall(transport.run(recall(HostLayout(entry.root))), entry.name)
+    if recalled.journals:
+        return Check(entry.name, "journal", "warn", f"{len(recalled.journals)} apply unsettled", "platformctl recover")
+    return Check(entry.name, "journal", "ok", "nothing is unsettled")
+
+
+def _lock(transport: Transport, entry: HostEntry) -> Check:
+    """Held by an apply that is at work, or by hand until somebody takes that back."""
+    owner = read_lock_look(transport.run(look_at_lock(HostLayout(entry.root))), entry.name)
+    if owner is None:
+        return Check(entry.name, "lock", "ok", "free")
+    hint = f"wait for it to end; one by hand: platformctl unlock {entry.name}"
+    return Check(entry.name, "lock", "warn", owner, hint)
+
+
+def _ways_back(
+    parts: Parts, roots: TrustRoots, transport: Transport, entry: HostEntry, module: Module, there: frozenset[str]
+) -> Iterator[Check]:
+    """A clean-up of images takes the way back away, named or not; better said today than on the night it is needed."""
+    ring, now = keyring(parts, roots), parts.clock.now()
+    record = remember(transport, HostLayout(entry.root), module.id, ring, now, whole=True).record
+    previous = before(record)
+    for release, what in ((record.current, "running"), (previous, "previous")):
+        gone = [image.ref for image in release.images if not _has(there, image.id)] if release else []
+        if gone:
+            yield Check(
+                entry.name,
+                f"images of {module.id}",
+                "warn",
+                f"of the {what} release, not on the host any more: {', '.join(gone)}",
+                "pull them, or the next failing apply has no way back; keep `docker image prune -a` off this host",
+            )
+            return
+    if previous is not None:
+        yield Check(entry.name, f"images of {module.id}", "ok", f"those of {previous.source_sha[:12]} are kept")
+
+
+def _has(there: frozenset[str], image: Digest) -> bool:
+    return str(image) in there
+
+
+def _env_file(transport: Transport, entry: HostEntry, module: Module, who: Identity) -> Check:
+    path = f"{entry.root}/{module.env.file}"
+    answer = transport.run(Command(("stat", "-c", "%a %u", "--", path), timeout=20))
+    name = f"env.file of {module.id}"
+    if answer.status:
+        return Check(entry.name, name, "warn", f"{path} is not there", "place it: owner the agent user, mode 0600")
+    mode, _, owner = answer.text.strip().partition(" ")
+    safe = mode in ("600", "400") and owner == str(who.uid)
+    return Check(
+        entry.name, name, "ok" if safe else "warn", f"mode {mode}, uid {owner}", f"chown {who.user} and chmod 600"
+    )

@@ -1,0 +1,53 @@
+"""`doctor`: what would be in the way of the next apply or of the way back, host by host, before it is."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.witness import untouched
+from tests.lab import Host
+from tests.platform_repo import WEB, PlatformRepo
+
+
+def checks(repo: PlatformRepo, *hosts: str, expect: int = 0) -> dict[tuple[str, str], dict[str, Any]]:
+    rows = repo.run("doctor", *hosts, "--json", expect=expect).json["checks"]
+    return {(row["host"], row["name"]): row for row in rows}
+
+
+def test_it_finds_what_is_in_the_way_and_one_silent_host_hides_no_other(
+    tmp_path: Path, hosts: tuple[Host, ...]
+) -> None:
+    one, two = hosts[:2]
+    repo = PlatformRepo.create(tmp_path, {"rs2000": one, "rs3000": two})
+    repo.add_module("web", WEB, env={"file": "secrets/web.env"})
+    one.write("secrets/web.env", b"TOKEN=x\n")
+    one.sh(f"chmod 600 {one.root}/secrets/web.env")
+    repo.deploy("web")
+    repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))
+    repo.commit()
+    repo.deploy("web")
+    names = {"identity", "engine", "clock", "disk", "journal", "lock", "images of web", "env.file of web"}
+    with untouched(one), untouched(two):
+        well = checks(repo)
+        assert {name for host, name in well if host == "rs2000"} == names
+        assert {row["level"] for row in well.values()} == {"ok"}
+
+    one.docker("image", "prune", "-af")
+    one.sh(f"chmod 644 {one.root}/secrets/web.env")
+    repo.run("lock", "rs2000", "--reason", "moving the disks", expect=0)
+    two.kill("sshd")
+    found = checks(repo, expect=69)
+    assert {key for key, row in found.items() if row["level"] == "warn"} == {
+        ("rs2000", "images of web"),
+        ("rs2000", "lock"),
+        ("rs2000", "env.file of web"),
+    }
+    assert "moving the disks" in found["rs2000", "lock"]["found"]
+    assert "platformctl-lab/web:1" in found["rs2000", "images of web"]["found"]
+    assert found["rs3000", "connect"]["level"] == "fail"
+
+    repo.run("unlock", "rs2000", expect=0)
+    with untouched(one):
+        gone = repo.run("rollback", "web", "--json")
+        assert gone.code in (4, 14), gone
+        assert "platformctl-lab/web:1" in gone.stdout
