@@ -1,5 +1,6 @@
 """Write the files of a pipeline into a platform repository, and never over what somebody changed without saying so."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +47,15 @@ def _put(path: Path, text: str, request: CiRequest) -> str:
 
 
 def _require_plain(pipeline: Pipeline) -> None:
-    """What is put into a workflow file must mean itself there, to YAML and to a shell."""
-    for name, text in _words(pipeline):
-        if not set(text) <= _PLAIN or text.startswith("-"):
+    """What is put into a workflow file must mean itself there, to YAML, to an expression and to a shell."""
+    for name, text, pattern in (
+        ("branch", pipeline.branch, _PATH),
+        ("requirement", pipeline.install, _REQUIREMENT),
+        ("file", pipeline.requirements or "none", _PATH),
+    ):
+        if not pattern.match(text):
             raise Usage(f"the {name} can not be put into a workflow file", detail=text[:100], hint="use plain signs")
 
 
-def _words(pipeline: Pipeline) -> tuple[tuple[str, str], ...]:
-    return ("branch", pipeline.branch), ("requirement", pipeline.install), ("file", pipeline.requirements)
-
-
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/+=@:[]")
+_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]*\Z")
+_REQUIREMENT = re.compile(r"[A-Za-z0-9._/][A-Za-z0-9._/+=@:\[\]-]*\Z")

@@ -21,9 +21,9 @@ from platformctl.workflows.signed import planned, read_envelope, read_plan
 
 LIMIT = 60_000
 """Characters of a comment; forges refuse more than 65,536."""
-_WORDS = 300
+_WORDS = 200
 """Characters of a reason that is quoted above a plan."""
-_MARKER = re.compile(r"<!-- platformctl host=([a-z0-9-]{1,63}) commit=([0-9a-f]{40}) -->\n")
+_MARKER = re.compile(r"<!-- platformctl host=([a-z0-9-]{1,63}) commit=([0-9a-f]{40}) -->\r?\n")
 
 Show = Callable[[Report], str]
 """A report as text that may be posted."""
@@ -114,9 +114,9 @@ def _body(host: str, plans: list[PlannedModule], outcomes: list[Outcome], there:
     if stale is not None:
         head += f"**Stale**: made for `{stale[:12]}`, and the pull request is at `{there.head[:12]}`.\n\n"
     digests = {each.digest for each in plans}
-    for outcome in outcomes:
-        if host in outcome.hosts or outcome.plan_digest in digests:
-            head += show(_told(outcome)) + "\n"
+    about = [each for each in outcomes if host in each.hosts or each.plan_digest in digests]
+    if about:
+        head += show(_told(about[-1])) + "\n"
     body = head + show(PlanReport(plans=tuple(plans)))
     if len(body) > LIMIT:
         raise AssertionError("what is shown of a plan leaves room for what is said above it")
@@ -138,7 +138,7 @@ def _told(outcome: Outcome) -> NoteReport:
     }
     sign = "✓" if outcome.is_good else "✗"
     return NoteReport(
-        message=f"{sign} {outcome.command}: {outcome.outcome}",
+        message=_cut(f"{sign} {outcome.command}: {outcome.outcome}"),
         details={name: _cut(text) for name, text in details.items() if text},
     )
 

@@ -69,7 +69,8 @@ def test_a_reason_that_quotes_a_host_does_not_speak_either(
     repo: PlatformRepo, speculative: Path, tmp_path: Path
 ) -> None:
     result = tmp_path / "result.json"
-    result.write_text(json.dumps({**APPLIED, "exit_code": 10, "reason": NOISE}))
+    noisy = {"exit_code": 10, "reason": NOISE, "outcome": NOISE, "canary": NOISE, "mutated": NOISE}
+    result.write_text(json.dumps({**APPLIED, **noisy}))
     with running(ForgeKind.FORGEJO) as forge:
         forge.pulls[7] = Pull("ann", repo.head)
         comment(repo, forge, speculative, "--result", result)

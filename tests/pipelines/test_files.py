@@ -1,5 +1,6 @@
 """The files of a pipeline: accepted by the checkers, written once, and never over what somebody changed."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,7 +127,7 @@ def test_both_forges_get_their_files_and_a_second_run_changes_nothing(repo: Plat
     assert ".github/actions/platformctl/action.yml" in first
     assert set(first.values()) == {"written"}
     assert set(second.values()) == {"unchanged"}
-    assert "branches: [main]" in (repo.root / ".forgejo/workflows/plan.yml").read_text()
+    assert 'branches: ["main"]' in (repo.root / ".forgejo/workflows/plan.yml").read_text()
 
 
 def test_an_edited_file_is_kept_and_said_so_until_it_is_to_be_replaced(repo: PlatformRepo) -> None:
@@ -161,7 +162,7 @@ def test_a_file_that_only_became_old_is_brought_up_to_date(repo: PlatformRepo) -
 @pytest.mark.parametrize(
     "words",
     [
-        *(("--branch", text) for text in ("a b", "a'b", "${{ secrets.X }}", "a\nb", "-x", "$(id)")),
+        *(("--branch", text) for text in ("a b", "a'b", "a]", "${{ secrets.X }}", "a\nb", "-x", "$(id)")),
         *(("--from", text) for text in ("x; id", "'", "@A'B")),
         ("--requirements", "a b"),
     ],
@@ -180,6 +181,20 @@ def test_links_are_not_written_through(repo: PlatformRepo, tmp_path: Path) -> No
     repo.run("ci", "init", expect=3)
 
     assert list((tmp_path / "elsewhere").rglob("*")) == []
+
+
+@pytest.mark.thorough
+def test_what_the_action_installs_is_pinned_and_has_the_templates_too(repo: PlatformRepo, tmp_path: Path) -> None:
+    """From this checkout, with the hashes of requirements/forge.txt; needs a package index."""
+    (action,) = [path for path in written(tmp_path / "files", OURS) if path.match("platformctl/action.yml")]
+    install = dict(scripts([action]))[f"{action.parent.name}/action.yml  Install"]
+    given = {"FROM": str(ROOT), "REQUIREMENTS": str(ROOT / OURS.requirements), "RUNNER_TEMP": str(tmp_path)}
+    passed_on = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("PIP_")}
+    subprocess.run(("bash", "-eo", "pipefail", "-c", install), env={**passed_on, **given}, check=True)
+    program = tmp_path / "platformctl/bin/platformctl"
+    subprocess.run((program, "ci", "init"), cwd=repo.root, env=dict(repo.environment), check=True, capture_output=True)
+
+    assert (repo.root / ".forgejo/workflows/plan.yml").is_file()
 
 
 # --- the action -----------------------------------------------------------------------------------
