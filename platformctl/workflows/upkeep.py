@@ -10,6 +10,7 @@ from platformctl.model.names import Digest, HostName
 from platformctl.model.reports import AuditReport, NoteReport
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain, host_lock
+from platformctl.store.audit import compare
 from platformctl.store.files import whole_lines
 from platformctl.store.host import HostLayout, prepare_base, read_answer
 from platformctl.store.host_records import read_audit, write_record
@@ -108,7 +109,7 @@ def audit_verify(parts: Parts) -> AuditReport:
                 continue
             there, cut = whole_lines(answer.stdout if answer.status == 0 else b"")
             found = [f"{entry.name}: {problem}" for problem in chain.verify(there, cut)]
-            problems.extend(found or _missing_there(lines, there, entry))
+            problems.extend(found or _told_otherwise(lines, there, entry))
             if not found:
                 heads[entry.name] = str(chain.head(there).digest or "none")
     code = ExitCode.TOOL_ERROR if problems else ExitCode.UNREACHABLE if silent else ExitCode.NO_CHANGES
@@ -116,17 +117,19 @@ def audit_verify(parts: Parts) -> AuditReport:
     return AuditReport(exit_code=code, status=status, problems=(*problems, *silent), heads=heads)
 
 
-def _missing_there(here: tuple[bytes, ...], there: tuple[bytes, ...], entry: HostEntry) -> list[str]:
-    """Applies this clone recorded for a host that the host's own chain does not have."""
-    known = {str(chain.parse(line, entry.name).fields.get("plan")) for line in there}
+def _told_otherwise(here: tuple[bytes, ...], there: tuple[bytes, ...], entry: HostEntry) -> list[str]:
+    """Applies that this clone recorded for a host and that the host's own chain, sound in itself, does not tell so."""
     try:
-        records = [chain.parse(line, "here") for line in here]
+        ours = [chain.parse(line, "here") for line in here]
     except Refusal:
         return []
+    theirs = [chain.parse(line, entry.name) for line in there]
+    plans = {record.fields.get("plan") for record in theirs}
+    mine = [record for record in ours if record.event == "apply" and record.fields.get("host") == entry.name]
     return [
-        f"{entry.name}: record {record.seq} ({record.event} of {record.fields['plan']}) is not on the host"
-        for record in records
-        if record.event == "apply" and record.fields.get("host") == entry.name and record.fields["plan"] not in known
+        f"{entry.name}: record {record.seq} here ({record.event} of {record.fields['plan']}) "
+        + ("says something else on the host" if record.fields["plan"] in plans else "is not on the host")
+        for record in compare(mine, theirs).only_local
     ]
 
 
