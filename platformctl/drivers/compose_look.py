@@ -102,7 +102,7 @@ tell_settings() { tell "variables.$number" variables; tell "deciding.$number" de
 tell_hashes() { [ -e "$in/hashes" ] || return 0
   tell "hashes.$number" computed; [ "$status" = 0 ] || tell "other-hashes.$number" other_hashes; }
 every compute "$@" &
-tell containers containers; tell files files; tell images images; tell image-ids image_ids
+tell containers again containers; tell files files; tell images images; tell image-ids image_ids
 tell networks networks; tell volumes volumes; tell kept kept
 every tell_settings "$@"; wait; every tell_hashes "$@"
 """

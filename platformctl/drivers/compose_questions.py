@@ -23,6 +23,7 @@ tell() { section=$1; shift; status=0; "$@" >"$work/out" 2>"$work/err" || status=
   printf '%s %s %s\\n' "$section" "$status" "$(wc -c <"$work/out")"; cat "$work/out"
   [ "$status" = 0 ] || { printf '%s-error 0 %s\\n' "$section" "$(wc -c <"$work/err")"; cat "$work/err"; }; }
 ahead() { "$@" >"$work/ahead" 2>"$work/ahead-err"; echo $? >"$work/ahead-status"; }
+again() { "$@" >"$work/again" || "$@" >"$work/again" || "$@" >"$work/again" || return; cat "$work/again"; }
 later() { wait; cat "$work/ahead-err" >&2; cat "$work/ahead"; return "$(cat "$work/ahead-status")"; }
 """
 
@@ -66,7 +67,7 @@ VOLUME = f"{{{_LABELLED}}}"
 WATCH = f"""{FRAME}
 containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$1") || return 69
   [ -z "$ids" ] || docker inspect --type container --format '{CONTAINER}' $ids; }}
-tell containers containers "$1"
+tell containers again containers "$1"
 """
 
 SURVEY = WATCH.replace("project=$1", "project").replace('containers "$1"', "containers")

@@ -148,6 +148,25 @@ def test_containers_that_can_not_be_listed_are_not_taken_for_none(docker: FakeDo
     assert caught.value.reason == "docker_down"
 
 
+def test_a_container_that_goes_between_two_questions_is_asked_for_again(docker: FakeDocker) -> None:
+    """Its end is somebody's deed, or its own: no reason to call a healthy apply unknown."""
+    there = json.dumps(CONTAINER)
+    docker.program(
+        "docker",
+        f"""#!/bin/sh
+case $1 in
+  ps) echo "ask $1" >>'{docker.here}/asked'; echo "{CONTAINER["id"]}" ;;
+  inspect) mkdir '{docker.here}/gone' 2>/dev/null && {{ echo half; exit 1; }}; cat <<'END'
+{there}
+END
+esac
+""",
+    )
+    (found,) = DRIVER.read_watch(docker.run(DRIVER.watch("shop")), HOST)
+    assert found.id == CONTAINER["id"]
+    assert docker.asked == ("ask ps", "ask ps")
+
+
 def test_a_survey_asks_for_every_project(docker: FakeDocker) -> None:
     docker.says("ps -aq", b"1\n").says("inspect --type container", line(CONTAINER))
     (found,) = DRIVER.read_watch(docker.run(DRIVER.survey()), HOST)
@@ -725,7 +744,8 @@ def test_a_real_host_answers_all_three_questions(host: Host) -> None:
     release = a_release(WEB.replace("web:1", "platformctl-lab/web:1"), files=FILES, root=host.root)
     with SshTransport(entry, {"PLATFORMCTL_SSH_KEY": str(host.key_path)}) as transport:
         who = DRIVER.read_identity(transport.run(DRIVER.identify()), entry)
-        observed = DRIVER.read_look(transport.run(DRIVER.look(release)), release, who, NOW)
+        question = (Question(release),)
+        observed = or_raise(DRIVER.read_look(transport.run(DRIVER.look(question)), question, who, NOW)[0])
         containers = DRIVER.read_watch(transport.run(DRIVER.watch("shop")), entry)
 
     assert (who.machine_id, who.engine_id, who.user) == (host.machine_id, host.engine_id, host.user)
