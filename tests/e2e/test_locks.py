@@ -1,6 +1,8 @@
 """One apply at a time on a host: the second one is told who, since when and why, and finds the host as it was."""
 
+import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,52 @@ def test_the_lock_of_a_client_that_died_is_free(repo: PlatformRepo, host: Host) 
         first.kill()
         first.communicate()
         assert repo.apply(repo.folder / "web.plan.json", "--lock-wait", "30s").json["status"] == "applied"
+
+
+@pytest.mark.parametrize("many", [8, pytest.param(32, marks=pytest.mark.thorough)])
+def test_of_many_at_once_in_a_clone_one_reaches_the_host(repo: PlatformRepo, host: Host, many: int) -> None:
+    """This clone's own lock is asked before the network, so that nobody waits for a login only to be told to wait."""
+    logins = host.sh("grep -c 'Accepted publickey' /var/log/sshd.log || :")
+    with held_up(host, STARTS) as compose, ThreadPoolExecutor(many) as pool:
+        processes = [repo.start(*words(repo)) for _ in range(many)]
+        endings = as_completed(pool.submit(lambda each: (each.communicate(), each.returncode), p) for p in processes)
+        compose.arrived()
+        refused = [next(endings).result() for _ in range(many - 1)]
+        compose.let_go()
+        (told, code) = next(endings).result()
+    assert code == 9, told
+    assert {code for _, code in refused} == {75}
+    assert all('"reason": "held"' in stdout for (stdout, _), _ in refused)
+    assert len(compose.heard.composed()) == 1
+    assert int(host.sh("grep -c 'Accepted publickey' /var/log/sshd.log")) == int(logins) + 1
+
+
+def test_who_waits_gets_the_lock_of_this_clone_too(repo: PlatformRepo, host: Host) -> None:
+    with held_up(host, STARTS) as compose:
+        first = repo.start(*words(repo))
+        compose.arrived()
+        second = repo.start(*words(repo), "--lock-wait", "60s")
+        compose.let_go()
+        first.communicate(timeout=60)
+        stdout, stderr = second.communicate(timeout=90)
+    assert (first.returncode, second.returncode) == (9, 7), stdout + stderr
+    assert '"reason": "used"' in stdout
+
+
+@pytest.mark.thorough
+def test_a_client_that_slept_longer_than_its_lease_executes_nothing(
+    repo: PlatformRepo, clone: Path, host: Host
+) -> None:
+    """Stopped under the lock; somebody else gets it when the lease is over, and applies; then the first goes on."""
+    with held_up(host, UNDER_LOCK) as question:
+        first = repo.start(*words(repo))
+        question.arrived()
+        first.send_signal(signal.SIGSTOP)
+        applied = repo.run("-C", clone, *words(repo), "--lock-wait", "60s")
+        assert applied.code == 9, applied
+        with untouched(host):
+            question.let_go()
+            first.send_signal(signal.SIGCONT)
+            stdout, stderr = first.communicate(timeout=60)
+    assert first.returncode == 7, stdout + stderr
+    assert len(question.heard.composed()) == 1
