@@ -191,21 +191,21 @@ def test_one_issue_is_opened_and_kept_up_to_date(repo: PlatformRepo, forge: Fake
     ("code", "state"), [(9, "success"), (0, "success"), (1, "success"), (5, "failure"), (8, "failure"), (11, "failure")]
 )
 def test_p40_a_status_says_how_a_run_ended(
-    repo: PlatformRepo, forge: FakeForge, tmp_path: Path, code: int, state: str
+    repo: PlatformRepo, one: FakeForge, tmp_path: Path, code: int, state: str
 ) -> None:
     result = tmp_path / "result.json"
     result.write_text(json.dumps({**APPLIED, "exit_code": code}))
-    asked(repo, forge, "status-check", "--sha", repo.head, "--result", result)
+    asked(repo, one, "status-check", "--sha", repo.head, "--result", result)
 
-    assert forge.checks[repo.head] == {"platformctl/apply": state}
-    assert "canary passed" in forge.descriptions[repo.head]
+    assert one.checks[repo.head] == {"platformctl/apply": state}
+    assert "canary passed" in one.descriptions[repo.head]
 
 
-def test_a_status_can_be_set_by_hand(repo: PlatformRepo, one: FakeForge) -> None:
+def test_a_status_can_be_set_by_hand(repo: PlatformRepo, forge: FakeForge) -> None:
     words = ("--context", "platformctl/plan", "--state", "pending", "--link", "https://forge.example/run/1")
-    asked(repo, one, "status-check", "--sha", repo.head, *words)
+    asked(repo, forge, "status-check", "--sha", repo.head, *words)
 
-    assert one.checks[repo.head] == {"platformctl/plan": "pending"}
+    assert forge.checks[repo.head] == {"platformctl/plan": "pending"}
 
 
 @pytest.mark.parametrize(("sha", "words"), [("HEAD", ("--state", "success")), ("", ()), ("", ("--state", "green"))])

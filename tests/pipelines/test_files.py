@@ -214,16 +214,26 @@ jobs:
 """
 
 
-@pytest.fixture
-def runner(repo: PlatformRepo) -> Runner:
-    """Of a repository with one good module and one that policy refuses."""
+def a_stage(folder: Path) -> "Stage":
+    """A repository with one good module and one that policy refuses, and the runner that works for it."""
+    repo = PlatformRepo.create(folder)
     repo.run("ci", "init", "--from", "installed", expect=0)
     repo.add_module("web", WEB, host="local")
     repo.add_module("bad", PRIVILEGED | {"services": {"bad": PRIVILEGED["services"]["web"]}}, host="local")
     origin = repo.folder / "origin.git"
     repo.git("init", "--quiet", "--bare", "--initial-branch=main", str(origin))
     repo.git("remote", "add", "origin", str(origin))
-    return Runner(repo.folder, origin, "https://forge.example", token=TOKEN)
+    repo.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    return repo, Runner(repo.folder, origin, "https://forge.example", token=TOKEN)
+
+
+Stage = tuple[PlatformRepo, Runner]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """For tests that change no module."""
+    return a_stage(tmp_path_factory.mktemp("stage"))
 
 
 def ran(repo: PlatformRepo, runner: Runner, *words: str) -> Job:
@@ -250,8 +260,9 @@ def ran(repo: PlatformRepo, runner: Runner, *words: str) -> Job:
     ],
 )
 def test_a_plan_with_changes_is_green_and_says_so(
-    repo: PlatformRepo, runner: Runner, words: tuple[str, ...], code: str, changes: str
+    stage: Stage, words: tuple[str, ...], code: str, changes: str
 ) -> None:
+    repo, runner = stage
     job = ran(repo, runner, *words)
 
     assert job.succeeded, job
@@ -281,23 +292,24 @@ def test_a_plan_with_changes_is_green_and_says_so(
         (("--frobnicate",), "::2 USAGE"),
     ],
 )
-def test_anything_else_is_red_with_its_reason(
-    repo: PlatformRepo, runner: Runner, words: tuple[str, ...], told: str
-) -> None:
+def test_anything_else_is_red_with_its_reason(stage: Stage, words: tuple[str, ...], told: str) -> None:
+    repo, runner = stage
     job = ran(repo, runner, *words)
 
     assert not job.succeeded
     assert told in str(job)
 
 
-def test_an_argument_is_one_line_whatever_it_holds(repo: PlatformRepo, runner: Runner) -> None:
+def test_an_argument_is_one_line_whatever_it_holds(stage: Stage) -> None:
+    repo, runner = stage
     job = ran(repo, runner, "plan", "$(touch pwned) `touch pwned`; touch pwned", "", "--offline")
 
     assert not job.succeeded
     assert not (job.workspace / "pwned").exists()
 
 
-def test_a_fork_gets_its_plan_and_can_not_write(repo: PlatformRepo, runner: Runner) -> None:
+def test_a_fork_gets_its_plan_and_can_not_write(tmp_path: Path) -> None:
+    repo, runner = a_stage(tmp_path)
     with running(ForgeKind.FORGEJO) as forge:
         repo.git("rm", "-rq", "modules/bad")
         repo.commit("topic")
@@ -323,10 +335,8 @@ def test_a_fork_gets_its_plan_and_can_not_write(repo: PlatformRepo, runner: Runn
         *(("pull_request", text) for text in ("7\n--approval=x", "0", "-1")),
     ],
 )
-def test_what_is_typed_to_start_an_apply_is_an_id_or_a_number(
-    repo: PlatformRepo, runner: Runner, name: str, value: str
-) -> None:
-    repo.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+def test_what_is_typed_to_start_an_apply_is_an_id_or_a_number(stage: Stage, name: str, value: str) -> None:
+    _, runner = stage
     runner.variables = {"PLATFORMCTL_RUNNER": "trusted"}
     good = {"approved_sha": "a" * 40, "plan_digest": "b" * 64, "host": "rs2000", "pull_request": "7"}
     event = {"inputs": {**good, name: value}}
@@ -361,7 +371,8 @@ PUBLISH = """
 """
 
 
-def test_an_approval_that_is_pushed_meanwhile_is_kept(repo: PlatformRepo, runner: Runner) -> None:
+def test_an_approval_that_is_pushed_meanwhile_is_kept(tmp_path: Path) -> None:
+    repo, runner = a_stage(tmp_path)
     runner.secrets = {"PUSH": "secret-token"}
     for text in (CHECKOUT + PUBLISH, CHECKOUT + MEANWHILE + PUBLISH):
         repo.write(".forgejo/workflows/test.yml", text)
