@@ -153,6 +153,11 @@ def forge_token(kind: ForgeKind) -> Secret | None:
     return Secret(value) if value else None
 
 
+def _watched() -> bool:
+    """Whether somebody waits at a terminal and wants to see that it goes on."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def _asker(kind: type[Interrupted]) -> Callable[[int, Any], None]:
     def ask(_number: int, _frame: Any) -> None:
         if not _asked_to_stop:
@@ -198,7 +203,7 @@ def _teller(context: click.Context) -> Callable[[Event], None]:
         told = event
         if isinstance(event, OfModule):
             told, module = event.event, {"module": event.module}
-        if isinstance(told, HostReached) and form == "text" and level != "verbose":
+        if isinstance(told, HostReached) and form == "text" and level != "verbose" and not _watched():
             return
         if not log.is_configured():
             log.configure(level=level, form=form, write=printing.log_line, clean=printing.clean, now=now)

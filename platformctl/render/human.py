@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from platformctl.errors import ExitCode
 from platformctl.model.reports import (
     ApplyReport,
     ApproveReport,
@@ -91,7 +92,9 @@ def plan(report: PlanReport) -> Lines:
     """A summary line for everything, then each module that changes."""
     changing = [p for p in report.plans if p.plan.has_changes]
     yield plan_summary(report)
-    for planned in report.plans if report.long else changing:
+    alike = plans.told_together(report)
+    yield from plans.upgrades(alike)
+    for planned in report.plans if report.long else [p for p in changing if p not in alike]:
         yield ""
         yield plans.heading(planned.plan)
         yield from plans.lines(planned, long=report.long)
@@ -172,7 +175,25 @@ def apply(report: ApplyReport) -> Lines:
     if report.rollback:
         yield f"  rollback: {report.rollback}"
     yield from (f"! {warning}" for warning in report.warnings)
+    if step := _after_failure(report):
+        yield f"  next: {step}"
     yield f"  exit {int(report.exit_code)} {report.exit_code.name}; host touched: {report.mutated}"
+
+
+def _after_failure(report: ApplyReport) -> str:
+    """What a person does now who was called because of it."""
+    module = report.module
+    match report.exit_code:
+        case ExitCode.REMOTE_FAILED if report.mutated == "unknown":
+            return "platformctl recover"
+        case ExitCode.REMOTE_FAILED | ExitCode.UNHEALTHY:
+            return f"platformctl status {module}; then platformctl rollback {module}, or mend it and plan again"
+        case ExitCode.ROLLED_BACK:
+            return f"mend the release and plan again; this one is quarantined (platformctl unquarantine {module})"
+        case ExitCode.ROLLBACK_FAILED:
+            return f"platformctl status {module}; somebody must look at {report.host}"
+        case _:
+            return ""
 
 
 def fleet(report: FleetReport) -> Lines:

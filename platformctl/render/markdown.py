@@ -62,13 +62,15 @@ def _text(report: Report, redactor: Redactor) -> str:
 
 def _plan(report: PlanReport, redactor: Redactor) -> str:
     changing = [planned for planned in report.plans if planned.plan.has_changes]
+    alike = plans.told_together(report)
     blocks = [_failed(each, redactor) for each in report.failed]
-    blocks += [_planned(each, redactor) for each in (report.plans if report.long else changing)]
+    blocks += [_planned(p, redactor) for p in (report.plans if report.long else changing) if p not in alike]
+    together = _within(_cleaned("\n".join(plans.upgrades(alike)), redactor), LIMIT // 8) if alike else ""
     end = [f"! {warning}" for warning in report.warnings]
     if changing and not changing[0].plan.speculative:
         end.append(f"next: platformctl approve {report.index or changing[0].path or 'PLAN'}")
     tail = _within(_cleaned("\n".join(end), redactor), LIMIT // 4) if end else ""
-    return _joined(f"**{human.plan_summary(report)}**\n\n", blocks, tail)
+    return _joined(f"**{human.plan_summary(report)}**\n\n{together}", blocks, tail)
 
 
 def _show(report: ShowReport, redactor: Redactor) -> str:

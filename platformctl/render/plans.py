@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import unified_diff
+from itertools import islice
 from typing import Any
 
-from platformctl.model.plan import Action, Change, Plan
-from platformctl.model.reports import PlannedModule
+from platformctl.model.observed import Source
+from platformctl.model.plan import Action, Cause, Change, Plan
+from platformctl.model.reports import PlannedModule, PlanReport
 
 Lines = Iterable[str]
 
@@ -17,8 +19,7 @@ SIGNS = {
     Action.DELETE: "-",
     Action.KEEP: " ",
 }
-_FOR_MACHINES = ("config_hash", "image_id", "state")
-"""Fields that tell a person little beside the others; they are shown when everything is."""
+_UPGRADE = "the host's Compose is another version, and nothing else differs"
 
 
 def heading(this: Plan) -> str:
@@ -35,16 +36,55 @@ def counts(this: Plan) -> str:
 def lines(planned: PlannedModule, *, long: bool) -> Lines:
     """Changes, files, findings, the way back and the digest; `long` adds what stays and what only machines compare."""
     this = planned.plan
+    alike = () if long else upgraded(this)
+    if len(alike) > 1:
+        names = ", ".join(change.service for change in alike)
+        yield f"  ± recreate {len(alike)} services  ({Cause.COMPOSE_VERSION.value}) {_UPGRADE}: {names}"
     for change in this.changes:
-        if long or change.action is not Action.KEEP:
+        if (long or change.action is not Action.KEEP) and not (len(alike) > 1 and change in alike):
             yield from change_lines(change, long=long)
     placed = [operation for step in this.steps for operation in step.do if hasattr(operation, "path")]
     yield from (f"  ~ file {operation.path}" for operation in placed)
     yield from (f"  ! {n.rule}: {n.message}{f' (waived: {n.waiver})' if n.waiver else ''}" for n in this.policy)
     yield from (f"  ! {left.kind} {left.name} stays: {left.why}" for left in this.untouched)
     if this.has_changes:
-        yield f"  rollback: {'ready' if this.rollback.ready else 'NOT READY'}: {this.rollback.reason}"
+        yield f"  rollback: {_way_back(this)}"
     yield f"  digest {planned.digest}" + (f"  {planned.path}" if planned.path else "")
+
+
+def _way_back(this: Plan) -> str:
+    """Nobody looked for it where the host was not asked."""
+    if this.observed.source is Source.STATE:
+        return this.rollback.reason
+    return f"{'ready' if this.rollback.ready else 'NOT READY'}: {this.rollback.reason}"
+
+
+def upgraded(this: Plan) -> tuple[Change, ...]:
+    """Changes that nobody asked for but an upgrade of Compose on the host."""
+    own = {Cause.COMPOSE_VERSION, Cause.DEPENDENCY}
+    return tuple(c for c in this.changes if Cause.COMPOSE_VERSION in c.causes and set(c.causes) <= own)
+
+
+def upgrades(planned: Iterable[PlannedModule]) -> Lines:
+    """One line a host for all modules that only an upgrade of Compose changes."""
+    by_host: dict[str, list[Plan]] = {}
+    for each in planned:
+        by_host.setdefault(each.plan.host.name, []).append(each.plan)
+    for host, found in by_host.items():
+        services = sum(len(upgraded(this)) for this in found)
+        names = ", ".join(this.module for this in found)
+        yield f"± recreate {services} services of {len(found)} modules on {host}: {_UPGRADE}: {names}"
+
+
+def told_together(report: PlanReport) -> tuple[PlannedModule, ...]:
+    """Modules that nothing but an upgrade of Compose on their host changes; none where everything is shown."""
+    alike = tuple(each for each in report.plans if _is_upgrade_alone(each.plan))
+    return alike if len(alike) > 1 and not report.long else ()
+
+
+def _is_upgrade_alone(this: Plan) -> bool:
+    alike = upgraded(this)
+    return bool(alike) and all(c in alike or c.action is Action.KEEP for c in this.changes)
 
 
 def _marks(this: Plan) -> str:
@@ -62,16 +102,31 @@ def change_lines(change: Change, *, long: bool = False) -> Lines:
     """What would happen to one container, why, and the fields that differ."""
     causes = ", ".join(cause.value for cause in change.causes)
     yield f"  {SIGNS[change.action]} {change.action.value} {change.service}  ({causes}) {change.reason}".rstrip()
-    fields = [each for each in _fields("", change.before, change.after) if long or each[0] not in _FOR_MACHINES]
+    new = change.before is None
+    fields = [each for each in _fields("", change.before, change.after) if long or _tells(change, each[0])]
     width = max((len(name) for name, _, _ in fields), default=0) + 1
     for name, before, after in fields:
         if "\n" in f"{before}{after}":
             yield f"      {name}:"
             yield from _text(str(before or ""), str(after or ""))
-        elif change.before is None:
+        elif new:
             yield f"      {name + ':':{width}} {value(after)}"
         else:
             yield f"      {name + ':':{width}} {value(before)} -> {value(after)}"
+
+
+def _tells(change: Change, name: str) -> bool:
+    """Whether a field tells a person something beside the others; all are shown when everything is."""
+    before, after = change.before or {}, change.after or {}
+    match name:
+        case "config_hash":
+            return False
+        case "state":
+            return change.action is Action.START
+        case "image_id":
+            return bool(before) and before.get("image") == after.get("image")
+        case _:
+            return True
 
 
 def _fields(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -106,4 +161,4 @@ def value(any_value: Any) -> str:
 def _text(before: str, after: str) -> Lines:
     """Only what differs, with a few lines around it."""
     found = unified_diff(before.splitlines(), after.splitlines(), lineterm="")
-    return (f"        {line}" for line in found if not line.startswith(("---", "+++")))
+    return (f"        {line}" for line in islice(found, 2, None))  # the first two name the files

@@ -233,6 +233,26 @@ def test_an_apply_begins_with_its_verdict_and_ends_with_its_exit_code(status: st
     assert lines[-1] == "  exit 8 REMOTE_FAILED; host touched: unknown"
 
 
+@pytest.mark.parametrize(
+    ("code", "mutated", "step"),
+    [
+        (ExitCode.REMOTE_FAILED, "unknown", "platformctl recover"),
+        (ExitCode.REMOTE_FAILED, "yes", "platformctl status web"),
+        (ExitCode.UNHEALTHY, "yes", "platformctl rollback web"),
+        (ExitCode.ROLLED_BACK, "yes", "platformctl unquarantine web"),
+        (ExitCode.ROLLBACK_FAILED, "yes", "platformctl status web"),
+    ],
+)
+def test_an_apply_that_failed_says_what_to_do_now(code: ExitCode, mutated: str, step: str) -> None:
+    this = replace(report("Apply"), module="web", exit_code=code, mutated=mutated)
+
+    assert step in human.render(this).splitlines()[-2]
+
+
+def test_an_apply_that_went_well_asks_for_nothing() -> None:
+    assert "next: " not in human.render(replace(report("Apply"), exit_code=ExitCode.APPLIED, status="applied"))
+
+
 @pytest.mark.parametrize("kind", events.Event.__args__)
 def test_every_event_is_one_line_that_can_be_shown(kind: type) -> None:
     for text in HOSTILE.values():
