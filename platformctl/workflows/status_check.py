@@ -10,6 +10,7 @@ from platformctl.model.reports import NoteReport
 from platformctl.workflows.outcome_file import Outcome, read_outcome
 
 _LONGEST = 140
+"""Characters of a description that GitHub takes; the others take more."""
 
 
 @dataclass(frozen=True)
