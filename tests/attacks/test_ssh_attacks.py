@@ -98,7 +98,7 @@ def test_a_word_of_a_manifest_stays_one_word_on_the_wire(reach: Reach, impostor:
 
 @each_way_by_address
 @pytest.mark.parametrize("text", ["-oProxyCommand=id", "-l root", "--", "a@b", "a b", "a\x00", "a\r\n"])
-@pytest.mark.parametrize("name", ["address", "user"])
+@pytest.mark.parametrize("name", ["name", "address", "user"])
 def test_what_another_program_would_read_as_an_option_is_refused(
     reach: Reach, impostor: OddHost, name: str, text: str
 ) -> None:

@@ -97,6 +97,13 @@ class Tailnet:
         return TailscaleTransport(entry, environment, timeout=timeout, sockets=(self.socket,))
 
 
+class Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a client may leave before it has read everything."""
+
+
 @contextmanager
 def tailnet(folder: Path) -> Iterator[Tailnet]:
     net = Tailnet(folder / "tailscaled.sock")
@@ -109,8 +116,7 @@ def tailnet(folder: Path) -> Iterator[Tailnet]:
             self.end_headers()
             self.wfile.write(net.answer)
 
-    with socketserver.ThreadingUnixStreamServer(str(net.socket), Answer) as server:
-        server.daemon_threads = True
+    with Server(str(net.socket), Answer) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
