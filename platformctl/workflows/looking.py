@@ -66,13 +66,16 @@ def look_at_all(
         except Refusal as refusal:
             return (refusal,) * len(those)
 
-    with ThreadPoolExecutor(AT_ONCE, "look") as pool:
-        seen = pool.map(look_at, by_host.values())
-        return {
-            release.module.id: one
-            for those, answers in zip(by_host.values(), seen, strict=True)
-            for release, one in zip(those, answers, strict=True)
-        }
+    pool = ThreadPoolExecutor(AT_ONCE, "look")
+    try:
+        seen = tuple(pool.map(look_at, by_host.values()))
+    finally:  # who is interrupted closes the connections, which ends what still waits for an answer
+        pool.shutdown(wait=False, cancel_futures=True)
+    return {
+        release.module.id: one
+        for those, answers in zip(by_host.values(), seen, strict=True)
+        for release, one in zip(those, answers, strict=True)
+    }
 
 
 def _look_at(
