@@ -27,6 +27,7 @@ from platformctl.workflows.parts import TrustSource
 @click.option("--all", "everything", is_flag=True, help="Plan every module, and write an index of what changes.")
 @click.option("--out", type=PATH, metavar="F", help="Write the plan to F.")
 @click.option("--offline", is_flag=True, help="Plan from recorded state; such a plan can not be applied.")
+@click.option("--observation", type=PATH, metavar="F", help="Plan from what observe saw; it can not be applied.")
 @click.option("--expires-in", type=Duration(), metavar="D", help="How long the plan lives, such as 8h.")
 @key_option("The planner's key; default PLATFORMCTL_PLANNER_KEY, or the one that init made.")
 @click.option("--long", is_flag=True, help="Show what stays as it is, too.")
@@ -40,6 +41,7 @@ def command(
     everything: bool,
     out: Path | None,
     offline: bool,
+    observation: Path | None,
     expires_in: int | None,
     key: Path | None,
     long: bool,
@@ -54,6 +56,7 @@ def command(
         modules=modules,
         everything=everything,
         offline=offline,
+        observation=observation,
         out=out,
         expires_in=expires_in,
         key=wiring.planner_key(key),

@@ -24,6 +24,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "rollback": ("rollback", "Plan and apply the way back."),
     "import": ("import_", "Adopt what already runs."),
     "status": ("status", "Say what runs."),
+    "observe": ("observe", "Sign what hosts look like, to plan from elsewhere."),
     "drift": ("drift", "Say where hosts are no longer what was applied."),
     "stray": ("stray", "List containers that belong to no module."),
     "history": ("history", "Say what was applied."),

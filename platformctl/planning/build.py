@@ -71,9 +71,9 @@ def build(
         release,
         circumstances,
         driver,
-        tuple(_note(finding) for finding in findings),
+        notes(findings),
         observed=observed_as(observation),
-        speculative=release.source_dirty,
+        speculative=release.source_dirty or observation.source is not Source.LIVE,
         files=planned_files(release),
         images=images,
         closure=release.closure,
@@ -142,7 +142,7 @@ def build_offline(
         release,
         circumstances,
         driver,
-        tuple(_note(finding) for finding in findings),
+        notes(findings),
         observed=recorded_as(status),
         speculative=True,
         files=planned_files(release),
@@ -263,6 +263,11 @@ def assemble(
         policy=policy,
         untouched=untouched,
     )
+
+
+def notes(findings: Iterable[Finding]) -> tuple[PolicyNote, ...]:
+    """What policy had to say, as a plan carries it."""
+    return tuple(_note(finding) for finding in findings)
 
 
 def _note(finding: Finding) -> PolicyNote:

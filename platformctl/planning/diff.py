@@ -69,17 +69,18 @@ def diff(wanted: Wanted) -> tuple[Change, ...]:
     return tuple(_change(wanted, service, causes) for service in wanted.release.closure)
 
 
-def expected(release: Release, status: ModuleStatus | None) -> tuple[Change, ...]:
-    """The changes as far as recorded state can tell, without asking a host."""
+def expected(release: Release, recorded: ModuleStatus | Receipt | None, *, runs: bool = False) -> tuple[Change, ...]:
+    """The changes as far as the record of a release can tell; `runs`: there is a container that no record names."""
     main = release.module.runtime.compose_service
-    if status is not None and status.desired == release.digest:
+    if recorded is not None and recorded.desired == release.digest:
         return ()
-    cause = Cause.MISSING if status is None else _recorded_cause(release, status)
-    action = Action.CREATE if status is None else Action.RECREATE
+    there = recorded is not None or runs
+    cause = _recorded_cause(release, recorded) if recorded else Cause.DEFINITION if runs else Cause.MISSING
+    action = Action.RECREATE if there else Action.CREATE
     return (_described(release, main, action, (cause,), None, {"desired": release.digest}, destructive=False),)
 
 
-def _recorded_cause(release: Release, status: ModuleStatus) -> Cause:
+def _recorded_cause(release: Release, status: ModuleStatus | Receipt) -> Cause:
     compose_file = release.module.runtime.compose_file
     before = {file.path: file.digest for file in status.files if file.path != compose_file}
     after = {file.path: file.digest for file in release.files if file.path != compose_file}

@@ -6,7 +6,7 @@ from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation
 from platformctl.model.desired import NOTHING, Release
 from platformctl.model.names import ServiceName
-from platformctl.model.observed import Container, Observation
+from platformctl.model.observed import Container, Observation, Source
 from platformctl.model.plan import OWN_FOLDER, Action, Bystander, Change, Plan, Rollback
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.build import Circumstances, assemble, bystanders, missing_for_return, observed_as, recorded_as
@@ -42,7 +42,7 @@ def build_removal(
         driver,
         (),
         observed=observed_as(observation),
-        speculative=release.source_dirty,
+        speculative=release.source_dirty or observation.source is not Source.LIVE,
         files=(),
         images=(),
         closure=services,

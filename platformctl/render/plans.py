@@ -1,6 +1,7 @@
 """A plan in lines, for people: what changes and why, field by field, and the way back; markdown is made of them too."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from difflib import unified_diff
 from itertools import islice
 from typing import Any
@@ -19,6 +20,8 @@ SIGNS = {
     Action.DELETE: "-",
     Action.KEEP: " ",
 }
+_AGES = ((86400, "d"), (3600, "h"), (60, "min"))
+_SOURCES = {Source.OBSERVATION: "as observed at", Source.STATE: "as recorded at"}
 _UPGRADE = "the host's Compose is another version, and nothing else differs"
 
 
@@ -36,6 +39,7 @@ def counts(this: Plan) -> str:
 def lines(planned: PlannedModule, *, long: bool) -> Lines:
     """Changes, files, findings, the way back and the digest; `long` adds what stays and what only machines compare."""
     this = planned.plan
+    yield from (f"  ! {line}" for line in age(this))
     alike = () if long else upgraded(this)
     if len(alike) > 1:
         names = ", ".join(change.service for change in alike)
@@ -52,9 +56,18 @@ def lines(planned: PlannedModule, *, long: bool) -> Lines:
     yield f"  digest {planned.digest}" + (f"  {planned.path}" if planned.path else "")
 
 
+def age(this: Plan) -> Lines:
+    """How old what a plan rests on is, where that is not what the host says now."""
+    if this.observed.source is Source.LIVE or not this.observed.at:
+        return
+    seconds = (datetime.fromisoformat(this.created_at) - datetime.fromisoformat(this.observed.at)).total_seconds()
+    count, unit = next(((seconds // size, unit) for size, unit in _AGES if seconds >= size), (0, "min"))
+    yield f"{_SOURCES[this.observed.source]} {this.observed.at}, {count:.0f} {unit} ago; nobody asked the host now"
+
+
 def _way_back(this: Plan) -> str:
     """Nobody looked for it where the host was not asked."""
-    if this.observed.source is Source.STATE:
+    if this.observed.source is not Source.LIVE and not this.steps:
         return this.rollback.reason
     return f"{'ready' if this.rollback.ready else 'NOT READY'}: {this.rollback.reason}"
 

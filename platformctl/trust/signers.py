@@ -17,9 +17,10 @@ PLAN = "plan@platformctl"
 APPROVAL = "approval@platformctl"
 RECEIPT = "receipt@platformctl"
 TRUST = "trust@platformctl"
-NAMESPACES = frozenset({PLAN, APPROVAL, RECEIPT, TRUST})
+OBSERVATION = "observation@platformctl"
+NAMESPACES = frozenset({PLAN, APPROVAL, RECEIPT, TRUST, OBSERVATION})
 PLANNER = "planner:"
-"""Principals that begin so are machines: they plan and do nothing else."""
+"""Principals that begin so are machines: they observe and plan, and do nothing else."""
 
 _PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:-]{0,127}\Z")
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
@@ -132,8 +133,8 @@ def _namespaces(text: str, principal: str) -> frozenset[str]:
         raise _Misread("expected namespaces= with one or more names and no pattern")
     if unknown := {name for name in names - NAMESPACES if name.endswith("@platformctl")}:
         raise _Misread(f"unknown namespace {', '.join(sorted(unknown))}")
-    if principal.startswith(PLANNER) and names & (NAMESPACES - {PLAN}):
-        raise _Misread(f"a principal that begins with {PLANNER} may have {PLAN} alone")
+    if principal.startswith(PLANNER) and names & (NAMESPACES - {PLAN, OBSERVATION}):
+        raise _Misread(f"a principal that begins with {PLANNER} may have {PLAN} and {OBSERVATION} alone")
     return names
 
 

@@ -19,7 +19,8 @@ images: {allow: ["*"], require_digest: false}
 sacred_paths: []
 waivers: []
 """
-_IGNORED = "plans/\napprovals/\nstate/\njournal/\naudit/\n"
+_IGNORED = "plans/\napprovals/\nstate/\njournal/\naudit/\nobservation.json\n"
+_PLANNER_NAMESPACES = "plan@platformctl,observation@platformctl"
 _PERSON_NAMESPACES = "approval@platformctl,receipt@platformctl,trust@platformctl"
 
 
@@ -91,6 +92,6 @@ def _hosts(request: InitRequest) -> str:
 def _signers(request: InitRequest, planner: Path, approver: Path) -> str:
     return (
         "# Who may plan, approve and apply: OpenSSH's allowed_signers. One principal is one person.\n"
-        f'planner:{request.planner} namespaces="plan@platformctl" {public_line(planner, request.environment)}\n'
+        f'planner:{request.planner} namespaces="{_PLANNER_NAMESPACES}" {public_line(planner, request.environment)}\n'
         f'{request.person} namespaces="{_PERSON_NAMESPACES}" {public_line(approver, request.environment)}\n'
     )

@@ -17,10 +17,12 @@ from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
 from platformctl.planning.order import in_order
 from platformctl.planning.removal import build_removal, build_removal_offline
+from platformctl.planning.sighted import build_sighted, build_unseen
 from platformctl.releases import inputs_digest, manifest_path
 from platformctl.store.files import write_atomically
 from platformctl.trust import envelope
 from platformctl.trust.envelope import Envelope
+from platformctl.trust.fleet_observation import FleetObservation
 from platformctl.trust.index import Index, IndexEntry, encode_index
 from platformctl.trust.keys import seal
 from platformctl.trust.plan_codec import encode_plan
@@ -29,6 +31,7 @@ from platformctl.workflows.gone import gone_modules, gone_release
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.looking import Seen, look_at_all, or_raise
 from platformctl.workflows.parts import Parts, moment, trust_roots
+from platformctl.workflows.sighting import read_observation, seen_then
 
 NAMESPACE = "plan@platformctl"
 _WORST_FIRST = (
@@ -47,6 +50,7 @@ class PlanRequest:
     modules: tuple[str, ...]
     everything: bool = False
     offline: bool = False
+    observation: Path | None = None
     out: Path | None = None
     expires_in: int | None = None
     key: Path | None = None
@@ -64,16 +68,22 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     names, unchanged = _split(parts, desire, request)
     desire.commit.fetch(manifest_path(ModuleId(name)).parent for name in names)
     when = circumstances(parts, roots, request.expires_in)
+    fleet = read_observation(parts, request.observation, roots) if request.observation else None
+    offline = request.offline or fleet is not None
     with hosts(parts) as reached:
-        wanted = {name: _wanted(parts, desire, when, reached, name, offline=request.offline) for name in names}
+        wanted = {name: _wanted(parts, desire, when, reached, name, offline=offline) for name in names}
         ordered = _in_order(wanted)
-        seen = {} if request.offline else _look(parts, wanted, reached, roots)
+        seen = {} if offline else _look(parts, wanted, reached, roots)
     plans: list[PlannedModule] = []
     failed: list[NotPlanned] = []
     preceding: list[Preceding] = []
     for name in ordered:
         try:
             each, there = or_raise(wanted[name]), seen.get(ModuleId(name))
+            if fleet is not None:
+                plan = _sighted(parts, desire, when, each, fleet)
+                plans.append(write_plan(parts, plan, request.key, request.out))
+                continue
             plans.append(_plan_one(parts, desire, when, each, there, preceding, request))
         except Refusal as refusal:
             if len(names) == 1 and not request.everything:
@@ -198,6 +208,23 @@ def _plan_one(
     return write_plan(parts, plan, request.key, request.out)
 
 
+def _sighted(parts: Parts, desire: Desire, when: Circumstances, wanted: _Wanted, fleet: FleetObservation) -> Plan:
+    """A plan from what somebody else saw."""
+    release, driver = wanted.release, parts.driver_of(wanted.release.module)
+    seen = seen_then(parts, fleet, release, when.trust)
+    if seen is None:
+        return build_unseen(release, fleet.at, driver, when, wanted.findings)
+    there = or_raise(seen)
+    _refuse_quarantined(release, there.memory.record)
+    if release.gone:
+        return build_removal(release, there.observation, there.memory.record, driver, when, {})
+    owners = desire.owners(release)
+    foreign = frozenset(service for service, owner in owners.items() if owner != release.module.id)
+    plan = build_sighted(release, there.observation, there.memory.record, driver, when, wanted.findings, foreign)
+    refuse_foreign(plan, owners)
+    return plan
+
+
 def _offline(parts: Parts, release: Release, when: Circumstances, findings: Iterable[Finding]) -> Plan:
     status = parts.states.read(release.module.id)
     driver = parts.driver_of(release.module)
@@ -235,7 +262,13 @@ def shown(parts: Parts, path: Path | None) -> str | None:
 
 
 def _require_usable(request: PlanRequest) -> None:
-    if request.key is None and not request.offline:
+    if request.offline and request.observation:
+        raise Usage(
+            "two sources are named",
+            detail="--offline plans from recorded state, --observation from a file",
+            hint="leave one out",
+        )
+    if request.key is None and not (request.offline or request.observation):
         raise Usage(
             "there is no key to sign the plan with",
             detail="neither --key nor PLATFORMCTL_PLANNER_KEY names one",

@@ -107,6 +107,12 @@ def _memory(recalled: Recalled, reader: "_Reader", *, whole: bool = False) -> Me
     return Memory(record, content, recalled, stored.receipts, distrusted)
 
 
+def memory_from(content: bytes | None, module: ModuleId, host: HostName, keyring: Keyring, now: datetime) -> Memory:
+    """What a host remembered when its record was `content`."""
+    recalled = Recalled({module: content} if content is not None else {})
+    return _memory(recalled, _Reader(module, host, keyring, now))
+
+
 def record_bytes(record: HostRecord, envelopes: tuple[str, ...]) -> bytes:
     """A host record as it is stored, with the envelopes of its receipts, oldest first."""
     stored = _Stored(

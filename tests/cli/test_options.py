@@ -89,3 +89,9 @@ def test_hostile_words_of_a_usage_error_are_made_harmless(repo: PlatformRepo) ->
     assert ended.code == 2
     assert "\x1b" not in ended.stderr
     assert not [line for line in ended.stderr.splitlines() if line.lstrip().startswith("::")]
+
+
+def test_a_plan_has_one_source(repo: PlatformRepo) -> None:
+    refused = repo.run("plan", "web", "--offline", "--observation", "seen.json", "--json", expect=2)
+
+    assert "--observation" in refused.json["error"]["detail"]

@@ -23,6 +23,15 @@ def test_a_line_says_who_for_what_and_when() -> None:
     assert line.valid_before == datetime(2027, 1, 2, 3, 4, tzinfo=UTC)
 
 
+def test_a_planner_may_plan_and_observe_and_nothing_else() -> None:
+    (line,) = signers.parse(f'planner:ci namespaces="plan@platformctl,observation@platformctl" {KEY}', "f").values()
+    assert line.is_planner
+
+    for more in ("approval", "receipt", "trust"):
+        with pytest.raises(InvalidInput):
+            signers.parse(f'planner:ci namespaces="observation@platformctl,{more}@platformctl" {KEY}', "f")
+
+
 def test_no_signers_is_nobody() -> None:
     assert signers.parse("# nobody yet\n", "f") == {}
 

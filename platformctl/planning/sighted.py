@@ -1,0 +1,99 @@
+"""Plan from an observation that somebody else made: nobody can be asked any more, and no such plan is applied.
+
+Of a release that is the one applied last, everything is told that was seen. Of another one its desired digest tells
+that it is another, and not which of its services would change.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from platformctl.drivers.interface import Driver
+from platformctl.model.desired import Finding, Release
+from platformctl.model.names import ServiceName
+from platformctl.model.observed import Observation, Source
+from platformctl.model.plan import Plan, PlannedObservation, Rollback
+from platformctl.model.state import HostRecord, Receipt
+from platformctl.planning.build import Circumstances, assemble, build, notes, observed_as, planned_files
+from platformctl.planning.diff import expected
+from platformctl.planning.settled import settled
+
+
+def build_sighted(
+    release: Release,
+    seen: Observation,
+    record: HostRecord,
+    driver: Driver,
+    circumstances: Circumstances,
+    findings: Iterable[Finding],
+    foreign: frozenset[ServiceName],
+) -> Plan:
+    """The speculative plan of a release whose module was seen."""
+    current = record.current
+    if current is not None and current.desired == release.digest and _covers(seen, release):
+        whole = settled(release, seen, current, driver) or replace(seen, hashes=_assumed(release, seen, current))
+        return build(release, whole, record, driver, circumstances, findings, foreign)
+    return _build_another(release, seen, current, driver, circumstances, findings)
+
+
+def build_unseen(
+    release: Release, at: str, driver: Driver, circumstances: Circumstances, findings: Iterable[Finding]
+) -> Plan:
+    """The speculative plan of a module that was not there when its host was observed."""
+    observed = PlannedObservation(at, Source.OBSERVATION, release.digest, "", "")
+    return _assembled(release, observed, driver, circumstances, findings)
+
+
+def _covers(seen: Observation, release: Release) -> bool:
+    """Whether files and images of this release were looked at: the observation may be of another commit."""
+    paths, refs = {file.path for file in seen.files}, {image.ref for image in seen.images}
+    images = {release.compose.services[name].image for name in release.closure}
+    own = {file.path for file in release.files if not file.path.startswith(".platformctl/")}
+    return own <= paths and {image for image in images if image} <= refs
+
+
+def _assumed(release: Release, seen: Observation, current: Receipt) -> Mapping[ServiceName, str]:
+    """Hashes of a release that is there already: those on its containers, unless another env file would change them."""
+    made = current.computed
+    if release.module.env.file is not None and (made is None or made.environment != seen.environment):
+        return {}
+    labels = {container.service: container.config_hash for container in seen.containers if not container.oneoff}
+    recorded = {service: made.hashes[service] for service in release.closure if made and service in made.hashes}
+    return {**labels, **recorded}
+
+
+def _build_another(
+    release: Release,
+    seen: Observation,
+    current: Receipt | None,
+    driver: Driver,
+    circumstances: Circumstances,
+    findings: Iterable[Finding],
+) -> Plan:
+    runs = bool(seen.of(release.module.runtime.compose_service))
+    return _assembled(release, observed_as(seen), driver, circumstances, findings, current, runs=runs)
+
+
+def _assembled(
+    release: Release,
+    observed: PlannedObservation,
+    driver: Driver,
+    circumstances: Circumstances,
+    findings: Iterable[Finding],
+    current: Receipt | None = None,
+    *,
+    runs: bool = False,
+) -> Plan:
+    return assemble(
+        release,
+        circumstances,
+        driver,
+        notes(findings),
+        observed=observed,
+        speculative=True,
+        files=planned_files(release),
+        closure=release.closure,
+        images=(),
+        changes=expected(release, current, runs=runs),
+        steps=(),
+        rollback=Rollback(ready=current is not None, to=current.source_sha if current else None, reason="not checked"),
+    )

@@ -1,0 +1,92 @@
+"""What an observation can tell of a release, and what it must not claim."""
+
+from dataclasses import replace
+
+import pytest
+
+from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.model.desired import Environment, Release
+from platformctl.model.names import Digest, RepoPath, ServiceName
+from platformctl.model.observed import ImageSeen, Source
+from platformctl.model.plan import Action, Cause, Plan
+from platformctl.model.state import Computed, HostRecord
+from platformctl.planning.sighted import build_sighted, build_unseen
+from tests.contracts.releases import MODULE, a_release
+from tests.planning.test_diff import IMAGE, Host, hash_of, running
+from tests.planning.test_removal import WHEN, record_of
+
+COMPOSE = "services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'web:1'}}"
+OTHER = COMPOSE.replace("depends_on", "labels: {a: b}, depends_on")
+DRIVER = DockerCompose()
+MADE = Computed("2.26.1", "f", {"web": hash_of("web"), "db": hash_of("db")})
+SECRET = replace(MODULE, env=Environment(file=RepoPath("secrets/shop.env")))
+
+
+def there(**about: object) -> Host:
+    """A host on which the release runs, by an observation."""
+    found = running(COMPOSE, module=SECRET)
+    images = (ImageSeen("web:1", IMAGE),)
+    seen = replace(found.observation, source=Source.OBSERVATION, images=images, hashes={}, environment="f")
+    return replace(found, observation=replace(seen, **about))  # type: ignore[arg-type]
+
+
+def planned(host: Host, record: HostRecord | None = None, release: Release | None = None) -> Plan:
+    wanted = release or host.release
+    known = record_of(host, computed=MADE) if record is None else record
+    return build_sighted(wanted, host.observation, known, DRIVER, WHEN, (), frozenset())
+
+
+def causes(plan: Plan) -> dict[str, tuple[Cause, ...]]:
+    return {change.service: change.causes for change in plan.changes if change.action is not Action.KEEP}
+
+
+def test_a_release_that_runs_is_told_exactly_and_never_to_be_applied() -> None:
+    plan = planned(there())
+
+    assert (causes(plan), plan.speculative, plan.observed.source) == ({}, True, Source.OBSERVATION)
+
+
+def test_what_was_seen_of_a_release_that_runs_is_told() -> None:
+    stopped = there().with_container("db", state="exited", exit_code=1)
+    other_image = there().with_container("web", image_id=Digest.of(b"other"))
+    edited = there().with_file("compose.yaml", b"by hand")
+
+    assert causes(planned(stopped)) == {"db": (Cause.UNHEALTHY,)}
+    assert causes(planned(other_image)) == {"web": (Cause.IMAGE_DIGEST,)}
+    assert causes(planned(edited)) == {}
+
+
+def test_another_value_in_the_env_file_may_change_every_service() -> None:
+    assert causes(planned(there(environment="g"))) == {
+        "db": (Cause.ENV_FINGERPRINT,),
+        "web": (Cause.ENV_FINGERPRINT, Cause.DEPENDENCY),
+    }
+
+
+def test_another_release_is_told_by_its_definition_without_steps() -> None:
+    plan = planned(there(), release=a_release(OTHER, module=SECRET))
+
+    assert causes(plan) == {"web": (Cause.DEFINITION,)}
+    assert (plan.speculative, plan.steps) == (True, ())
+
+
+@pytest.mark.parametrize(("containers", "cause"), [(True, Cause.DEFINITION), (False, Cause.MISSING)])
+def test_of_what_no_receipt_names_it_is_told_whether_it_runs(containers: bool, cause: Cause) -> None:
+    host = there() if containers else there(containers=())
+
+    assert causes(planned(host, HostRecord(MODULE.id, 0))) == {"web": (cause,)}
+
+
+def test_a_module_that_was_not_there_yet_is_missing() -> None:
+    plan = build_unseen(there().release, "2026-06-01T11:00:00Z", DRIVER, WHEN, ())
+
+    assert causes(plan) == {ServiceName("web"): (Cause.MISSING,)}
+    assert (plan.observed.at, plan.observed.source, plan.speculative) == (
+        "2026-06-01T11:00:00Z",
+        Source.OBSERVATION,
+        True,
+    )
+
+
+def test_a_release_whose_images_were_not_looked_at_is_not_compared_with_them() -> None:
+    assert causes(planned(there(images=()))) == {}
