@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from platformctl.drivers.compose_borrowing import borrowed, lenders_of
 from platformctl.drivers.compose_questions import CONTAINER, FRAME, NETWORK, VOLUME
+from platformctl.drivers.compose_resources import lent_names
 from platformctl.drivers.interface import Question
 from platformctl.model.command import Command
 from platformctl.model.desired import Release
@@ -27,7 +28,8 @@ image_form='{{"id":{{{{json .Id}}}},"digests":{{{{json .RepoDigests}}}}}}'
 
 # A registry on the host's own loopback may speak plain HTTP, as it may to the engine.
 # Arguments: root, then for each module project, project folder and env file or /dev/null.
-# Standard input: a tar of the lists projects (as patterns for `ID PROJECT`), paths and images, and for each module a
+# Standard input: a tar of the lists projects (as patterns for `ID PROJECT`), volumes (as patterns for `NAME PROJECT`:
+# those of any project, and those that are mounted by a name of their own), paths and images, and for each module a
 # folder, by number, of compose.yaml, set.env, the lists required, deciding and lenders, the file hashes where Compose
 # is to be asked, and two overrides: without.yaml takes env files away, for when one is not on the host yet and Compose
 # would refuse to answer at all, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
@@ -69,7 +71,8 @@ images() { [ -s "$work/in/images" ] || return 0
 image_ids() { docker images -aq --no-trunc; }
 networks() { ids=$(docker network ls -q --no-trunc --filter "$label.project") || return 69
   [ -z "$ids" ] || docker network inspect --format "$network_form" $ids; }
-volumes() { names=$(docker volume ls -q --filter "$label.project") || return 69
+volumes() { listed=$(docker volume ls --format '{{.Name}} {{.Label "com.docker.compose.project"}}') || return 69
+  names=$(printf '%s\\n' "$listed" | grep -f "$work/in/volumes" | cut -d' ' -f1)
   [ -z "$names" ] || docker volume inspect --format "$volume_form" $names; }
 kept() { [ ! -d "$base/blobs" ] || ls "$base/blobs"; }
 sets() { grep -qE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*([=:]|\\$)" "$env_file"; }
@@ -134,7 +137,9 @@ def _enclosed(questions: Sequence[Question]) -> bytes:
     releases = [question.release for question in questions]
     paths = {file.path for each in releases for file in each.files if not _is_own(file.path)}
     services = (each.compose.services[name] for each in releases for name in each.closure)
+    lent = {name for each in releases for name in lent_names(each)}
     members = {
+        "volumes": _lines([" .", *sorted(f"^{name} " for name in lent)]),
         "projects": _lines(sorted({f" {each.module.runtime.project}$" for each in releases})),
         "paths": _lines(sorted(paths)),
         "images": _lines(sorted({service.image for service in services if service.image})),

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from platformctl.drivers.compose_answers import listed, read, understood
 from platformctl.drivers.compose_questions import Section, garbage, read_sections
+from platformctl.drivers.compose_resources import lent_names
 from platformctl.drivers.interface import Question
 from platformctl.errors import InvalidInput, PolicyViolation, Refusal, Unreachable
 from platformctl.model import strict_json
@@ -147,6 +148,7 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         hashes=_hashes(sections, release) if question.hashes else {},
         networks=tuple(ResourceSeen(n.name, n.definition, n.id) for n in host.networks if n.project == project),
         volumes=tuple(ResourceSeen(v.name, v.definition) for v in host.volumes if v.project == project),
+        lent=tuple(ResourceSeen(v.name, v.definition) for v in host.volumes if v.name in lent_names(release)),
         missing_variables=tuple(name for name in sections["variables"].lines if name not in module.env.set),
         overriding_variables=sections["deciding"].lines,
         environment=_fingerprint(sections["environment"]),

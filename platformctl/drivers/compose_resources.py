@@ -12,6 +12,7 @@ from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Container, Observation, ResourceSeen
 
+_ELSEWHERE = ("tmpfs", "nfs", "nfs4", "cifs", "smb3")
 _ENGINES_OWN = "com.docker.network."
 """Options of a network that an engine adds by itself begin so."""
 
@@ -31,6 +32,25 @@ def volumes(release: Release, service: ServiceName) -> Mapping[str, Mapping[str,
     mounts = release.compose.services[service].definition.get("volumes") or ()
     sources = (mount["source"] for mount in mounts if mount["type"] == "volume" and mount.get("source"))
     return dict(_named(release, "volumes", source) for source in sources)
+
+
+def lent_names(release: Release) -> frozenset[str]:
+    """The engine's names of volumes that the closure mounts and that may be another project's."""
+    mounted = (pair for service in release.closure for pair in volumes(release, service).items())
+    return frozenset(name for name, declared in mounted if declared.get("name") or not is_own(declared))
+
+
+def leading_out(release: Release, observation: Observation) -> tuple[str, ...]:
+    """Volumes of others that the closure mounts and that lead to a folder or device of the host, or to a plugin's."""
+    lent = (volume for volume in observation.lent if volume.name in lent_names(release))
+    return tuple(volume.name for volume in lent if _leads_out(volume.definition))
+
+
+def _leads_out(definition: Mapping[str, Any]) -> bool:
+    """Docker's own driver mounts what options say: without any, or over the network, nothing of the host."""
+    options = definition["driver_opts"]
+    elsewhere = options.get("type") in _ELSEWHERE and "bind" not in options.get("o", "")
+    return definition["driver"] != "local" or (bool(options) and not elsewhere)
 
 
 def is_own(declared: Mapping[str, Any]) -> bool:

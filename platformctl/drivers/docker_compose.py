@@ -160,6 +160,10 @@ class DockerCompose:
         """Networks and volumes that are there with another definition: Compose 2.26 leaves them, newer ones do not."""
         return resources.contradictions(release, observation)
 
+    def leading_out(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """External volumes and those with a name of their own: what they mount stands in no file."""
+        return resources.leading_out(release, observation)
+
     def bring_up(self, release: Release) -> tuple[Run, ...]:
         """`docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""
         return (_up(release, release.module.runtime.compose_service, force=False),)

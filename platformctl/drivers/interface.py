@@ -118,5 +118,8 @@ class Driver(Protocol):
     def contradictions(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """What is there with another definition than the release has and would not become it, one sentence each."""
 
+    def leading_out(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """Volumes that somebody else made and that lead to the host's own files, by name."""
+
     def one_shots(self, release: Release) -> frozenset[ServiceName]:
         """Services whose success is to end with status 0."""

@@ -276,6 +276,10 @@ class Release:
         return self.compose.closure(self.module.runtime.compose_service)
 
 
+SHARED_VOLUME = "shared-volume"
+"""The rule about volumes that may be another project's; waiving it lets one lead to the host's own files."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something a reviewer must know: `deny` refuses, `warn` does not, `error` is input that does not fit."""

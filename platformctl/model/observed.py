@@ -114,10 +114,11 @@ class Observation:
     """All that was seen of one project on one host, in one look.
 
     `hashes` are what the host's own Compose says of the desired release with the flags apply uses; empty when Compose
-    was not asked. `missing_variables` are required ones that neither file nor manifest sets, `overriding_variables`
-    those the file sets although they decide more than environment values. `environment` is a fingerprint of that file,
-    keyed on the host; None where there is no file or no key yet. `kept` and `image_ids` are what a way back could use,
-    `earlier` is the release that would be replaced, where it is another one and was kept.
+    was not asked. `lent` are volumes that may be another project's. `missing_variables` are required ones that neither
+    file nor manifest sets, `overriding_variables` those the file sets although they decide more than environment
+    values. `environment` is a fingerprint of that file, keyed on the host; None where there is no file or no key yet.
+    `kept` and `image_ids` are what a way back could use, `earlier` is the release that would be replaced, where it is
+    another one and was kept.
     """
 
     source: Source
@@ -129,6 +130,7 @@ class Observation:
     hashes: Mapping[ServiceName, str]
     networks: tuple[ResourceSeen, ...] = ()
     volumes: tuple[ResourceSeen, ...] = ()
+    lent: tuple[ResourceSeen, ...] = ()
     missing_variables: tuple[str, ...] = ()
     overriding_variables: tuple[str, ...] = ()
     environment: str | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation
-from platformctl.model.desired import Finding, HostEntry, ModuleKind, Release, Strategy, TrustRoots
+from platformctl.model.desired import SHARED_VOLUME, Finding, HostEntry, ModuleKind, Release, Strategy, TrustRoots
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Observation, Source
 from platformctl.model.plan import (
@@ -59,10 +59,14 @@ def build(
 
     `foreign` are services of the project that other modules name. `pinned` are images by reference that count whatever
     the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved, and when
-    a network or volume is there with another definition, or a container made by hand where one of ours is to be.
+    a network or volume is there with another definition, or a container made by hand where one of ours is to be; also
+    for a volume of somebody else that leads to the host's own files, unless its rule is waived.
     """
+    findings = tuple(findings)
     _refuse_taken_names(release, observation)
     _refuse_contradictions(release, observation, driver)
+    if not any(finding.rule == SHARED_VOLUME and finding.waiver for finding in findings):
+        _refuse_leading_out(release, observation, driver)
     images = resolve_images(release, observation, pinned or {})
     by_ref = {image.ref: image for image in images}
     wanted = Wanted(release, observation, by_ref, record, driver, circumstances.hide, foreign)
@@ -124,6 +128,19 @@ def _refuse_contradictions(release: Release, observation: Observation, driver: D
             detail="\n".join(f"{release.host.name}: {each}" for each in found),
             hint="give it another name in the compose file, or remove the one that is there by hand",
             reason="other-definition",
+            file=release.module.runtime.compose_file,
+            host=release.host.name,
+        )
+
+
+def _refuse_leading_out(release: Release, observation: Observation, driver: Driver) -> None:
+    found = driver.leading_out(release, observation)
+    if found:
+        raise PolicyViolation(
+            "a volume leads to what policy did not judge",
+            detail=f"{release.host.name}: {', '.join(sorted(found))}: made elsewhere, with options of its own",
+            hint=f"mount a volume of this project, or waive {SHARED_VOLUME} for {release.module.id}",
+            reason=SHARED_VOLUME,
             file=release.module.runtime.compose_file,
             host=release.host.name,
         )

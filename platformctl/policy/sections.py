@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from platformctl.errors import InvalidInput
+from platformctl.model.desired import SHARED_VOLUME
 from platformctl.model.names import RepoPath
 from platformctl.policy.mounts import normal
 from platformctl.policy.rules import Case, Look, Rule, Sighting, is_off, shown
@@ -220,9 +221,9 @@ SECTION_RULES = (
         look=_volume_drivers,
     ),
     Rule(
-        "shared-volume",
+        SHARED_VOLUME,
         why="what is in it, and what its options mount, is not decided by this file",
-        instead="leave name and external out, or look at it on the host: docker volume inspect NAME",
+        instead="leave name and external out; without a waiver it may not lead to the host's own files",
         look=_shared_volumes,
         only_warns=True,
     ),

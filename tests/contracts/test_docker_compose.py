@@ -232,7 +232,7 @@ def running(docker: FakeDocker) -> FakeDocker:
     docker.says(LISTING, b"1 shop\n").says("inspect --type container", line(CONTAINER))
     docker.says("image inspect", line(found)).says("images -aq", IMAGE.encode() + b"\n")
     docker.says("network ls", b"1\n").says("network inspect", line(NETWORK))
-    docker.says("volume ls", b"shop_data\n").says("volume inspect", line(VOLUME))
+    docker.says("volume ls", b"shop_data shop\n").says("volume inspect", line(VOLUME))
     return docker.says("compose -p", b"web " + b"a" * 64 + b"\n")
 
 

@@ -74,3 +74,36 @@ def test_a_network_of_another_service_is_not_judged() -> None:
 
     observation = replace(host.observation, networks=(NETWORK, far))
     assert DockerCompose().contradictions(host.release, observation) == ()
+
+
+BOUND = {"driver": "local", "driver_opts": {"type": "none", "o": "bind", "device": "/srv"}, "labels": {}}
+
+
+@pytest.mark.parametrize("volume", ["{external: true, name: theirs}", "{name: theirs}"])
+@pytest.mark.parametrize(
+    ("there", "leads"),
+    [
+        (BOUND, True),
+        ({**BOUND, "driver_opts": {"type": "nfs", "o": "bind", "device": "/"}}, True),
+        ({**BOUND, "driver_opts": {"device": "/dev/sda1", "type": "ext4"}}, True),
+        ({**BOUND, "driver": "plugin", "driver_opts": {}}, True),
+        ({**BOUND, "driver_opts": {}}, False),
+        ({**BOUND, "driver_opts": {"type": "nfs", "o": "addr=192.0.2.1,rw", "device": ":/data"}}, False),
+    ],
+)
+def test_a_volume_of_somebody_else_that_leads_out_is_told(volume: str, there: dict[str, object], leads: bool) -> None:
+    release = a_release(COMPOSE.format(network="{}", volume=volume))
+    seen = replace(
+        running(COMPOSE.format(network="{}", volume="{}")).observation, lent=(ResourceSeen("theirs", there),)
+    )
+
+    assert DockerCompose().leading_out(release, seen) == (("theirs",) if leads else ())
+
+
+def test_a_volume_that_is_not_mounted_is_not_told() -> None:
+    release = a_release(COMPOSE.format(network="{}", volume="{}"))
+    seen = replace(
+        running(COMPOSE.format(network="{}", volume="{}")).observation, lent=(ResourceSeen("theirs", BOUND),)
+    )
+
+    assert DockerCompose().leading_out(release, seen) == ()
