@@ -31,7 +31,7 @@ def read_compose(text: bytes, path: RepoPath, variables: Mapping[str, str]) -> C
     definitions = reading.definitions(document)
     return ComposeModel(
         path=path,
-        services={name: _service(name, definition, document, path) for name, definition in definitions.items()},
+        services={name: _service(name, definition, document, reading) for name, definition in definitions.items()},
         document=document,
         lines=reading.lines,
         networks=tuple(document.get("networks") or ()),
@@ -55,7 +55,7 @@ class _Reading:
     """One file being read, which knows how to say where something is wrong."""
 
     def __init__(self, path: RepoPath, text: bytes, variables: Mapping[str, str]) -> None:
-        self._path = path
+        self.path = path
         self._document = parse(text, path, limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
         self.resolver = Resolver(variables, self.refusal)
 
@@ -119,14 +119,15 @@ class _Reading:
             error.summary,
             detail=f"{dotted or 'the file'}: {error.detail}",
             hint=f"give {lacking[0]} a value in spec.env.set, or a default" if lacking else error.hint,
-            file=self._path,
+            file=self.path,
             line=self._document.line_of(dotted),
         )
 
 
 def _service(
-    name: ServiceName, definition: Mapping[str, Any], document: Mapping[str, Any], path: RepoPath
+    name: ServiceName, definition: Mapping[str, Any], document: Mapping[str, Any], reading: _Reading
 ) -> ComposeService:
+    path = reading.path
     image = definition.get("image")
     return ComposeService(
         name=name,
@@ -136,6 +137,7 @@ def _service(
         env_files=_in_repository(path, (item["path"] for item in definition.get("env_file", ()))),
         has_healthcheck=_has_healthcheck(definition.get("healthcheck")),
         definition=definition,
+        variables=tuple(sorted(reading.resolver.by_service.get(name, ()))),
     )
 
 

@@ -19,13 +19,15 @@ class Resolver:
     """Walks one document. `refuse` turns what is wrong at a place into the refusal that names file and line.
 
     Afterwards `unset` has each variable without a value that the host may not decide, with the dotted path of the
-    value that names it, and `deciding` has every variable that decides anything but `environment:` values.
+    value that names it, `deciding` has every variable that decides anything but `environment:` values, and `by_service`
+    all that a service names.
     """
 
     variables: Mapping[str, str]
     refuse: Callable[[Place, InvalidInput], InvalidInput]
     unset: list[tuple[str, str]] = field(default_factory=list)
     deciding: set[str] = field(default_factory=set)
+    by_service: dict[str, set[str]] = field(default_factory=dict)
 
     def resolved(self, value: Any, place: Place = ()) -> Any:
         """Return `value` with every string in it resolved; keys stay as they are, as in Compose."""
@@ -40,6 +42,8 @@ class Resolver:
             text, missing = resolve(value, self.variables)
         except InvalidInput as error:
             raise self.refuse(place, error) from error
+        if place[:1] == ("services",) and len(place) > 1:
+            self.by_service.setdefault(place[1], set()).update(mentioned(value))
         if not is_the_hosts(place):
             self.unset.extend((name, ".".join(place)) for name in missing)
             self.deciding.update(mentioned(value))

@@ -16,7 +16,8 @@ class ComposeService:
     """One service. `needs` are the services Compose starts or looks at because of this one.
 
     `mounted` are repository files the container sees without Compose noticing a change of their contents (bind mounts,
-    configs, secrets); `env_files` are those Compose reads into the environment. `definition` is the resolved mapping.
+    configs, secrets); `env_files` are those Compose reads into the environment. `definition` is the resolved mapping,
+    `variables` are all that it named before.
     """
 
     name: ServiceName
@@ -26,6 +27,7 @@ class ComposeService:
     env_files: tuple[RepoPath, ...]
     has_healthcheck: bool
     definition: Mapping[str, Any]
+    variables: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> int:

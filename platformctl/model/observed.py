@@ -117,8 +117,8 @@ class Observation:
     was not asked. `lent` are volumes that may be another project's. `missing_variables` are required ones that neither
     file nor manifest sets, `overriding_variables` those the file sets although they decide more than environment
     values. `environment` is a fingerprint of that file, keyed on the host; None where there is no file or no key yet.
-    `kept` and `image_ids` are what a way back could use, `earlier` is the release that would be replaced, where it is
-    another one and was kept.
+    `variables` are fingerprints of what it sets, where that may be needed. `kept` and `image_ids` are what a way back
+    could use, `earlier` is the release that would be replaced, where it is another one and was kept.
     """
 
     source: Source
@@ -134,6 +134,7 @@ class Observation:
     missing_variables: tuple[str, ...] = ()
     overriding_variables: tuple[str, ...] = ()
     environment: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
     kept: frozenset[Digest] = field(default_factory=frozenset)
     image_ids: frozenset[Digest] = field(default_factory=frozenset)
     earlier: Earlier | None = None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from platformctl.drivers.interface import Driver
@@ -143,6 +143,24 @@ def _hash_cause(wanted: Wanted, service: ServiceName, containers: Iterable[Conta
     return Cause.ENV_FINGERPRINT if wanted.release.module.env.file else Cause.DEFINITION
 
 
+def _rotated(wanted: Wanted, service: ServiceName) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Variables of the host's env file that a service uses and that have other values now, by fingerprint."""
+    current = wanted.record.current
+    before = current.computed.variables if current is not None and current.computed else {}
+    after = wanted.observation.variables
+    if not before or not after:
+        return {}, {}
+    used = wanted.release.compose.services[service]
+    all_of_them = wanted.release.module.env.file in used.env_files
+    names = {*before, *after} if all_of_them else set(used.variables)
+    differing = sorted(name for name in names if before.get(name) != after.get(name))
+    return _those(before, differing), _those(after, differing)
+
+
+def _those(fingerprints: Mapping[str, str], names: Iterable[str]) -> Mapping[str, str]:
+    return {name: fingerprints[name] for name in names if name in fingerprints}
+
+
 def _lender_was_replaced(wanted: Wanted, service: ServiceName, current: Receipt) -> bool:
     """Whether a container that the service uses a part of is not the one that the receipt saw."""
     then = {container.id for container in current.containers}
@@ -234,11 +252,14 @@ def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, t
     container = next(iter(wanted.observation.of(service)), None)
     action = _action(wanted, service, causes[service])
     drift = _drift(wanted, service) if Cause.ENGINE_DRIFT in causes[service] else {}
+    rotated = _rotated(wanted, service) if Cause.ENV_FINGERPRINT in causes[service] else ({}, {})
     then, now = _fields(wanted, service, action)
-    before = {**then, **_seen(wanted, container), **_engine(drift, 1)} if container else None
-    after = {**now, **_wanted(wanted, service), **_engine(drift, 0)}
+    before = {**then, **_seen(wanted, container), **_engine(drift, 1), **_values(rotated[0])} if container else None
+    after = {**now, **_wanted(wanted, service), **_engine(drift, 0), **_values(rotated[1])}
     lost = wanted.unmanaged and action is not Action.KEEP
-    return _described(wanted.release, service, action, causes[service], before, after, destructive=lost)
+    change = _described(wanted.release, service, action, causes[service], before, after, destructive=lost)
+    names = ", ".join(sorted({*rotated[0], *rotated[1]}))
+    return replace(change, reason=f"{change.reason}: {names}") if names else change
 
 
 def _fields(wanted: Wanted, service: ServiceName, action: Action) -> tuple[Fields, Fields]:
@@ -248,6 +269,11 @@ def _fields(wanted: Wanted, service: ServiceName, action: Action) -> tuple[Field
     if action is Action.KEEP:
         return {}, {}
     return definitions(wanted.release, wanted.observation.earlier, service, wanted.hide)
+
+
+def _values(fingerprints: Mapping[str, str]) -> Mapping[str, Any]:
+    """A list, as beside a name like PASSWORD whatever stands is taken for a secret."""
+    return {"variables": [f"{name} {value}" for name, value in fingerprints.items()]} if fingerprints else {}
 
 
 def _engine(drift: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ def computed(
     made = {str(service): hashes.pop() for service, hashes in labels.items()}
     if any(observation.hashes.get(s) != made[s] for s in release.closure if not _may_differ(release, s, driver)):
         return None
-    return Computed(observation.identity.compose_version, observation.environment, made)
+    return Computed(observation.identity.compose_version, observation.environment, made, observation.variables)
 
 
 def is_expected(release: Release, identity: Identity, current: Receipt | None) -> bool:

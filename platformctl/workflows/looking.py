@@ -2,7 +2,8 @@
 
 After the handshake a host is asked three things: who it is, what it remembers, and what runs there. What it remembers
 mostly says already what its orchestrator would compute, which is then not asked; where something turns out to have
-changed that this rests on, that module is looked at once more. Files of releases that are replaced are asked for too.
+changed that this rests on, that module is looked at once more. Files of releases that are replaced are asked for too,
+and where an env file differs, which of its variables do.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Observation
 from platformctl.planning.settled import is_expected, settled
 from platformctl.store.host import HostLayout
+from platformctl.store.host_environment import fingerprints, read_fingerprints
 from platformctl.workflows.earlier import with_earlier
 from platformctl.workflows.hosts import Hosts, Reached
 from platformctl.workflows.parts import Parts, keyring, moment
@@ -94,6 +96,7 @@ def _look_at(
     seen = _ask(there, driver, tuple(known.values()), at, trusting=True)
     rest = tuple(pair for name, pair in known.items() if name not in seen)
     seen.update(_ask(there, driver, rest, at, trusting=False))
+    _add_variables(there, known, seen)
     _add_earlier(there, known, seen)
     refused = {name: memory for name, memory in zip(modules, memories, strict=True) if isinstance(memory, Refusal)}
     return tuple(refused.get(name) or seen[name] for name in modules)
@@ -119,6 +122,23 @@ def _ask(
         if whole is not None:
             seen[release.module.id] = _refusal_of(release, whole) or Seen(whole, memory)
     return seen
+
+
+def _add_variables(
+    there: Reached, known: Mapping[ModuleId, tuple[Release, Memory]], seen: dict[ModuleId, Seen | Refusal]
+) -> None:
+    """Which values the env file has, by fingerprint: as the receipt says where the file is the same, else asked."""
+    for name, each in tuple(seen.items()):
+        release, memory = known[name]
+        if isinstance(each, Refusal) or release.module.env.file is None or each.observation.environment is None:
+            continue
+        made = memory.record.current.computed if memory.record.current else None
+        if made is not None and made.environment == each.observation.environment:
+            variables = made.variables
+        else:
+            command = fingerprints(HostLayout(release.host.root), release.module.env.file)
+            variables = read_fingerprints(there.transport.run(command), release.host.name)
+        seen[name] = replace(each, observation=replace(each.observation, variables=variables))
 
 
 def _add_earlier(

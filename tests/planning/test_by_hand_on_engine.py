@@ -99,3 +99,35 @@ def test_another_clone_plans_the_same_fields_and_apply_agrees(tmp_path: Path, ho
     assert elsewhere.run("show", again, "--json").json["plan"]["changes"] == [change]
     repo.approve(plan)
     repo.apply(plan)
+
+
+def test_a_rotated_value_is_told_by_its_name_and_touches_who_uses_it(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+
+    def place(text: str) -> None:
+        folder = f"{host.root}/secrets"
+        host.sh(f"mkdir -p {folder}; cat >{folder}/main.env; chown -R {host.user} {folder}", text.encode())
+
+    place("PASSWORD=kiwi-lemon-47\nUNUSED=1\n")
+    main = {"image": SLEEPER, "environment": {"PASSWORD": "${PASSWORD}"}, "depends_on": ["needed"]}
+    repo.add_module(
+        "main", {"services": {"main": main, "needed": {"image": SLEEPER}}}, env={"file": "secrets/main.env"}
+    )
+    repo.deploy("main")
+    place("PASSWORD=kiwi-lemon-47\nUNUSED=2\n")
+    repo.plan("main", expect=0, name="who uses it not is not touched")
+
+    place("PASSWORD=plum-grape-12\nUNUSED=2\n")
+    plan = repo.plan("main", name="rotated")
+    needed, changed = repo.run("show", plan, "--json").json["plan"]["changes"]
+
+    assert (needed["target"], needed["action"]) == ("compose.service.needed", "keep")
+    assert (changed["action"], changed["causes"]) == ("recreate", ["env-fingerprint"])
+    assert changed["reason"] == "a value of the host's env file differs: PASSWORD"
+    (before,), (after,) = changed["before"]["variables"], changed["after"]["variables"]
+    assert before.split(" ")[0] == after.split(" ")[0] == "PASSWORD"
+    assert before != after
+    assert not [value for value in ("kiwi-lemon-47", "plum-grape-12") if value in plan.read_text()]
+    repo.approve(plan)
+    repo.apply(plan)
+    repo.plan("main", expect=0, name="again")
