@@ -254,8 +254,11 @@ def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, t
     drift = _drift(wanted, service) if Cause.ENGINE_DRIFT in causes[service] else {}
     rotated = _rotated(wanted, service) if Cause.ENV_FINGERPRINT in causes[service] else ({}, {})
     then, now = _fields(wanted, service, action)
-    before = {**then, **_seen(wanted, container), **_engine(drift, 1), **_values(rotated[0])} if container else None
-    after = {**now, **_wanted(wanted, service), **_engine(drift, 0), **_values(rotated[1])}
+    made_by, live = _versions(wanted, container, causes[service])
+    before = None
+    if container:
+        before = {**then, **_seen(wanted, container), **_engine(drift, 1), **_values(rotated[0]), **made_by}
+    after = {**now, **_wanted(wanted, service), **_engine(drift, 0), **_values(rotated[1]), **live}
     lost = wanted.unmanaged and action is not Action.KEEP
     change = _described(wanted.release, service, action, causes[service], before, after, destructive=lost)
     names = ", ".join(sorted({*rotated[0], *rotated[1]}))
@@ -269,6 +272,16 @@ def _fields(wanted: Wanted, service: ServiceName, action: Action) -> tuple[Field
     if action is Action.KEEP:
         return {}, {}
     return definitions(wanted.release, wanted.observation.earlier, service, wanted.hide)
+
+
+def _versions(
+    wanted: Wanted, container: Container | None, causes: tuple[Cause, ...]
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Which Compose made a container and which one hashes it otherwise, where that is what is new."""
+    if container is None or Cause.COMPOSE_VERSION not in causes:
+        return {}, {}
+    live = upstream_version(wanted.observation.identity.compose_version)
+    return {"compose_version": upstream_version(container.compose_version)}, {"compose_version": live}
 
 
 def _values(fingerprints: Mapping[str, str]) -> Mapping[str, Any]:

@@ -1,0 +1,55 @@
+"""Why a container has another hash although nobody changed what is wanted."""
+
+from dataclasses import replace
+
+from platformctl.model.desired import Environment
+from platformctl.model.names import RepoPath
+from platformctl.model.plan import Action, Cause
+from platformctl.model.state import Computed
+from tests.contracts.releases import MODULE
+from tests.planning.test_diff import WHO, Host, running
+from tests.planning.test_removal import record_of
+
+ENV_FILE = Environment(file=RepoPath("secrets/shop.env"))
+COMPOSE = """
+services:
+  web: {image: 'web:1', environment: {PASSWORD: "${PASSWORD}", MODE: "${MODE-x}"}}
+  db: {image: 'db:1', environment: {ROOT: "${ROOT_PASSWORD}"}}
+"""
+BEFORE = Computed("2.26.1", "f" * 64, {}, {"PASSWORD": "1" * 16, "ROOT_PASSWORD": "2" * 16, "MODE": "3" * 16})
+
+
+def rotated(**variables: str) -> Host:
+    """A host whose env file has other values than the last receipt saw, and whose web is hashed otherwise by now."""
+    host = running(COMPOSE, module=replace(MODULE, env=ENV_FILE)).with_container("web", config_hash="before")
+    seen = replace(host.observation, environment="e" * 64, variables={**BEFORE.variables, **variables})
+    return replace(host, observation=seen)
+
+
+def test_a_rotated_value_is_named_for_the_service_that_uses_it() -> None:
+    host = rotated(PASSWORD="9" * 16, ROOT_PASSWORD="8" * 16)
+    web = host.changes(record=record_of(host, computed=BEFORE))["web"]
+
+    assert (web.action, web.causes) == (Action.RECREATE, (Cause.ENV_FINGERPRINT,))
+    assert web.reason.endswith(": PASSWORD")
+    assert (web.before or {})["variables"] == ["PASSWORD " + "1" * 16]
+    assert (web.after or {})["variables"] == ["PASSWORD " + "9" * 16]
+
+
+def test_without_fingerprints_of_before_no_variable_is_guessed() -> None:
+    host = rotated(PASSWORD="9" * 16)
+    web = host.changes(record=record_of(host))["web"]
+
+    assert web.causes == (Cause.ENV_FINGERPRINT,)
+    assert web.reason == "a value of the host's env file differs"
+    assert "variables" not in {**(web.before or {}), **(web.after or {})}
+
+
+def test_another_compose_is_the_cause_where_it_made_another_hash() -> None:
+    host = rotated()
+    newer = replace(host.observation, identity=replace(WHO, compose_version="2.31.0-1"))
+    web = replace(host, observation=newer).changes(record=record_of(host))["web"]
+
+    assert web.causes == (Cause.COMPOSE_VERSION,)
+    assert (web.before or {})["compose_version"] == "2.26.1"
+    assert (web.after or {})["compose_version"] == "2.31.0"
