@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -375,13 +376,36 @@ def test_a_root_that_is_not_there_has_a_reason(docker: FakeDocker) -> None:
     assert caught.value.reason == "root_readonly"
 
 
-def test_a_file_that_compose_refuses_is_invalid_input(docker: FakeDocker, root: Path) -> None:
-    docker = running(docker)
-    docker.says("compose -p", b"", 15)
-    with pytest.raises(InvalidInput) as caught:
-        observe(docker, release_in(root))
+REFUSED = """services:
+  web:
+    image: web:1
+    mem_limit: lots
+"""
+WORDS = {
+    "by a field": ("validating /tmp/tmp.X/in/0/compose.yaml: services.web.mem_limit must be a size", 4),
+    "by a field in brackets": ("decoding failed:\n\nerror decoding 'services[web].mem_limit': invalid size: 'lots'", 4),
+    "by a service": ("validating /tmp/tmp.X/in/0/compose.yaml: services.web Additional property x is not allowed", 2),
+    "by a line": ("yaml: line 3: did not find expected ',' or '}'", 3),
+    "by nothing": ("Invalid ip address a:b", None),
+}
 
-    assert caught.value.file == f"{FOLDER}/compose.yaml"
+
+@pytest.mark.parametrize("case", WORDS)
+def test_a_file_that_compose_refuses_is_told_by_file_and_line_in_its_own_words(
+    docker: FakeDocker, root: Path, case: str
+) -> None:
+    said, line_number = WORDS[case]
+    script = f"time='x' level=warning msg='the version is obsolete'\n{said}"
+    running(docker).says("compose -p", b"", 15)
+    told = (docker.here / "bin/docker").read_text()
+    docker.program("docker", told.replace("exit 15", f"printf '%s\\n' {shlex.quote(script)} >&2; exit 15"))
+    with pytest.raises(InvalidInput) as caught:
+        observe(docker, release_in(root, REFUSED))
+
+    assert (caught.value.file, caught.value.line) == (f"{FOLDER}/compose.yaml", line_number)
+    assert "level=warning" not in caught.value.detail
+    assert "/tmp/tmp.X" not in caught.value.detail
+    assert said.split(": ")[-1] in caught.value.detail
 
 
 ENVIRONMENT = Environment(
