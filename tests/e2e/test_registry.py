@@ -74,3 +74,22 @@ def test_an_image_nobody_knows_is_refused_when_planning(tmp_path: Path, registry
     refused = repo.run("plan", "web", "--json", expect=4)
 
     assert f"{NAME}:nowhere" in refused.json["error"]["detail"]
+
+
+def test_a_tag_that_moved_on_the_host_is_a_change_of_the_image_by_digest(tmp_path: Path, registry: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": registry})
+    before = push(registry, "live", "platformctl-lab/web:1")
+    module_of(repo, f"{NAME}:live")
+    repo.deploy("web")
+
+    after = push(registry, "live", "platformctl-lab/web:2")
+    registry.docker("pull", "-q", f"{NAME}:live")
+    plan = repo.plan("web", name="moved")
+
+    (change,) = repo.run("show", plan, "--json").json["plan"]["changes"]
+    assert (change["action"], change["causes"]) == ("recreate", ["image-digest"])
+    assert (change["before"]["image_digest"], change["after"]["image_digest"]) == (before, after)
+    assert change["before"]["image"] == change["after"]["image"] == f"{NAME}:live"
+    repo.approve(plan)
+    repo.apply(plan)
+    assert registry.http(8080) == (200, "version 2\n")
