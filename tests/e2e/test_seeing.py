@@ -1,5 +1,7 @@
 """Planning for many hosts: one connection each, three questions, and Compose only where it has something new to say."""
 
+import base64
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests.platform_repo import PlatformRepo
 
 pytestmark = pytest.mark.lab
 
+PASSWORD = "correct-horse-battery"
 SLEEPER = "platformctl-lab/sleeper:1"
 SECRET = {"services": {"main": {"image": SLEEPER, "environment": {"PASSWORD": "${PASSWORD}"}}}}
 MESH = {
@@ -56,7 +59,7 @@ def fleet(folder: Path, hosts: tuple[Host, ...]) -> PlatformRepo:
         env = {"env": {"file": "secrets/main.env", "required": ["PASSWORD"]}} if name == "secret" else {}
         repo.add_module(name, compose, **place, **env)
     add(repo, "apart", SLEEPER, host="rs3000")
-    rotate(hosts[0], "one")
+    rotate(hosts[0], PASSWORD)
     index = repo.run("plan", "--all", "--json", expect=1).json["index"]
     repo.approve(repo.root / index)
     repo.apply(repo.root / index)
@@ -67,6 +70,52 @@ def causes(report: Mapping[str, Any]) -> dict[str, list[list[str]]]:
     """Why containers would change, by module."""
     changes = {planned["module"]: planned["plan"]["changes"] for planned in report["plans"]}
     return {name: [c["causes"] for c in those if c["action"] != "keep"] for name, those in changes.items()}
+
+
+def is_planned_from_afar(repo: PlatformRepo, hosts: tuple[Host, ...], folder: Path) -> None:
+    """With an observation and without any host: exact for what is there, `definition` for what is another release."""
+    seen = folder / "seen.json"
+    repo.run("observe", "--out", seen, expect=0)
+    assert PASSWORD not in seen.read_text() + base64.b64decode(json.loads(seen.read_text())["payload"]).decode()
+    for host in hosts[:2]:
+        host.partition()
+    missed = repo.run("observe", "--out", folder / "missed.json", "--json", expect=69)
+    assert missed.json["status"] == "incomplete"
+    report = repo.run("plan", "--all", "--observation", seen, "--json", PLATFORMCTL_SSH_KEY="", expect=0).json
+    assert causes(report) == {"apart": [], "mesh": [], "plain": [], "secret": []}
+    assert {planned["plan"]["speculative"] for planned in report["plans"]} == {True}
+
+    before = repo.head
+    add(repo, "plain", "platformctl-lab/web:1")
+    add(repo, "new", SLEEPER)
+    report = repo.run("plan", "--all", "--observation", seen, "--json", expect=1).json
+    assert causes(report) == {
+        "apart": [], "mesh": [], "new": [["missing"]], "plain": [["definition"]], "secret": []
+    }  # fmt: skip
+    plan = repo.plan("plain", "--observation", str(seen))
+    repo.apply(plan, expect=5)
+    assert "as observed at" in repo.run("plan", "plain", "--observation", seen, expect=1).stdout
+    assert repo.run("plan", "--all", "--observation", folder / "missed.json", expect=69).code == 69
+    is_believed_by_its_signature_alone(repo, seen, folder)
+    repo.git("reset", "--quiet", "--hard", before)
+    for host in hosts[:2]:
+        host.heal()
+
+
+def is_believed_by_its_signature_alone(repo: PlatformRepo, seen: Path, folder: Path) -> None:
+    envelope = json.loads(seen.read_text())
+    unsigned, turned = (
+        {**envelope, "signatures": []},
+        base64.b64decode(envelope["payload"]).replace(b"sleeper", b"sleepex"),
+    )
+    changed = {**envelope, "payload": base64.b64encode(turned).decode()}
+    repo.run("observe", "--out", folder / "by-ann.json", "--key", repo.keys / "approver_ed25519")
+    for name, content, reason in (("unsigned", unsigned, "unsigned"), ("changed", changed, "signature")):
+        (folder / name).write_text(json.dumps(content))
+        refused = repo.run("plan", "plain", "--observation", folder / name, "--json", expect=5)
+        assert refused.json["error"]["reason"] == reason
+    refused = repo.run("plan", "plain", "--observation", folder / "by-ann.json", "--json", expect=5)
+    assert refused.json["error"]["reason"] == "signer"
 
 
 def rotate(host: Host, value: str) -> None:
@@ -81,13 +130,14 @@ def test_a_fleet_is_looked_at_with_little_and_nothing_is_overlooked(tmp_path: Pa
         assert computed(heard) == 0
     assert there == apart == {"logins": 1, "exchanges": 3}
 
+    is_planned_from_afar(repo, hosts, tmp_path)
     rotate(hosts[0], "two")
     with overheard(hosts[0]) as heard:
         report = repo.run("plan", "--all", "--json", expect=1).json
         assert computed(heard) == 1
     assert causes(report) == {"apart": [], "mesh": [], "plain": [], "secret": [["env-fingerprint"]]}
 
-    rotate(hosts[0], "one")
+    rotate(hosts[0], PASSWORD)
     hosts[0].docker("rm", "-f", "mesh-lender-1")
     hosts[1].partition()
     report = repo.run("plan", "--all", "--json", expect=69).json
