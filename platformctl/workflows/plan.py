@@ -234,10 +234,10 @@ def _offline(parts: Parts, release: Release, when: Circumstances, findings: Iter
 
 
 def write_plan(parts: Parts, plan: Plan, key: Path | None, out: Path | None) -> PlannedModule:
-    """Sign a plan and write it; one without changes is written only where the operator asked for a file."""
-    payload = encode_plan(plan)
-    sealed = _sealed(parts, payload, PAYLOAD_TYPE, key)
-    path = _written(parts, sealed, out) if out or plan.has_changes else None
+    """Sign a plan and write it; one without changes only where the operator asked for a file."""
+    payload, wanted = encode_plan(plan), out is not None or plan.has_changes
+    sealed = _sealed(parts, payload, PAYLOAD_TYPE, key if wanted else None)
+    path = _written(parts, sealed, out) if wanted else None
     return PlannedModule(
         module=plan.module,
         digest=sealed.digest,
