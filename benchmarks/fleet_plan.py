@@ -1,0 +1,198 @@
+"""`plan --all` of fifty services on ten hosts, nothing changed, beside what people run today for the same question.
+
+Raw ssh: one connection to each host at the same time, with a script of five `docker compose up -d`. pyinfra and ansible
+are measured where they are on PATH or named by PYINFRA and ANSIBLE_PLAYBOOK. Needs what the tests' lab needs. Logins
+and remote commands are counted in each host's own sshd log.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.apply import EXCHANGES, HANDSHAKES, LOG, TELL_MORE
+from benchmarks.measure import machine, row
+from tests.lab import Host, Lab
+from tests.lab.client import SSH_CONFIG
+from tests.platform_repo import PlatformRepo
+
+HOSTS, SERVICES, ROUNDS = 10, 5, 5
+ONCE = "`ansible-playbook --check --diff`"
+"""It takes about half a minute, so it is asked in the first round alone."""
+IMAGE = "platformctl-lab/sleeper:1"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Hosts with services that were applied, and a way to ask for the same without us."""
+
+    hosts: tuple[Host, ...]
+    repo: PlatformRepo
+    folder: Path
+    ssh_config: Path
+
+    def plan(self) -> None:
+        """Ours."""
+        self.repo.run("plan", "--all", "--json", expect=0)
+
+    def raw(self) -> None:
+        """One ssh a host, all at once."""
+        running = [
+            subprocess.Popen(
+                ("ssh", "-F", str(self.ssh_config), host.name, _script(self, number)),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for number, host in enumerate(self.hosts)
+        ]
+        assert [process.wait() for process in running] == [0] * len(running)
+
+    def pyinfra(self, program: str) -> None:
+        """`pyinfra --dry` of the same scripts."""
+        self._run(program, "-y", "--dry", str(self.folder / "inventory.py"), str(self.folder / "deploy.py"))
+
+    def ansible(self, program: str) -> None:
+        """`ansible-playbook --check --diff` of as many tasks."""
+        words = ("--check", "--diff", "-i", str(self.folder / "inventory.ini"), str(self.folder / "playbook.yaml"))
+        self._run(program, *words)
+
+    def _run(self, *words: str) -> None:
+        environment = {**os.environ, "ANSIBLE_HOST_KEY_CHECKING": "False"}
+        subprocess.run(words, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def module(host: int, service: int) -> str:
+    """The name of one module."""
+    return f"s{host}-{service}"
+
+
+def _script(fleet: Fleet, host: int) -> str:
+    root = fleet.hosts[host].root
+    folders = (f"{root}/modules/{module(host, service)}" for service in range(SERVICES))
+    names = (module(host, service) for service in range(SERVICES))
+    return " && ".join(
+        f"docker compose -f {folder}/compose.yaml -p {name} --project-directory {folder} --env-file /dev/null up -d"
+        for folder, name in zip(folders, names, strict=True)
+    )
+
+
+def main() -> None:
+    """Print the table of docs/benchmarks.md."""
+    print(machine())
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as name, Lab.up(HOSTS, Path(name)) as lab:
+        fleet = _fleet(Path(name), lab)
+        ways = _ways(fleet)
+        seconds: dict[str, list[float]] = {way: [] for way in ways}
+        counted = _counted(fleet)
+        for number in range(ROUNDS):
+            for way, run in ways.items():
+                if number == 0 or way != ONCE:
+                    seconds[way].append(_timed(run))
+        _print(seconds, counted)
+
+
+def _fleet(folder: Path, lab: Lab) -> Fleet:
+    """Everything deployed by us, so that the raw command finds nothing to do either."""
+    names = {f"h{number}": host for number, host in enumerate(lab.hosts)}
+    repo = PlatformRepo.create(folder / "platform", names)
+    for number in range(HOSTS):
+        for service in range(SERVICES):
+            _add(repo, module(number, service), f"h{number}")
+    repo.commit()
+    index = repo.root / repo.run("plan", "--all", "--json", expect=1).json["index"]
+    repo.approve(index)
+    repo.apply(index, "--parallel", "8")
+    for host in lab.hosts:
+        host.sh(TELL_MORE)
+    fleet = Fleet(lab.hosts, repo, folder, lab.directory / SSH_CONFIG)
+    _others_files(fleet)
+    return fleet
+
+
+def _add(repo: PlatformRepo, name: str, host: str) -> None:
+    """A module, written and not committed yet: a commit each would take longer than all the rest."""
+    path = f"modules/{name}/compose.yaml"
+    services = {"main": {"image": IMAGE, "environment": {"NAME": name}}}
+    repo.write(path, json.dumps({"services": services}))
+    runtime = {"orchestrator": "docker-compose", "compose_file": path, "compose_service": "main"}
+    spec = {"host": host, "runtime": runtime, "health": {"timeout": "60s", "stable_for": "0s"}}
+    manifest = {"apiVersion": "platform/v1", "kind": "Module", "metadata": {"id": name}, "spec": spec}
+    repo.write(f"modules/{name}/module.yaml", json.dumps(manifest))
+
+
+def _others_files(fleet: Fleet) -> None:
+    """The same hosts and scripts in the words of pyinfra and ansible."""
+    ssh = {
+        "ssh_user": fleet.hosts[0].user,
+        "ssh_key": str(fleet.hosts[0].key_path),
+        "ssh_known_hosts_file": "/dev/null",
+    }
+    hosts = [(host.address, {**ssh, "script": _script(fleet, number)}) for number, host in enumerate(fleet.hosts)]
+    (fleet.folder / "inventory.py").write_text(f"hosts = {hosts!r}\n")
+    (fleet.folder / "deploy.py").write_text(
+        "from pyinfra import host\nfrom pyinfra.operations import server\n"
+        "for up in host.data.script.split(' && '):\n    server.shell(commands=[up])\n"
+    )
+    user = f"ansible_user={fleet.hosts[0].user} ansible_ssh_private_key_file={fleet.hosts[0].key_path}"
+    lines = [f"{host.address} {user} script={_script(fleet, n)!r}" for n, host in enumerate(fleet.hosts)]
+    (fleet.folder / "inventory.ini").write_text("\n".join(lines) + "\n")
+    tasks = [{"command": "{{ script.split(' && ')[" + str(n) + "] }}"} for n in range(SERVICES)]
+    play = [{"hosts": "all", "gather_facts": True, "tasks": tasks}]
+    (fleet.folder / "playbook.yaml").write_text(json.dumps(play))
+
+
+def _ways(fleet: Fleet) -> Mapping[str, Callable[[], None]]:
+    ways: dict[str, Callable[[], None]] = {
+        "raw ssh, five `up -d` a host": fleet.raw,
+        "`platformctl plan --all`": fleet.plan,
+    }
+    pyinfra = os.environ.get("PYINFRA") or shutil.which("pyinfra")
+    ansible = os.environ.get("ANSIBLE_PLAYBOOK") or shutil.which("ansible-playbook")
+    if pyinfra:
+        ways["`pyinfra --dry`"] = lambda: fleet.pyinfra(pyinfra)
+    if ansible:
+        ways[ONCE] = lambda: fleet.ansible(ansible)
+    for name, program in (("pyinfra", pyinfra), ("ansible-playbook", ansible)):
+        if not program:
+            print(f"{name}: not measured, it is not on PATH")
+    return ways
+
+
+def _counted(fleet: Fleet) -> tuple[int, int]:
+    """The most logins and remote commands that one host saw of one plan of ours."""
+    before = [len(_log(host)) for host in fleet.hosts]
+    fleet.plan()
+    seen = [_log(host)[count:] for host, count in zip(fleet.hosts, before, strict=True)]
+    logins = max(sum(HANDSHAKES in line for line in lines) for lines in seen)
+    return logins, max(sum(EXCHANGES in line for line in lines) for lines in seen)
+
+
+def _log(host: Host) -> list[str]:
+    return host.sh(f"cat {LOG}").splitlines()
+
+
+def _timed(run: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def _print(seconds: Mapping[str, list[float]], counted: tuple[int, int]) -> None:
+    base = next(iter(seconds.values()))
+    row("command", "median", "times ssh", "fastest", "times ssh")
+    row(*["---"] * 5)
+    for name, runs in seconds.items():
+        cells = ((f"{of(runs):.2f} s", f"{of(runs) / of(base):.2f}") for of in (median, min))
+        row(name, *(cell for pair in cells for cell in pair))
+    print(f"of one plan, at most on a host: {counted[0]} login, {counted[1]} exchanges")
+
+
+if __name__ == "__main__":
+    main()
