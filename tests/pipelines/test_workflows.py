@@ -175,15 +175,27 @@ def test_what_was_published_by_another_name_is_not_applied(tmp_path: Path, host:
 
 
 @pytest.mark.lab
-def test_what_was_changed_by_hand_becomes_one_issue(tmp_path: Path, host: Host) -> None:
+def test_every_night_hosts_are_observed_and_what_was_changed_by_hand_becomes_one_issue(
+    tmp_path: Path, host: Host
+) -> None:
     with running(ForgeKind.FORGEJO) as forge:
         scene = Scene.set(tmp_path, host, forge, required=False)
         scene.repo.add_module("web", WEB)
         scene.push("main")
         scene.repo.deploy("web")
 
-        assert scene.compared().outputs["drift"] == {"exit_code": "0", "changes": "false"}
+        job = scene.compared()
+        assert job.succeeded, job
+        assert job.outputs["drift"] == {"exit_code": "0", "changes": "false"}
         assert forge.issues == {}
+
+        scene.repo.git("checkout", "--quiet", "-b", "topic")
+        scene.repo.add_module("web", WEB_2)
+        scene.push("topic")
+        planned = scene.planned()
+        assert planned.succeeded, planned
+        assert "1 to recreate" in planned.summary  # seen by the observation that was published; nobody asked the host
+
         container = host.docker("ps", "-q").strip()
         host.docker("rm", "--force", container)
         for _ in range(2):
