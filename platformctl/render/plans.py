@@ -117,9 +117,9 @@ def change_lines(change: Change, *, long: bool = False) -> Lines:
     yield f"  {SIGNS[change.action]} {change.action.value} {change.service}  ({causes}) {change.reason}".rstrip()
     new = change.before is None
     fields = [each for each in _fields("", change.before, change.after) if long or _tells(change, each[0])]
-    width = max((len(name) for name, _, _ in fields), default=0) + 1
+    width = max((len(name) for name, *values in fields if not _is_text(*values)), default=0) + 1
     for name, before, after in fields:
-        if "\n" in f"{before}{after}":
+        if _is_text(before, after):
             yield f"      {name}:"
             yield from _text(str(before or ""), str(after or ""))
         elif new:
@@ -169,6 +169,10 @@ def value(any_value: Any) -> str:
             return " ".join(f"{key}={value(item)}" for key, item in any_value.items())
         case _:
             return str(any_value)
+
+
+def _is_text(before: Any, after: Any) -> bool:
+    return "\n" in f"{before}{after}"
 
 
 def _text(before: str, after: str) -> Lines:

@@ -50,7 +50,8 @@ def test_fields_that_differ_stand_below_each_other_with_both_values() -> None:
 
 
 def test_a_text_is_told_by_the_lines_that_differ() -> None:
-    before, after = {"files": {"a.yaml": "---\na: 1\nb: 1\n"}}, {"files": {"a.yaml": "a: 2\nb: 1\n++\n"}}
+    before = {"files": {"a.yaml": "---\na: 1\nb: 1\n"}, "image": "web:1"}
+    after = {"files": {"a.yaml": "a: 2\nb: 1\n++\n"}, "image": "web:2"}
 
     assert told(changed(before, after)) == [
         "      files.a.yaml:",
@@ -60,6 +61,7 @@ def test_a_text_is_told_by_the_lines_that_differ() -> None:
         "        +a: 2",
         "         b: 1",
         "        +++",
+        "      image: web:1 -> web:2",
     ]
 
 
