@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"cryptography", "jsonschema", "paramiko", "rich", "securesystemslib", "structlog", "yaml"}
+HEAVY = {"cryptography", "httpx2", "jsonschema", "paramiko", "rich", "securesystemslib", "stamina", "structlog", "yaml"}
 
 
 def imported_by(*words: str) -> set[str]:
