@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation
 from platformctl.model.desired import SHARED_VOLUME, Finding, HostEntry, ModuleKind, Release, Strategy, TrustRoots
-from platformctl.model.names import Digest, ServiceName
+from platformctl.model.names import Digest, GitSha, ServiceName
 from platformctl.model.observed import Observation, Source
 from platformctl.model.plan import (
     Action,
@@ -167,8 +167,16 @@ def build_offline(
         images=status.images if status and not changes else (),
         changes=changes,
         steps=(),
-        rollback=Rollback(ready=status is not None, to=status.last_apply_sha if status else None, reason="not checked"),
+        rollback=unchecked_rollback(release, status.last_apply_sha if status else None),
     )
+
+
+def unchecked_rollback(release: Release, to: GitSha | None, *, unmanaged: bool = False) -> Rollback:
+    """The way back where nobody looked for it: such a plan can not be applied, so nothing is promised by it.
+
+    What is known to rule it out is said all the same.
+    """
+    return _ruled_out(release, unmanaged=unmanaged) or Rollback(ready=True, to=to, reason="not checked")
 
 
 def planned_files(release: Release) -> tuple[PlannedFile, ...]:
@@ -319,16 +327,24 @@ def _digest(value: list[object] | list[str]) -> Digest:
 
 
 def _rollback(release: Release, observation: Observation, previous: Receipt | None, *, unmanaged: bool) -> Rollback:
-    if release.module.rollback is Strategy.NONE:
-        return Rollback(ready=False, to=None, reason="rollback.strategy is none")
-    if unmanaged:
-        return Rollback(ready=False, to=None, reason="containers run here that no receipt names: platformctl import")
+    no_way = _ruled_out(release, unmanaged=unmanaged)
+    if no_way is not None:
+        return no_way
     if previous is None:
         what = "job's container" if release.module.kind is ModuleKind.JOB else "containers, networks and files it made"
         return Rollback(ready=True, to=None, reason=f"first deploy: the undo removes the {what}")
     gone = missing_for_return(observation, previous)
     reason = f"gone from the host: {', '.join(gone)}" if gone else "the previous files and images are on the host"
     return Rollback(ready=not gone, to=previous.source_sha, reason=reason)
+
+
+def _ruled_out(release: Release, *, unmanaged: bool) -> Rollback | None:
+    """What rules a way back out whatever the host has kept; None where nothing does."""
+    if release.module.rollback is Strategy.NONE:
+        return Rollback(ready=False, to=None, reason="rollback.strategy is none")
+    if unmanaged:
+        return Rollback(ready=False, to=None, reason="containers run here that no receipt names: platformctl import")
+    return None
 
 
 def missing_for_return(observation: Observation, previous: Receipt) -> tuple[str, ...]:

@@ -11,9 +11,17 @@ from platformctl.drivers.interface import Driver
 from platformctl.model.desired import Finding, Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Observation, Source
-from platformctl.model.plan import Plan, PlannedObservation, Rollback
+from platformctl.model.plan import Plan, PlannedObservation
 from platformctl.model.state import HostRecord, Receipt
-from platformctl.planning.build import Circumstances, assemble, build, notes, observed_as, planned_files
+from platformctl.planning.build import (
+    Circumstances,
+    assemble,
+    build,
+    notes,
+    observed_as,
+    planned_files,
+    unchecked_rollback,
+)
 from platformctl.planning.diff import expected
 from platformctl.planning.settled import settled
 
@@ -95,5 +103,7 @@ def _assembled(
         images=(),
         changes=expected(release, current, runs=runs),
         steps=(),
-        rollback=Rollback(ready=current is not None, to=current.source_sha if current else None, reason="not checked"),
+        rollback=unchecked_rollback(
+            release, current.source_sha if current else None, unmanaged=runs and current is None
+        ),
     )

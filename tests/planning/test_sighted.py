@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from platformctl.drivers.docker_compose import DockerCompose
-from platformctl.model.desired import Environment, Release
+from platformctl.model.desired import Environment, Release, Strategy
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import ImageSeen, Source
 from platformctl.model.plan import Action, Cause, Plan
@@ -75,6 +75,19 @@ def test_of_what_no_receipt_names_it_is_told_whether_it_runs(containers: bool, c
     host = there() if containers else there(containers=())
 
     assert causes(planned(host, HostRecord(MODULE.id, 0))) == {"web": (cause,)}
+
+
+@pytest.mark.parametrize(
+    ("containers", "strategy", "destructive"),
+    [(False, Strategy.PREVIOUS, False), (True, Strategy.PREVIOUS, True), (False, Strategy.NONE, True)],
+)
+def test_a_first_deploy_is_destructive_only_where_something_is_known_to_be_lost(
+    containers: bool, strategy: Strategy, destructive: bool
+) -> None:
+    host = there() if containers else there(containers=())
+    release = replace(host.release, module=replace(SECRET, rollback=strategy))
+
+    assert planned(host, HostRecord(MODULE.id, 0), release).destructive is destructive
 
 
 def test_a_module_that_was_not_there_yet_is_missing() -> None:
