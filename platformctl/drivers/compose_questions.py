@@ -64,13 +64,17 @@ NETWORK = (
 )
 VOLUME = f"{{{_LABELLED}}}"
 
-WATCH = f"""{FRAME}
-containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$1") || return 69
+_WATCH = f"""{FRAME}
+containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=$1") || return 69
   [ -z "$ids" ] || docker inspect --type container --format '{CONTAINER}' $ids; }}
 tell containers again containers "$1"
 """
+_PROJECT = "com.docker.compose.project"
 
-SURVEY = WATCH.replace("project=$1", "project").replace('containers "$1"', "containers")
+
+def watch(project: str | None) -> tuple[str, ...]:
+    """The words that ask how the containers of a project are, or of every project there is."""
+    return ("sh", "-c", _WATCH, "watch", _PROJECT if project is None else f"{_PROJECT}={project}")
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class DockerCompose:
 
     def watch(self, release_project: str) -> Command:
         """Ask how the project's containers are now."""
-        return Command(("sh", "-c", questions.WATCH, "watch", release_project), timeout=30)
+        return Command(questions.watch(release_project), timeout=30)
 
     def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
         """The project's containers; raises `Unreachable` for garbage or a silent engine."""
@@ -91,7 +91,7 @@ class DockerCompose:
 
     def survey(self) -> Command:
         """Ask for everything on the host that Compose made."""
-        return Command(("sh", "-c", questions.SURVEY, "survey"), timeout=60)
+        return Command(questions.watch(None), timeout=60)
 
     def logs(self, container: Container) -> Command:
         """The last lines a container wrote."""
