@@ -100,7 +100,7 @@ def sign(message: bytes, key: Path, namespace: str, environment: Mapping[str, st
 
     Raises `Usage` when the key can not be used as it is, `ToolError` when ssh-keygen is missing or fails.
     """
-    _require_usable(key)
+    require_usable(key)
     with tempfile.TemporaryDirectory(prefix="platformctl-") as folder:
         name = _written(Path(folder), message=message)["message"]
         words = ["-Y", "sign", "-q", "-f", str(key), "-n", namespace, name]
@@ -153,14 +153,15 @@ def _out_of_place(line: signers.SignerLine, namespace: str, at: datetime) -> str
 
 
 def _derived(key: Path, environment: Mapping[str, str]) -> str:
-    _require_usable(key)
+    require_usable(key)
     told = _run(["-y", "-P", "", "-f", str(key)], environment, seconds=VERIFYING_SECONDS)
     if told.returncode:
         raise _locked(key)
     return told.stdout.decode("utf-8", "replace")
 
 
-def _require_usable(key: Path) -> None:
+def require_usable(key: Path) -> None:
+    """Raise `Usage` when there is no such file, or when others may read a private key."""
     if not key.is_file():
         raise Usage("there is no such key", detail=f"{key} is not a file", hint="name another with --key")
     if key.suffix != ".pub" and key.stat().st_mode & 0o077:

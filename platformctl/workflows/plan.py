@@ -24,7 +24,7 @@ from platformctl.trust import envelope
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.fleet_observation import FleetObservation
 from platformctl.trust.index import Index, IndexEntry, encode_index
-from platformctl.trust.keys import seal
+from platformctl.trust.keys import require_usable, seal
 from platformctl.trust.plan_codec import encode_plan
 from platformctl.workflows.desire import Desire, agreed
 from platformctl.workflows.gone import gone_modules, gone_release
@@ -274,6 +274,8 @@ def _require_usable(request: PlanRequest) -> None:
             detail="neither --key nor PLATFORMCTL_PLANNER_KEY names one",
             hint="platformctl init makes a planner key; a plan with --offline may do without",
         )
+    if request.key is not None:
+        require_usable(request.key)  # now, as it may turn out that there is nothing to sign
     if request.out is not None and (request.everything or len(request.modules) != 1):
         raise Usage(
             "--out names one file", detail="and this makes several plans", hint="plan one module, or leave it out"

@@ -8,6 +8,7 @@ import pytest
 
 from platformctl.model.plan import PAYLOAD_TYPE
 from platformctl.trust.envelope import Envelope
+from platformctl.trust.signers import OBSERVATION
 from tests.trust.workshop import ENVIRONMENT, Workshop, a_plan
 
 GUIDE = Path(__file__).parents[2] / "docs" / "verify-by-hand.md"
@@ -38,11 +39,16 @@ def plan(workshop: Workshop, tmp_path: Path) -> Envelope:
     return envelope
 
 
-def test_the_guides_commands_accept_a_plan_and_its_approval(workshop: Workshop, tmp_path: Path, plan: Envelope) -> None:
+def test_the_guides_commands_accept_a_plan_its_approval_and_an_observation(
+    workshop: Workshop, tmp_path: Path, plan: Envelope
+) -> None:
     laid_out(tmp_path, "approval", workshop.approval(plan, "ann"), workshop.signers)
-    plan_line, approval_line = commands("ssh-keygen -Y verify")
+    observation = workshop.seal(b"{}", "application/vnd.platformctl.observation.v1+json", "planner:ci", OBSERVATION)
+    laid_out(tmp_path, "observation", observation, workshop.signers)
+    plan_line, approval_line, observation_line = commands("ssh-keygen -Y verify")
     assert 'Good "plan@platformctl" signature for planner:ci' in run(plan_line, tmp_path).stdout
     assert 'Good "approval@platformctl" signature for ann' in run(approval_line, tmp_path).stdout
+    assert 'Good "observation@platformctl" signature for planner:ci' in run(observation_line, tmp_path).stdout
 
 
 def test_the_guides_command_finds_who_signed(tmp_path: Path, plan: Envelope) -> None:

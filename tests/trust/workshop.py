@@ -18,7 +18,7 @@ from platformctl.trust.envelope import Envelope, digest
 from platformctl.trust.index import Index, IndexEntry, encode_index
 from platformctl.trust.moment import Moment
 from platformctl.trust.plan_codec import encode_plan
-from platformctl.trust.signers import APPROVAL, PLAN
+from platformctl.trust.signers import APPROVAL, OBSERVATION, PLAN
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -107,7 +107,7 @@ class Workshop:
     @property
     def signers(self) -> str:
         """A planner, and three people; ann has two keys."""
-        lines = [self.line("planner:ci", PLAN)]
+        lines = [self.line("planner:ci", f"{PLAN},{OBSERVATION}")]
         lines += [self.line(person, PEOPLE) for person in ("ann", "bob", "eve")]
         return "".join(lines) + self.line("ann", PEOPLE, key="ann-laptop")
 
