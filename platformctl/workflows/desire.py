@@ -1,11 +1,11 @@
 """What is wanted of a module: its release at HEAD, or as it lies in the working tree, and whether policy agrees."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, Refusal, StalePlan
-from platformctl.model.desired import NOTHING, Finding, Policy, Release, TrustRoots
+from platformctl.model.desired import NOTHING, Finding, Module, Policy, Release, TrustRoots
 from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.model.plan import Plan
 from platformctl.policy import judge
@@ -69,9 +69,14 @@ class Desire:
         there = release_at(self.parts, self.roots, applied, module)
         return replace(there, gone=True, digest=NOTHING, inputs=NOTHING, source_sha=self.head, source_dirty=True)
 
+    @cached_property
+    def modules(self) -> Mapping[ModuleId, Module]:
+        """Every module, read once however many are planned; raises for the first that can not be read."""
+        return manifests(self.tree)
+
     def owners(self, release: Release) -> Mapping[ServiceName, str]:
         """Which module names which service beside this one; for one that is to go also who needs which."""
-        return _owners(self.tree, self.roots, release)
+        return _owners(self.tree, self.modules.values(), self.roots, release)
 
     def _read(self, tree: Tree, name: ModuleId, *, dirty: bool) -> Release:
         module = read_manifest(tree, name)
@@ -126,15 +131,16 @@ def require_merged(parts: Parts, commit: GitSha, roots: TrustRoots) -> None:
 
 def owners_at(parts: Parts, roots: TrustRoots, commit: GitSha, release: Release) -> Mapping[ServiceName, str]:
     """Which module names which service beside this one, at one commit; for one that is to go also who needs which."""
-    return _owners(CommitTree(parts.repository, commit), roots, release)
+    tree = CommitTree(parts.repository, commit)
+    return _owners(tree, manifests(tree).values(), roots, release)
 
 
-def _owners(tree: Tree, roots: TrustRoots, release: Release) -> Mapping[ServiceName, str]:
-    named = owners_of(release.module, manifests(tree).values())
+def _owners(tree: Tree, modules: Collection[Module], roots: TrustRoots, release: Release) -> Mapping[ServiceName, str]:
+    named = owners_of(release.module, modules)
     if not release.gone:
         return named
     mine = (release.module.host, release.module.runtime.project)
-    others = [m for m in manifests(tree).values() if (m.host, m.runtime.project) == mine]
+    others = [m for m in modules if (m.host, m.runtime.project) == mine]
     releases = (read_release(tree, m, require_host(roots, m.host), release.source_sha, dirty=False) for m in others)
     return {**{service: each.module.id for each in releases for service in each.closure}, **named}
 
