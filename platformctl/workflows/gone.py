@@ -1,11 +1,11 @@
 """Modules that have no manifest any more: known to this clone's state, or to the host that they were applied on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from platformctl.errors import InvalidInput, Unreachable
 from platformctl.model.desired import NOTHING, HostEntry, Release
 from platformctl.model.names import GitSha, ModuleId
-from platformctl.model.state import HostRecord
+from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.store.host import HostLayout
 from platformctl.workflows.desire import Desire
 from platformctl.workflows.hosts import Hosts
@@ -16,10 +16,11 @@ DRIVER = "docker-compose"
 """Whoever has no manifest names no driver; who answers on a host is asked in the same words by each."""
 
 
-def gone_modules(parts: Parts, desire: Desire) -> tuple[ModuleId, ...]:
+def gone_modules(desire: Desire, known: Iterable[ModuleStatus]) -> tuple[ModuleId, ...]:
     """Modules of this clone's state that have no manifest and were not removed yet."""
-    known = (status for status in parts.states.all() if status.desired != NOTHING)
-    return tuple(sorted(status.module for status in known if status.module not in desire.names))
+    manifests = frozenset(desire.names)
+    there = (status.module for status in known if status.desired != NOTHING)
+    return tuple(sorted(module for module in there if module not in manifests))
 
 
 def gone_release(parts: Parts, desire: Desire, reached: Hosts, name: str, *, offline: bool) -> Release:

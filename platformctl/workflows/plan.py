@@ -288,10 +288,10 @@ def _split(parts: Parts, desire: Desire, request: PlanRequest) -> tuple[tuple[st
     """The modules to plan, and those that recorded state settles without reading them again."""
     if not request.everything:
         return tuple(dict.fromkeys(request.modules)), ()
-    names = (*desire.names, *gone_modules(parts, desire))
+    known = {status.module: status for status in parts.states.all()}
+    names = (*desire.names, *gone_modules(desire, known.values()))
     if not request.offline or desire.changed:
         return names, ()
-    known = {status.module: status for status in parts.states.all()}
     same = {name for name in names if name in known and _is_settled(desire, known[name])}
     return tuple(name for name in names if name not in same), tuple(sorted(same))
 
