@@ -64,9 +64,10 @@ def command(
 
 
 def _assume(shows: tuple[ShowReport, ...], subject: workflow.Subject) -> bool:
-    """`--yes`: nobody is asked, but for what can not be taken back where somebody is there to be asked."""
+    """`--yes`: shown and not asked, but for what can not be taken back where somebody is there to be asked."""
     if subject.destructive and wiring.on_terminal():
         return _ask(shows, subject)
+    _show(shows)
     return True
 
 
