@@ -19,7 +19,7 @@ from platformctl.gitinfo import SMALL_BLOB, Repository, input_file, read_inputs
 from platformctl.manifests.compose import deciding_variables, read_compose
 from platformctl.manifests.load import read_module
 from platformctl.model.compose import ComposeModel, ComposeService
-from platformctl.model.desired import HostEntry, InputFile, Module, Release
+from platformctl.model.desired import TAG, HostEntry, InputFile, Module, Release
 from platformctl.model.names import Digest, GitSha, ModuleId, RepoPath
 from platformctl.model.plan import OWN_FOLDER
 
@@ -159,6 +159,7 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
     compose = read_compose(compose_file.content, compose_path, variables)
     deciding = deciding_variables(compose_file.content, compose_path)
     _require_service(module, compose)
+    _require_tag(module, compose)
     others = _others(tree, module, compose)
     files = (compose_file, *others, *_environment_file(module))
     return Release(
@@ -195,6 +196,18 @@ def _require_service(module: Module, compose: ComposeModel) -> None:
             "the service is not in the compose file",
             detail=f"{compose.path} has no service {name}; it has: {', '.join(sorted(compose.services))}",
             hint=(f"did you mean {near[0]}? " if near else "") + f"set spec.runtime.compose_service of {module.id}",
+            file=module.path,
+        )
+
+
+def _require_tag(module: Module, compose: ComposeModel) -> None:
+    """Without a tag the canary would expect nothing, and take every answer for one of this release."""
+    version = module.canary.version if module.canary else None
+    if version and TAG in version.expect and not compose.services[module.runtime.compose_service].tag:
+        raise InvalidInput(
+            "the canary expects a tag that the image does not have",
+            detail=f"{module.id}: spec.canary.version.expect has {TAG}, and {compose.path} names no tag",
+            hint="write image: name:tag or name:tag@sha256:…, or the version itself",
             file=module.path,
         )
 

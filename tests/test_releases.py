@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from platformctl.errors import InvalidInput, PolicyViolation
 from platformctl.gitinfo import Repository
-from platformctl.model.desired import HostEntry, Release
+from platformctl.model.desired import HostEntry, Release, ServedVersion
 from platformctl.model.names import GitSha, HostName, ModuleId
 from platformctl.releases import (
     CommitTree,
@@ -39,6 +39,7 @@ services:
     image: redis:7
     volumes: ["./elsewhere.conf:/etc/stranger"]
 """
+TAGGED = {"url": "https://app.test/", "version": {"expect": "v{tag}"}}
 LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 1\n"
 
 
@@ -210,6 +211,24 @@ def test_set_variables_travel_as_a_private_file_named_by_its_digest(clone: Clone
     assert (own.path, oct(own.mode)) == (f".platformctl/blobs/{own.digest.hexadecimal}", "0o600")
 
 
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ("app:1.4.1", "1.4.1"),
+        ("registry.test:5000/team/app:1.4.1", "1.4.1"),
+        (f"app:1.4.1@sha256:{'a' * 64}", "1.4.1"),
+        ("app:${VERSION}", "2.0"),
+    ],
+)
+def test_a_canary_expects_the_tag_of_its_own_release(clone: Clone, image: str, tag: str) -> None:
+    clone.write("modules/web/compose.yaml", COMPOSE.replace("redis:7", image, 1))
+    clone.manifest(canary=TAGGED, env={"set": {"VERSION": "2.0"}})
+    canary = clone.release().canary
+
+    assert canary is not None
+    assert canary.version == ServedVersion(f"v{tag}")
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
@@ -222,6 +241,16 @@ def test_a_service_that_is_not_there_is_refused_with_those_that_are(clone: Clone
 
     assert caught.value.detail == "modules/web/compose.yaml has no service wbe; it has: stranger, web"
     assert caught.value.hint == "did you mean web? set spec.runtime.compose_service of web"
+
+
+@pytest.mark.parametrize("image", ["app", "registry.test:5000/app", f"app@sha256:{'a' * 64}", f"sha256:{'a' * 64}"])
+def test_a_canary_that_expects_a_tag_where_there_is_none_is_refused(clone: Clone, image: str) -> None:
+    clone.write("modules/web/compose.yaml", COMPOSE.replace("redis:7", image, 1))
+    clone.manifest(canary=TAGGED)
+    with pytest.raises(InvalidInput) as caught:
+        clone.release()
+
+    assert caught.value.summary == "the canary expects a tag that the image does not have"
 
 
 LINKED = ["compose.yaml", "module.yaml", "web.env", "run.sh", "conf", "conf/main.conf", "conf/sites"]

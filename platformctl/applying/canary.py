@@ -6,13 +6,14 @@ origin of a redirect; the body is kept as it came, to be redacted by whoever sho
 
 import http.client
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable
 
 from platformctl.applying.clock import Clock
 from platformctl.applying.web import Answer, Left, Refused, Url, get
-from platformctl.model.desired import Canary
+from platformctl.model.desired import Canary, ServedVersion
 from platformctl.model.events import CanaryAnswered, Event
 from platformctl.model.result import CanaryResult
 
@@ -82,7 +83,15 @@ def _complaint(canary: Canary, answer: Answer) -> str:
         return f"status {answer.status} instead of {canary.expect_status}{redirect}"
     if canary.expect_body is not None and canary.expect_body not in answer.body:
         return "the body does not have the expected text"
+    if canary.version is not None and not _bears(answer, canary.version):
+        return f"the answer is not of version {canary.version.expect}"
     return ""
+
+
+def _bears(answer: Answer, version: ServedVersion) -> bool:
+    """Whether the version is there as a word of its own: that of 1.4.10 is not one of 1.4.1."""
+    text = answer.body if version.header is None else answer.headers.get(version.header.lower(), "")
+    return bool(re.search(rf"(?<!\w)(?<!\w[.+-]){re.escape(version.expect)}(?![.+-]?\w)", text))
 
 
 def _reason(error: Refused | OSError | http.client.HTTPException, canary: Canary) -> str:

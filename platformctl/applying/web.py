@@ -10,7 +10,7 @@ import io
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -111,11 +111,15 @@ class Url:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the beginning of the body, and where a redirect leads, if to anything that may be asked."""
+    """What came back: the beginning of the body, and where a redirect leads, if to anything that may be asked.
+
+    Names of `headers` are in lower case.
+    """
 
     status: int
     body: str
     leads_to: Url | None
+    headers: Mapping[str, str]
 
 
 def get(url: Url, *, local: bool, left: Left) -> Answer:
@@ -134,7 +138,8 @@ def get(url: Url, *, local: bool, left: Left) -> Answer:
 def _read(url: Url, connection: http.client.HTTPConnection) -> Answer:
     try:
         response = connection.getresponse()
-        return Answer(response.status, _beginning(response), _leads_to(url, response))
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, _beginning(response), _leads_to(url, response), headers)
     except ValueError as error:  # what http.client makes of a negative chunk size
         raise http.client.HTTPException("malformed") from error
 

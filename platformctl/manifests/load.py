@@ -31,6 +31,7 @@ from platformctl.model.desired import (
     Policy,
     RollbackRule,
     Runtime,
+    ServedVersion,
     Strategy,
     Waiver,
 )
@@ -188,9 +189,14 @@ def _canary(value: Any) -> Canary:
         url=value["url"],
         expect_status=value.get("expect_status", Canary.expect_status),
         expect_body=value.get("expect_body"),
+        version=_version(value["version"]) if "version" in value else None,
         attempts=value.get("attempts", Canary.attempts),
         timeout=_seconds_of(value, "timeout", Canary.timeout),
     )
+
+
+def _version(value: Any) -> ServedVersion:
+    return ServedVersion(value["expect"], value.get("header"))
 
 
 def _host(name: HostName, value: Any) -> HostEntry:

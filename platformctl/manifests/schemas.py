@@ -42,6 +42,10 @@ _URL = Text(
     "an http or https address without user name and password",
     "https://cache.example/health",
 )
+_VERSION = Text(
+    re.compile(r"[!-~]{1,200}\Z"), "a version of printable ASCII without spaces, at most 200 characters", "{tag}"
+)
+_HEADER = Text(re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}\Z"), "the name of an HTTP header", "X-App-Version")
 _ADDRESS = Text(
     re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}\Z"),
     "a host name or an IP address, without user and port",
@@ -125,6 +129,14 @@ MODULE = Fields(
                     optional={
                         "expect_status": Number(100, 599),
                         "expect_body": _VALUE,
+                        "version": Fields(
+                            required={"expect": _VERSION},
+                            optional={"header": _HEADER},
+                            descriptions={
+                                "expect": "Stands in the answer as a word of its own; {tag} is the tag of the image.",
+                                "header": "Where it stands. Default: in the body.",
+                            },
+                        ),
                         "attempts": Number(1, 100),
                         "timeout": _DURATION,
                     },

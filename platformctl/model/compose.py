@@ -30,6 +30,12 @@ class ComposeService:
     variables: tuple[str, ...] = ()
 
     @property
+    def tag(self) -> str:
+        """The tag its image is named by, "" where it has none; `sha256:…` alone is an image by its id."""
+        name, _, tag = (self.image or "").partition("@")[0].rpartition("/")[2].partition(":")
+        return "" if name == "sha256" else tag
+
+    @property
     def replicas(self) -> int:
         """How many containers it is to have; no part of Compose's hash. What is no number, Compose refuses."""
         deploy = self.definition.get("deploy")

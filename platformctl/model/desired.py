@@ -78,12 +78,21 @@ class Health:
 
 
 @dataclass(frozen=True)
+class ServedVersion:
+    """What an answer of this release bears, and the header it stands in; without one, its body."""
+
+    expect: str
+    header: str | None = None
+
+
+@dataclass(frozen=True)
 class Canary:
     """A request from the operator's side that must be answered as expected; `timeout` in seconds per attempt."""
 
     url: str
     expect_status: int = 200
     expect_body: str | None = None
+    version: ServedVersion | None = None
     attempts: int = 3
     timeout: int = 20
 
@@ -243,6 +252,9 @@ class InputFile:
     mode: int = 0o644
 
 
+TAG = "{tag}"
+"""Stands in `canary.version.expect` for the tag of the service's image."""
+
 NOTHING = Digest.of(b"")
 """The desired digest of a module whose manifest is gone: nothing of it shall be left."""
 
@@ -274,6 +286,16 @@ class Release:
     def closure(self) -> tuple[ServiceName, ...]:
         """Every service `up -d` of this module's service would start, dependencies first."""
         return self.compose.closure(self.module.runtime.compose_service)
+
+    @property
+    def canary(self) -> Canary | None:
+        """The module's canary, which expects the version of this release: `{tag}` is its image's tag."""
+        canary = self.module.canary
+        if canary is None or canary.version is None:
+            return canary
+        tag = self.compose.services[self.module.runtime.compose_service].tag
+        version = replace(canary.version, expect=canary.version.expect.replace(TAG, tag))
+        return replace(canary, version=version)
 
 
 SHARED_VOLUME = "shared-volume"

@@ -56,7 +56,7 @@ def make_run(
         may_change=frozenset(case.plan.touched_services),
         images={c.service: str(c.after["image_id"]) for c in case.plan.changes if c.after},
         health=module.health,
-        canary=module.canary,
+        canary=case.release.canary,
         show_logs=show_logs,
     )
     if case.release.gone:
@@ -102,4 +102,4 @@ def _wish_for(parts: Parts, case: Case, wish: Wish, driver: Driver, previous: Re
         then = release_at(parts, case.roots, previous.source_sha, case.plan.module)
     except Refusal:
         return back  # this clone does not have that commit: health by today's standards, and no canary
-    return replace(back, one_shots=driver.one_shots(then), health=then.module.health, canary=then.module.canary)
+    return replace(back, one_shots=driver.one_shots(then), health=then.module.health, canary=then.canary)

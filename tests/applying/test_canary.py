@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from platformctl import __version__
 from platformctl.applying import canary
-from platformctl.model.desired import Canary
+from platformctl.model.desired import Canary, ServedVersion
 from platformctl.model.events import CanaryAnswered, Event
 from platformctl.model.result import CanaryResult
 from tests.applying.web_server import Behaviour, FakeClock, Talk, answer, hanging, saying, serving
@@ -53,6 +53,27 @@ class TestKeeping:
             ran=True, ok=True, url=f"{server.url}/health", status=200, attempt=1, body="all is ok"
         )
         assert told == [CanaryAnswered(1, passed=True, detail="status 200")]
+
+    @pytest.mark.parametrize(
+        ("version", "body", "headers"),
+        [
+            (ServedVersion("1.4.1"), b'{"version":"1.4.1"}', {}),
+            (ServedVersion("1.4.1"), b"This is 1.4.1.", {}),
+            (ServedVersion("v1.4.1-rc.1+b2"), b"v1.4.1-rc.1+b2", {}),
+            (ServedVersion("1.4.1", header="X-App-Version"), b"", {"x-app-version": "app 1.4.1"}),
+        ],
+    )
+    def test_an_answer_of_the_expected_version_passes(
+        self, version: ServedVersion, body: bytes, headers: dict[str, str]
+    ) -> None:
+        with serving(saying(answer(200, body, **headers))) as server:
+            assert ask(Canary(server.url, version=version)).ok
+
+    def test_an_answer_of_the_version_before_is_asked_again(self) -> None:
+        with serving(saying(answer(200, b"version 1"), answer(200, b"version 2"))) as server:
+            result = ask(Canary(server.url, version=ServedVersion("2")))
+
+        assert (result.ok, result.attempt) == (True, 2)
 
     def test_any_status_can_be_the_expected_one(self) -> None:
         with serving(saying(answer(401, b"who?"))) as server:
@@ -194,6 +215,27 @@ class TestRefusing:
         assert (result.ok, result.status, result.body) == (False, 200, "database: down")
         assert result.reason == "the body does not have the expected text"
 
+    @pytest.mark.parametrize(
+        ("version", "body", "headers"),
+        [
+            (ServedVersion("1.4.1"), b"It works!", {}),
+            (ServedVersion("1.4.1"), b"1.4.10", {}),
+            (ServedVersion("1.4.1"), b"11.4.1 or 2.1.4.1", {}),
+            (ServedVersion("1.4.1"), b"1.4.1-rc.1", {}),
+            (ServedVersion("1.4.1"), b"1x4x1", {}),
+            (ServedVersion("1.4.1"), b"", {"X-App-Version": "1.4.1"}),
+            (ServedVersion("1.4.1", header="X-App-Version"), b"1.4.1", {}),
+            (ServedVersion("1.4.1", header="X-App-Version"), b"1.4.1", {"X-App-Version": "1.4.0"}),
+        ],
+    )
+    def test_an_answer_of_another_version_fails(
+        self, version: ServedVersion, body: bytes, headers: dict[str, str]
+    ) -> None:
+        with serving(saying(answer(200, body, **headers))) as server:
+            result = ask(replace(once(server.url), version=version))
+
+        assert (result.ok, result.reason) == (False, "the answer is not of version 1.4.1")
+
     def test_the_expected_text_is_not_looked_for_beyond_what_is_kept(self) -> None:
         with serving(saying(answer(200, b"x" * 4095 + b"ok"))) as server:
             assert not ask(replace(once(server.url), expect_body="ok")).ok
@@ -294,7 +336,7 @@ FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 ASK = """
 import dataclasses, json, sys
 from platformctl.applying import canary
-from platformctl.model.desired import Canary
+from platformctl.model.desired import Canary, ServedVersion
 from tests.applying.web_server import FakeClock
 question = Canary(sys.argv[1], attempts=1, timeout=2)
 result = canary.ask(question, local=True, tell=lambda event: None, clock=FakeClock())

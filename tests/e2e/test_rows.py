@@ -213,6 +213,18 @@ def test_a_failing_service_is_never_success_and_the_last_good_one_is_known(repo:
     assert see(host).containers["/web-web-1"] != container
 
 
+def test_a_release_whose_answer_is_of_another_version_is_rolled_back(repo: PlatformRepo, host: Host) -> None:
+    """P36: everything is healthy, and what answers is not what was released."""
+    canary = {"url": f"http://{host.address}:8080/", "attempts": 1, "version": {"expect": "{tag}"}}
+    repo.add_module("web", WEB, health=SHORT, canary=canary)
+    assert repo.deploy("web").json["canary"]["body"] == "version 1\n"
+    host.docker("tag", "platformctl-lab/web:1", "platformctl-lab/web:3")
+    change(repo, web("platformctl-lab/web:3"))
+    failed = repo.deploy("web", expect=11).json
+    assert (failed["canary"]["ok"], failed["canary"]["reason"]) == (False, "the answer is not of version 3")
+    assert failed["rollback"] == "the previous release is back"
+
+
 def test_what_was_rolled_back_is_kept_from_trying_again(repo: PlatformRepo, host: Host) -> None:
     """P36: a crash loop is not success; and it is quarantined until somebody with an approver's key lifts that."""
     repo.deploy("web")

@@ -21,6 +21,7 @@ from platformctl.model.desired import (
     ModuleKind,
     Policy,
     RollbackRule,
+    ServedVersion,
     Strategy,
     Waiver,
 )
@@ -87,7 +88,9 @@ def test_the_annotated_example_means_what_it_says() -> None:
         RepoPath("secrets/honcho.env"),
         ("REDIS_PASSWORD",),  # type: ignore[arg-type,dict-item]
     )
-    assert module.canary == Canary("https://cache.example/health", 200, "ok", 3, 20)
+    assert module.canary == Canary(
+        "https://cache.example/health", 200, "ok", ServedVersion("{tag}", "X-App-Version"), 3, 20
+    )
     assert module.health == Health(120, 30)
 
 
