@@ -95,25 +95,38 @@ class Keyring:
         return {"PATH": self._environment.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC0"}
 
 
-def sign(message: bytes, key: Path, namespace: str, environment: Mapping[str, str]) -> Signature:
-    """Return a signature over `message` by `key`, a private key's file or the `.pub` file of one an agent holds.
+def sign(messages: Sequence[bytes], key: Path, namespace: str, environment: Mapping[str, str]) -> tuple[Signature, ...]:
+    """Return a signature over each message by `key`, a private key's file or the `.pub` file of one an agent holds.
 
-    Raises `Usage` when the key can not be used as it is, `ToolError` when ssh-keygen is missing or fails.
+    All in one run of ssh-keygen: a passphrase is typed once, a security key is touched for one after the other. Raises
+    `Usage` when the key can not be used as it is, `ToolError` when ssh-keygen is missing or fails.
     """
     require_usable(key)
+    if not messages:  # ssh-keygen would read its standard input
+        return ()
     with tempfile.TemporaryDirectory(prefix="platformctl-") as folder:
-        name = _written(Path(folder), message=message)["message"]
-        words = ["-Y", "sign", "-q", "-f", str(key), "-n", namespace, name]
-        if _run(words, environment, seconds=SIGNING_SECONDS).returncode:
+        names = _written(Path(folder), **{str(number): message for number, message in enumerate(messages)}).values()
+        words = ["-Y", "sign", "-q", "-f", str(key), "-n", namespace, *names]
+        if _run(words, environment, seconds=SIGNING_SECONDS * len(messages)).returncode:
             raise _not_signed(key, environment)
-        armour = Path(f"{name}.sig").read_bytes()
-    return Signature(PublicKey.in_signature(armour).key_id, armour)
+        armours = [Path(f"{name}.sig").read_bytes() for name in names]
+    return tuple(Signature(PublicKey.in_signature(armour).key_id, armour) for armour in armours)
 
 
 def seal(payload: bytes, payload_type: str, key: Path, namespace: str, environment: Mapping[str, str]) -> Envelope:
     """Return `payload` in an envelope that `key` signed; raises as `sign` does."""
-    signature = sign(pae(payload_type, payload), key, namespace, environment)
-    return Envelope(payload, payload_type, (signature,))
+    return seal_each(((payload, payload_type),), key, namespace, environment)[0]
+
+
+def seal_each(
+    contents: Sequence[tuple[bytes, str]], key: Path, namespace: str, environment: Mapping[str, str]
+) -> tuple[Envelope, ...]:
+    """Return each payload and its type in an envelope that `key` signed; raises as `sign` does."""
+    signatures = sign([pae(payload_type, payload) for payload, payload_type in contents], key, namespace, environment)
+    return tuple(
+        Envelope(payload, payload_type, (signature,))
+        for (payload, payload_type), signature in zip(contents, signatures, strict=True)
+    )
 
 
 def make_key(path: Path, comment: str, environment: Mapping[str, str]) -> None:

@@ -21,8 +21,7 @@ from platformctl.trust.keys import Keyring, seal
 from platformctl.trust.moment import Moment
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import PLAN, TRUST
-from platformctl.workflows.parts import Parts, keyring, moment, roots_at, trust_roots
-from platformctl.workflows.plan import shown
+from platformctl.workflows.parts import Parts, keyring, moment, roots_at, shown, trust_roots
 from platformctl.workflows.signed import (
     PlanFile,
     approval_path,
@@ -118,7 +117,7 @@ def approve(parts: Parts, request: ApproveRequest) -> ApproveReport:
         approver=signer.principal,
         allows_destructive=approval.allows_destructive,
         expires_at=approval.expires_at,
-        path=shown(parts, path) or str(path),
+        path=shown(parts, path),
     )
 
 
@@ -153,7 +152,7 @@ def vouch(parts: Parts, request: VouchRequest) -> NoteReport:
     signer = sole_signer(sealed, TRUST_TYPE, TRUST, keyring(parts, before), now)
     path = parts.platform / "trust" / f"{sealed.digest.hexadecimal}.json"
     write_atomically(path, envelope.write(sealed), 0o644, within=parts.platform)
-    details = {"file": shown(parts, path) or str(path), "next": "commit it, then apply again"}
+    details = {"file": shown(parts, path), "next": "commit it, then apply again"}
     return NoteReport(
         message=f"✓ {signer.principal} vouches for the trust roots since {request.since}", details=details
     )

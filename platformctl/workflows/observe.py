@@ -22,8 +22,7 @@ from platformctl.trust.signers import OBSERVATION
 from platformctl.workflows.desire import Desire, agreed, release_at
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.looking import Seen, look_at_all
-from platformctl.workflows.parts import Parts, moment, trust_roots
-from platformctl.workflows.plan import shown
+from platformctl.workflows.parts import Parts, moment, shown, trust_roots
 
 DEFAULT_FILE = "observation.json"
 """Below `.platform`."""
@@ -56,7 +55,7 @@ def observe(parts: Parts, request: ObserveRequest) -> NoteReport:
         exit_code=ExitCode.UNREACHABLE if fleet.unseen else ExitCode.NO_CHANGES,
         status="incomplete" if fleet.unseen else "ok",
         message=f"{'!' if fleet.unseen else '✓'} {count} module{'s' * (count != 1)} observed at {fleet.at}",
-        details={**unseen, "observation": str(shown(parts, path)), "digest": sealed.digest},
+        details={**unseen, "observation": shown(parts, path), "digest": sealed.digest},
     )
 
 

@@ -31,8 +31,7 @@ from platformctl.trust import envelope
 from platformctl.trust.keys import seal
 from platformctl.trust.verify import VerifiedPlan
 from platformctl.workflows.case import Case
-from platformctl.workflows.parts import Parts, moment
-from platformctl.workflows.plan import shown
+from platformctl.workflows.parts import Parts, moment, shown
 from platformctl.workflows.records import NAMESPACE, Memory, next_record, receipt_payload, record_bytes
 
 _Made = TypeVar("_Made")
@@ -215,7 +214,7 @@ def _write_state(parts: Parts, case: Case, receipt: Receipt, result: ApplyResult
         status = replace(before, attempt=attempt)
     serial = before.serial + 1 if before else 1
     path, _ = parts.states.write(replace(status, serial=serial))
-    return shown(parts, path) or str(path)
+    return shown(parts, path)
 
 
 def _status(case: Case, receipt: Receipt, previous: GitSha | None, attempt: dict[str, str]) -> ModuleStatus:

@@ -196,3 +196,8 @@ def _text(content: bytes, name: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInput("a trust root is not UTF-8", file=f"{PLATFORM}/{name}") from error
+
+
+def shown(parts: Parts, path: Path) -> str:
+    """A path as the operator would type it."""
+    return str(path.relative_to(parts.root)) if path.is_relative_to(parts.root) else str(path)

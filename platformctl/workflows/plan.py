@@ -7,11 +7,10 @@ from pathlib import Path
 
 from platformctl.drivers.interface import Preceding
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage
-from platformctl.model import strict_json
 from platformctl.model.desired import Finding, Release, TrustRoots
-from platformctl.model.names import GitSha, ModuleId, ServiceName
+from platformctl.model.names import ModuleId, ServiceName
 from platformctl.model.observed import Observation
-from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE, Plan, PlannedImage
+from platformctl.model.plan import Plan, PlannedImage
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
 from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
@@ -19,21 +18,16 @@ from platformctl.planning.order import in_order
 from platformctl.planning.removal import build_removal, build_removal_offline
 from platformctl.planning.sighted import build_sighted, build_unseen
 from platformctl.releases import inputs_digest, manifest_path
-from platformctl.store.files import write_atomically
-from platformctl.trust import envelope
-from platformctl.trust.envelope import Envelope
 from platformctl.trust.fleet_observation import FleetObservation
-from platformctl.trust.index import Index, IndexEntry, encode_index
-from platformctl.trust.keys import require_usable, seal
-from platformctl.trust.plan_codec import encode_plan
+from platformctl.trust.keys import require_usable
 from platformctl.workflows.desire import Desire, agreed
 from platformctl.workflows.gone import gone_modules, gone_release
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.looking import Seen, look_at_all, or_raise
 from platformctl.workflows.parts import Parts, moment, trust_roots
+from platformctl.workflows.plan_files import write_plans
 from platformctl.workflows.sighting import read_observation, seen_then
 
-NAMESPACE = "plan@platformctl"
 _WORST_FIRST = (
     ExitCode.TOOL_ERROR,
     ExitCode.INVALID_INPUT,
@@ -74,22 +68,24 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
         wanted = {name: _wanted(parts, desire, when, reached, name, offline=offline) for name in names}
         ordered = _in_order(wanted)
         seen = {} if offline else _look(parts, wanted, reached, roots)
-    plans: list[PlannedModule] = []
+    plans: list[Plan] = []
     failed: list[NotPlanned] = []
     preceding: list[Preceding] = []
     for name in ordered:
         try:
             each, there = or_raise(wanted[name]), seen.get(ModuleId(name))
             if fleet is not None:
-                plan = _sighted(parts, desire, when, each, fleet)
-                plans.append(write_plan(parts, plan, request.key, request.out))
+                plans.append(_sighted(parts, desire, when, each, fleet))
                 continue
-            plans.append(_plan_one(parts, desire, when, each, there, preceding, request))
+            plans.append(_plan_one(parts, desire, when, each, there, preceding, alone=not request.everything))
         except Refusal as refusal:
             if len(names) == 1 and not request.everything:
                 raise
             failed.append(NotPlanned(name, ErrorReport.of(refusal)))
-    return _report(parts, request, desire.head, tuple(plans), unchanged, tuple(failed))
+    planned, index = write_plans(
+        parts, plans, request.key, request.out, head=desire.head if request.everything else None
+    )
+    return _report(request, planned, index, unchanged, failed)
 
 
 @dataclass(frozen=True)
@@ -188,24 +184,24 @@ def _plan_one(
     wanted: _Wanted,
     seen: Seen | Refusal | None,
     preceding: list[Preceding],
-    request: PlanRequest,
-) -> PlannedModule:
+    *,
+    alone: bool,
+) -> Plan:
     """Of an index the plans are built on each other, as they will be applied: each on what those before it bring."""
     release, findings = wanted.release, wanted.findings
     if seen is None:
-        plan = _offline(parts, release, when, findings)
-    else:
-        there = or_raise(seen)
-        _refuse_quarantined(release, there.memory.record)
-        owners, driver = desire.owners(release), parts.driver_of(release.module)
-        observation = there.observation
-        for before in preceding:
-            if before.release.host.name == release.host.name:
-                observation = driver.foresee(release, observation, before)
-        plan = plan_release(parts, release, observation, there.memory.record, when, findings, owners)
-        if request.everything and plan.has_changes:
-            preceding.append(Preceding(release, plan, observation))
-    return write_plan(parts, plan, request.key, request.out)
+        return _offline(parts, release, when, findings)
+    there = or_raise(seen)
+    _refuse_quarantined(release, there.memory.record)
+    owners, driver = desire.owners(release), parts.driver_of(release.module)
+    observation = there.observation
+    for before in preceding:
+        if before.release.host.name == release.host.name:
+            observation = driver.foresee(release, observation, before)
+    plan = plan_release(parts, release, observation, there.memory.record, when, findings, owners)
+    if plan.has_changes and not alone:
+        preceding.append(Preceding(release, plan, observation))
+    return plan
 
 
 def _sighted(parts: Parts, desire: Desire, when: Circumstances, wanted: _Wanted, fleet: FleetObservation) -> Plan:
@@ -231,34 +227,6 @@ def _offline(parts: Parts, release: Release, when: Circumstances, findings: Iter
     if release.gone and status is not None:
         return build_removal_offline(release, status, driver, when)
     return build_offline(release, status, driver, when, findings)
-
-
-def write_plan(parts: Parts, plan: Plan, key: Path | None, out: Path | None) -> PlannedModule:
-    """Sign a plan and write it; one without changes only where the operator asked for a file."""
-    payload, wanted = encode_plan(plan), out is not None or plan.has_changes
-    sealed = _sealed(parts, payload, PAYLOAD_TYPE, key if wanted else None)
-    path = _written(parts, sealed, out) if wanted else None
-    return PlannedModule(
-        module=plan.module,
-        digest=sealed.digest,
-        path=shown(parts, path),
-        signed=bool(sealed.signatures),
-        plan=plan,
-        payload=strict_json.load(payload, "plan"),
-    )
-
-
-def _written(parts: Parts, sealed: Envelope, out: Path | None) -> Path:
-    path = out or parts.platform / "plans" / f"{sealed.digest.hexadecimal}.json"
-    write_atomically(path, envelope.write(sealed), 0o644, within=None if out else parts.platform)
-    return path
-
-
-def shown(parts: Parts, path: Path | None) -> str | None:
-    """A path as the operator would type it."""
-    if path is None:
-        return None
-    return str(path.relative_to(parts.root)) if path.is_relative_to(parts.root) else str(path)
 
 
 def _require_usable(request: PlanRequest) -> None:
@@ -313,21 +281,14 @@ def _refuse_quarantined(release: Release, record: HostRecord) -> None:
         )
 
 
-def _sealed(parts: Parts, payload: bytes, payload_type: str, key: Path | None) -> Envelope:
-    if key is None:
-        return Envelope(payload, payload_type)
-    return seal(payload, payload_type, key, NAMESPACE, parts.environment)
-
-
 def _report(
-    parts: Parts,
     request: PlanRequest,
-    head: GitSha,
     plans: tuple[PlannedModule, ...],
+    index: str | None,
     unchanged: tuple[str, ...],
     failed: Sequence[NotPlanned],
 ) -> PlanReport:
-    changing = [planned for planned in plans if planned.plan.has_changes]
+    changing = any(planned.plan.has_changes for planned in plans)
     codes = [each.error.exit_code for each in failed]
     worst = next((code for code in (*_WORST_FIRST, *codes) if code in codes), None)
     code = worst or (ExitCode.CHANGES_PRESENT if changing else ExitCode.NO_CHANGES)
@@ -337,17 +298,6 @@ def _report(
         plans=plans,
         unchanged=unchanged,
         failed=tuple(failed),
-        index=_write_index(parts, request, head, changing) if request.everything and changing else None,
+        index=index,
         long=request.long,
     )
-
-
-def _write_index(parts: Parts, request: PlanRequest, head: GitSha, changing: Sequence[PlannedModule]) -> str | None:
-    """One signature over all plans of this run, so that one approval can cover them."""
-    entries = tuple(
-        IndexEntry(p.plan.module, p.plan.host.name, p.plan.destructive, p.digest, Path(p.path or "").name)
-        for p in changing
-    )
-    payload = encode_index(Index(head, changing[0].plan.created_at, entries))
-    sealed = _sealed(parts, payload, INDEX_PAYLOAD_TYPE, request.key)
-    return shown(parts, _written(parts, sealed, None))

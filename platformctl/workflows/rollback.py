@@ -26,8 +26,8 @@ from platformctl.workflows.desire import agreed, owners_at, release_at
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
-from platformctl.workflows.plan import NAMESPACE as PLAN
 from platformctl.workflows.plan import circumstances, plan_release
+from platformctl.workflows.plan_files import NAMESPACE as PLAN
 from platformctl.workflows.status import recall_module
 
 

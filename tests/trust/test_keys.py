@@ -26,7 +26,7 @@ def refused(keyring: keys.Keyring, signature: Signature, *, message: bytes = MES
 
 @pytest.fixture(scope="module")
 def signature(workshop: Workshop) -> Signature:
-    return keys.sign(MESSAGE, workshop.key("ann"), APPROVAL, ENVIRONMENT)
+    return keys.sign([MESSAGE], workshop.key("ann"), APPROVAL, ENVIRONMENT)[0]
 
 
 def test_who_signed_is_told_by_name(workshop: Workshop, signature: Signature) -> None:
@@ -45,7 +45,7 @@ def test_other_bytes_are_not_signed(workshop: Workshop, signature: Signature) ->
 
 
 def test_a_stranger_is_nobody(workshop: Workshop) -> None:
-    stranger = keys.sign(MESSAGE, workshop.key("stranger"), APPROVAL, ENVIRONMENT)
+    (stranger,) = keys.sign([MESSAGE], workshop.key("stranger"), APPROVAL, ENVIRONMENT)
     assert refused(workshop.keyring(), stranger) == "signer"
 
 
@@ -54,12 +54,12 @@ def test_no_signers_is_refused(workshop: Workshop, signature: Signature) -> None
 
 
 def test_a_signature_for_another_namespace_is_refused(workshop: Workshop) -> None:
-    receipt = keys.sign(MESSAGE, workshop.key("ann"), "receipt@platformctl", ENVIRONMENT)
+    (receipt,) = keys.sign([MESSAGE], workshop.key("ann"), "receipt@platformctl", ENVIRONMENT)
     assert refused(workshop.keyring(), receipt) == "signature"
 
 
 def test_a_namespace_the_signer_does_not_have_is_refused(workshop: Workshop) -> None:
-    plan = keys.sign(MESSAGE, workshop.key("ann"), PLAN, ENVIRONMENT)
+    (plan,) = keys.sign([MESSAGE], workshop.key("ann"), PLAN, ENVIRONMENT)
     assert refused(workshop.keyring(), plan, namespace=PLAN) == "signer"
 
 
@@ -85,7 +85,7 @@ def test_a_revoked_key_is_refused_and_said_to_be(workshop: Workshop, signature: 
 
 
 def test_another_key_of_a_person_still_signs_when_one_is_revoked(workshop: Workshop) -> None:
-    laptop = keys.sign(MESSAGE, workshop.key("ann-laptop"), APPROVAL, ENVIRONMENT)
+    (laptop,) = keys.sign([MESSAGE], workshop.key("ann-laptop"), APPROVAL, ENVIRONMENT)
     assert workshop.keyring(revoked="ann").who_signed(MESSAGE, laptop, APPROVAL, NOW).principal == "ann"
 
 
@@ -105,7 +105,7 @@ def test_a_bad_line_keeps_the_whole_keyring_from_being_used(workshop: Workshop) 
 
 def test_a_missing_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Usage, match="no such key"):
-        keys.sign(MESSAGE, tmp_path / "none", PLAN, ENVIRONMENT)
+        keys.sign([MESSAGE], tmp_path / "none", PLAN, ENVIRONMENT)
 
 
 def test_a_private_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_private_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     keys.make_key(key, "open", ENVIRONMENT)
     key.chmod(0o644)
     with pytest.raises(Usage, match="open to others"):
-        keys.sign(MESSAGE, key, PLAN, ENVIRONMENT)
+        keys.sign([MESSAGE], key, PLAN, ENVIRONMENT)
 
 
 @pytest.fixture
@@ -139,13 +139,22 @@ def agent(workshop: Workshop, tmp_path: Path) -> Iterator[Mapping[str, str]]:
 def test_an_agent_signs_for_a_public_key(
     workshop: Workshop, public_half: Path, agent: Mapping[str, str], signature: Signature
 ) -> None:
-    made = keys.sign(MESSAGE, public_half, APPROVAL, agent)
+    (made,) = keys.sign([MESSAGE], public_half, APPROVAL, agent)
     assert workshop.keyring().who_signed(MESSAGE, made, APPROVAL, NOW).principal == "ann"
+
+
+def test_many_messages_are_signed_each_by_itself(workshop: Workshop) -> None:
+    other = MESSAGE + b"!"
+    made = keys.sign([MESSAGE, other], workshop.key("ann"), APPROVAL, ENVIRONMENT)
+    for message, signature in zip([MESSAGE, other], made, strict=True):
+        assert workshop.keyring().who_signed(message, signature, APPROVAL, NOW).principal == "ann"
+    with pytest.raises(ApprovalMismatch):
+        workshop.keyring().who_signed(MESSAGE, made[1], APPROVAL, NOW)
 
 
 def test_a_public_key_that_no_agent_holds_is_refused(public_half: Path) -> None:
     with pytest.raises(Usage, match="no agent holds"):
-        keys.sign(MESSAGE, public_half, APPROVAL, ENVIRONMENT)
+        keys.sign([MESSAGE], public_half, APPROVAL, ENVIRONMENT)
 
 
 @pytest.fixture
@@ -158,7 +167,7 @@ def locked(tmp_path: Path) -> Path:
 
 def test_a_key_with_a_passphrase_and_nobody_to_type_it_is_refused(locked: Path) -> None:
     with pytest.raises(Usage, match="can not be opened") as refusal:
-        keys.sign(MESSAGE, locked, APPROVAL, NOBODY_AT_THE_TERMINAL)
+        keys.sign([MESSAGE], locked, APPROVAL, NOBODY_AT_THE_TERMINAL)
     assert refusal.value.hint == f"ssh-add {locked}"
 
 
@@ -167,7 +176,7 @@ def test_without_ssh_keygen_nothing_is_decided(workshop: Workshop, signature: Si
     with pytest.raises(ToolError, match="not installed"):
         keyring.who_signed(MESSAGE, signature, APPROVAL, NOW)
     with pytest.raises(ToolError, match="not installed"):
-        keys.sign(MESSAGE, workshop.key("ann"), APPROVAL, {"PATH": str(tmp_path)})
+        keys.sign([MESSAGE], workshop.key("ann"), APPROVAL, {"PATH": str(tmp_path)})
 
 
 def test_a_key_is_never_overwritten(workshop: Workshop) -> None:
