@@ -8,7 +8,7 @@ from platformctl.applying.hands import Hands
 from platformctl.drivers.interface import Driver
 from platformctl.errors import OutcomeUnknown, Refusal
 from platformctl.model.desired import Canary, Health, HostEntry
-from platformctl.model.events import Event, Watching
+from platformctl.model.events import Event, HealthSeen, Watching
 from platformctl.model.observed import Container
 from platformctl.model.result import CanaryResult, ContainerHealth, Proof
 
@@ -62,7 +62,7 @@ def prove(
     """Watch until everything held for `stable_for` or something failed, then ask the canary."""
     tell(Watching("health", wish.health.timeout))
     look = _looker(wish, hands, driver)
-    verdicts, containers = _settle(wish, look, clock, interrupted)
+    verdicts, containers = _settle(wish, look, tell, clock, interrupted)
     healthy = all(verdict.healthy for verdict in verdicts)
     shown = tuple(v if v.healthy else _with_log(v, wish, containers, hands, driver) for v in verdicts)
     return Proof(
@@ -79,16 +79,23 @@ def _looker(wish: Wish, hands: Hands, driver: Driver) -> Callable[[], tuple[Cont
 
 
 def _settle(
-    wish: Wish, look: Callable[[], tuple[Container, ...]], clock: Clock, interrupted: Callable[[], bool]
+    wish: Wish,
+    look: Callable[[], tuple[Container, ...]],
+    tell: Callable[[Event], None],
+    clock: Clock,
+    interrupted: Callable[[], bool],
 ) -> tuple[tuple[ContainerHealth, ...], tuple[Container, ...]]:
     """Look again and again: a failure or an ended wait is final, health only after it held for `stable_for`."""
     deadline = clock.monotonic() + wish.health.timeout
     containers = look()
     first = {c.id: _Before(0 if c.service in wish.may_change else c.restarts, c.started_at) for c in containers}
     good_since: float | None = None
+    told: HealthSeen | None = None
     while True:
         now = clock.monotonic()
         verdicts = _verdicts(wish, containers, first)
+        if (seen := HealthSeen(tuple(f"{v.service} {v.state}" for v in verdicts))) != told:
+            tell(told := seen)
         if any(_is_final(verdict) for verdict in verdicts):
             return verdicts, containers
         if not all(verdict.healthy for verdict in verdicts):

@@ -2,9 +2,11 @@
 
 import os
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
+from platformctl.cli.live import LiveLine
 from platformctl.model.reports import ErrorReport, Report, TextReport
 from platformctl.redaction import Redactor
 from platformctl.render import annotations as as_annotations
@@ -15,6 +17,12 @@ from platformctl.render import sarif as as_sarif
 _redactor = Redactor()
 
 
+def _columns() -> int:
+    with suppress(OSError, AttributeError, ValueError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    return 80
+
+
 def learn(redactor: Redactor) -> None:
     """From now on take these secrets out of everything that is written."""
     global _redactor
@@ -22,7 +30,8 @@ def learn(redactor: Redactor) -> None:
 
 
 def write(report: Report, *, form: str, color: bool) -> None:
-    """Write a report and flush, so that a closed pipe is found out here."""
+    """Write a report and flush, so that a closed pipe is found out here; nothing is under way any more."""
+    live.end()
     if isinstance(report, TextReport) and report.raw is not None:
         sys.stdout.buffer.write(report.raw)
         sys.stdout.buffer.flush()
@@ -70,13 +79,22 @@ def clean(text: str) -> str:
 
 
 def log_line(line: str) -> None:
-    """One line on stderr that was cleaned already; a reader that went away or has no room is no reason to stop.
+    """One line on stderr that was cleaned already."""
+    live.above(line)
+
+
+def _on_stderr(text: str) -> None:
+    """A reader that went away or has no room is no reason to stop.
 
     Nor is a stream that was closed before we began (`2>&-`), one that lacks a letter, or a signal amid a line.
     """
     with suppress(OSError, AttributeError, ValueError, RuntimeError):
-        sys.stderr.write(line)
+        sys.stderr.write(text)
         sys.stderr.flush()
+
+
+live = LiveLine(_on_stderr, clean=clean, clock=time.monotonic, columns=_columns)
+"""What is under way; for who watches at a terminal."""
 
 
 def progress(line: str) -> None:

@@ -1,6 +1,5 @@
 """Build the parts: the one place that knows the clock, the environment and the process."""
 
-import dataclasses
 import getpass
 import os
 import platform
@@ -8,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -17,18 +15,17 @@ from typing import Any
 
 import click
 
-from platformctl import __version__, log
+from platformctl import __version__
 from platformctl.cli import printing
+from platformctl.cli.telling import teller
 from platformctl.cli.verb import GLOBAL
 from platformctl.drivers.interface import Driver
 from platformctl.errors import Interrupted, PolicyViolation, Terminated, Usage
 from platformctl.forges.interface import Forge
 from platformctl.gitinfo import Repository
-from platformctl.model.events import Event, HostReached, OfModule, RollbackStub
 from platformctl.model.forge import ForgeAddress, ForgeKind
 from platformctl.model.secret import Secret
 from platformctl.redaction import Redactor
-from platformctl.render.progress import line_of
 from platformctl.transports.table import transport_for
 from platformctl.workflows.parts import Parts, TrustSource
 
@@ -81,7 +78,7 @@ def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts: 
         reach=lambda entry: transport_for(entry, environment()),
         forge=forge,
         driver_for=_driver,
-        tell=_teller(context),
+        tell=teller(_chosen(context)),
         learn=_learn,
         hide=lambda text: Redactor().clean(text),
         interrupted=lambda: _asked_to_stop[0] if _asked_to_stop else None,
@@ -153,11 +150,6 @@ def forge_token(kind: ForgeKind) -> Secret | None:
     return Secret(value) if value else None
 
 
-def _watched() -> bool:
-    """Whether somebody waits at a terminal and wants to see that it goes on."""
-    return sys.stderr is not None and sys.stderr.isatty()
-
-
 def _asker(kind: type[Interrupted]) -> Callable[[int, Any], None]:
     def ask(_number: int, _frame: Any) -> None:
         if not _asked_to_stop:
@@ -186,41 +178,6 @@ def _learn(values: Iterable[Secret]) -> None:
     with _learning:
         _known.extend(values)
         printing.learn(Redactor(_known))
-
-
-def _teller(context: click.Context) -> Callable[[Event], None]:
-    """Events go to the log: in words for people, as fields for programs."""
-    chosen = _chosen(context)
-    level: log.Level = "quiet" if chosen.get("quiet") else "verbose" if chosen.get("verbose") else "normal"
-    form: log.Form = "json" if chosen.get("log_format") == "json" else "text"
-
-    def now() -> datetime:
-        return datetime.now(UTC)
-
-    def write(event: Event) -> None:
-        """The log is set up with the first line: most commands have none, and structlog takes its time to import."""
-        module = {}
-        told = event
-        if isinstance(event, OfModule):
-            told, module = event.event, {"module": event.module}
-        if isinstance(told, HostReached) and form == "text" and level != "verbose" and not _watched():
-            return
-        if not log.is_configured():
-            log.configure(level=level, form=form, write=printing.log_line, clean=printing.clean, now=now)
-        fields = {**module, **{field.name: getattr(told, field.name) for field in dataclasses.fields(told)}}
-        if isinstance(told, RollbackStub):
-            log.logger().error("ROLLBACK_STUB", **fields, todo="manual recovery required")
-        elif form == "json":
-            log.logger().info(type(told).__name__, **fields)
-        else:
-            log.logger().info(line_of(event))
-
-    def tell(event: Event) -> None:
-        """Nobody who listens has a say in what becomes of a host, nor does what goes wrong with listening."""
-        with suppress(Exception):
-            write(event)
-
-    return tell
 
 
 def _chosen(context: click.Context) -> dict[str, Any]:

@@ -60,6 +60,13 @@ class Watching:
 
 
 @dataclass(frozen=True)
+class HealthSeen:
+    """What the services show, each in a few words; told when that is something else than it was before."""
+
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CanaryAnswered:
     """One attempt of the canary ended."""
 
@@ -107,6 +114,7 @@ Event = (
     | OperationStarted
     | OperationEnded
     | Watching
+    | HealthSeen
     | CanaryAnswered
     | Undoing
     | RollbackStub

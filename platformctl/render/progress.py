@@ -6,6 +6,11 @@ from platformctl.model import events
 from platformctl.model.events import Event
 
 
+def takes_time(event: Event) -> bool:
+    """Whether something begins with it that may take minutes."""
+    return isinstance(event, events.Preparing | events.OperationStarted | events.Watching)
+
+
 def line_of(event: Event) -> str:
     """The event in words, not yet cleaned."""
     match event:
@@ -25,6 +30,8 @@ def line_of(event: Event) -> str:
             return f"FAILED: {words}: {detail}"
         case events.Watching(what=what, seconds=seconds):
             return f"watching {what}, {seconds} s at most"
+        case events.HealthSeen(services=services):
+            return f"watching health: {', '.join(services)}"
         case events.CanaryAnswered(attempt=attempt, passed=passed, detail=detail):
             return f"canary attempt {attempt}: {'passed' if passed else 'failed'} {detail}".rstrip()
         case events.Undoing(reason=reason):

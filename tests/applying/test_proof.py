@@ -12,6 +12,7 @@ from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.errors import Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import Health, HostEntry
+from platformctl.model.events import Event, HealthSeen, Watching
 from platformctl.model.names import Digest, HostName, ServiceName
 from platformctl.model.observed import Container
 from platformctl.model.plan import Operation
@@ -82,14 +83,19 @@ class Reading(DockerCompose):
 _NAMES = {"Container": Container}
 
 
-def proof(wish: Wish, *looks: Container | Sequence[Container], before: tuple[Container, ...] = ()) -> Proof:
+def proof(
+    wish: Wish,
+    *looks: Container | Sequence[Container],
+    before: tuple[Container, ...] = (),
+    told: list[Event] | None = None,
+) -> Proof:
     rows = [(look,) if isinstance(look, Container) else tuple(look) for look in looks]
     return prove(
         wish,
         before,
         hands=Watched(rows),
         driver=Reading(),
-        tell=lambda _: None,
+        tell=[].append if told is None else told.append,
         clock=StillClock(),
         interrupted=lambda: False,
     )
@@ -111,6 +117,12 @@ def proof(wish: Wish, *looks: Container | Sequence[Container], before: tuple[Con
 def test_it_is_proven(wish: Wish, looks: list[Container]) -> None:
     before = (RESTARTED,) if looks == [RESTARTED] else ()
     assert proof(wish, *looks, before=before).good
+
+
+def test_what_is_seen_is_told_when_it_is_something_else() -> None:
+    told: list[Event] = []
+    proof(WISH, STARTING, STARTING, HEALTHY, told=told)
+    assert told == [Watching("health", 5), HealthSeen(("web waiting",)), HealthSeen(("web running",))]
 
 
 @pytest.mark.parametrize(
