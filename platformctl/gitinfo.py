@@ -55,6 +55,7 @@ class Repository:
     _trees: dict[tuple[GitSha, tuple[str, ...]], Mapping[RepoPath, TreeEntry]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _ancestors: dict[tuple[GitSha, GitSha], bool] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def discover(cls, start: Path, environment: Mapping[str, str]) -> "Repository":
@@ -112,8 +113,10 @@ class Repository:
         return self._trusted("refs/remotes/origin/HEAD")
 
     def is_ancestor(self, old: GitSha, new: GitSha) -> bool:
-        """Whether `old` is `new` or lies before it; False for commits this clone does not have."""
-        return self._ask("merge-base", "--is-ancestor", old, new).returncode == 0
+        """Whether `old` is `new` or lies before it; False for commits this clone does not have. Asked once a run."""
+        if (old, new) not in self._ancestors:
+            self._ancestors[old, new] = self._ask("merge-base", "--is-ancestor", old, new).returncode == 0
+        return self._ancestors[old, new]
 
     def changes_of(self, paths: Sequence[str], since: GitSha, until: GitSha) -> tuple[GitSha, ...]:
         """The commits after `since`, up to `until`, with which one of `paths` changed on the way there, oldest first.

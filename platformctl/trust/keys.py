@@ -42,6 +42,8 @@ class Keyring:
     The key inside a signature picks the line, because a key stands in one line only; whether the signature holds for
     that line's principal is ssh-keygen's to say. `revoked` is the text of revoked_keys: what one of these signed does
     not count, whenever it was.
+
+    That a signature holds is asked of ssh-keygen once, as it costs a process; whether its key may be used now, always.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Keyring:
         self._revoked = signers.parse_revoked(revoked, ".platform/revoked_keys")
         self._environment = environment
         self._file = file
+        self._held: set[tuple[bytes, bytes, str, str]] = set()
 
     def who_signed(self, message: bytes, signature: Signature, namespace: str, at: datetime) -> Signer:
         """Return who signed `message` for `namespace`, as of `at`.
@@ -69,8 +72,10 @@ class Keyring:
         problem = "was revoked" if line.key in self._revoked else _out_of_place(line, namespace, at)
         if problem:
             raise _signer_refused(f"the key of {line.principal} in {self._file} {problem}")
-        if not self._holds(message, signature, line.principal, namespace, at):
+        asked = (message, signature.armour, line.principal, namespace)
+        if asked not in self._held and not self._holds(message, signature, line.principal, namespace, at):
             raise _signature_refused(f"it is not {line.principal}'s signature over these bytes for {namespace}")
+        self._held.add(asked)
         return Signer(line.principal, line.key.key_id, line.key.hardware)
 
     def _line_of(self, signature: Signature) -> signers.SignerLine:

@@ -1,6 +1,6 @@
 """Verify, plan again, run, and prove: design section 5, in its order. Each function is one sentence of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from platformctl.model.events import IntentWritten, LockTaken, Settled
 from platformctl.model.observed import Observation
 from platformctl.model.reports import ApplyReport
 from platformctl.model.result import ApplyResult
+from platformctl.planning.build import Circumstances
 from platformctl.planning.compare import differences
 from platformctl.policy.plans import check_targets
 from platformctl.session import HostSession
@@ -30,7 +31,7 @@ from platformctl.workflows.hosts import Hosts, holding, hosts
 from platformctl.workflows.looking import look
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
-from platformctl.workflows.plan import circumstances, plan_release
+from platformctl.workflows.plan import plan_release
 from platformctl.workflows.preparing import preparation, prepare
 from platformctl.workflows.pull_request import require_pull_request
 from platformctl.workflows.readiness import learn_secrets, make_run
@@ -41,6 +42,7 @@ from platformctl.workflows.remembered import refuse_by_record
 def apply_plan(parts: Parts, request: ApplyRequest) -> ApplyReport:
     """Apply one approved plan. Raises every refusal of steps 1 to 10; from the first mutation on, the report tells."""
     case = case_of(parts, request, trust_roots(parts))
+    require_key_of(parts, (case,))
     with hosts(parts) as reached:
         return run_case(parts, case, reached)
 
@@ -57,14 +59,23 @@ def case_of(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> Case:
     return replace(case, warnings=warnings)
 
 
+def require_key_of(parts: Parts, cases: Iterable[Case]) -> None:
+    """Raise what `require_receipt_key` does where one of the cases will leave a receipt: the key is tried once for all.
+
+    A security key has to be touched for each signature.
+    """
+    changing = next((case for case in cases if case.plan.has_changes), None)
+    if changing is not None:
+        require_receipt_key(changing.key, keyring(parts, changing.roots), parts.clock.now(), parts.environment)
+
+
 def run_case(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
     """Steps 5 to 14: connect, lock, look, compare, journal, prepare, run, prove, remember.
 
+    That its key can sign the receipt was found out before (`require_key_of`).
     Once the report of a run is there, nothing that goes wrong while the host is let go of can change it.
     """
     driver = parts.driver_of(case.release.module)
-    if case.plan.has_changes:
-        require_receipt_key(case.key, keyring(parts, case.roots), parts.clock.now(), parts.environment)
     ended: list[ApplyReport] = []
     try:
         if not case.plan.has_changes:
@@ -140,7 +151,15 @@ def _untouched(session: HostSession) -> Iterator[None]:
 def _require_same(parts: Parts, case: Case, observation: Observation, memory: Memory) -> None:
     """Step 7: planning again gives the same changes and steps, else the operator hears field by field what differs."""
     owners = owners_at(parts, case.roots, case.plan.source_sha, case.release)
-    when = circumstances(parts, case.roots)
+    when = Circumstances(
+        created_at=moment(parts.clock.now()),
+        expires_at=case.plan.expires_at,
+        repository=case.plan.source_repo,
+        ref=case.plan.source_ref,
+        tool_version=parts.tool_version,
+        trust=case.roots,
+        hide=parts.hide,
+    )
     again = plan_release(parts, case.release, observation, memory.record, when, case.findings, owners, case.pinned)
     differs = differences(case.plan, again)
     if differs:

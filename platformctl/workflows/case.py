@@ -15,6 +15,7 @@ from platformctl.model.names import Digest, GitSha
 from platformctl.model.plan import Plan, PlannedImage
 from platformctl.planning.build import planned_host
 from platformctl.policy.plans import require_phase
+from platformctl.trust.envelope import Envelope
 from platformctl.trust.plan_codec import encode_plan
 from platformctl.trust.rules import approved_sha, for_apply
 from platformctl.trust.verify import VerifiedPlan
@@ -26,7 +27,10 @@ from platformctl.workflows.signed import read_plan
 
 @dataclass(frozen=True)
 class ApplyRequest:
-    """What the operator gave. `key` signs the receipt; `lock_wait` seconds; `phase` is the environment's, if any."""
+    """What the operator gave. `key` signs the receipt; `lock_wait` seconds; `phase` is the environment's, if any.
+
+    `index` lists the plan, where that is known already.
+    """
 
     plan: Path
     approved_sha: str
@@ -35,6 +39,7 @@ class ApplyRequest:
     approvals: tuple[Path, ...] = ()
     lock_wait: float = 0.0
     phase: int | None = None
+    index: Envelope | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def refuse_unarmed(environment_phase: int | None, case: Case) -> None:
 
 def verified_plan(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> VerifiedPlan:
     """Steps 1 to 3: signatures over the bytes as read, approvals, dates; then that the commit is a merged one."""
-    file = read_plan(parts, request.plan, request.approvals)
+    file = read_plan(parts, request.plan, request.approvals, request.index)
     verified = verify_plan(
         file.sealed,
         file.approvals,

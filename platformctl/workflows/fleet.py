@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from platformctl.model.events import Event, OfModule
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
 from platformctl.model.reports import ApplyReport, ErrorReport, FleetReport, PlanOutcome, Report
+from platformctl.releases import CommitTree, manifest_path
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.index import Index, IndexEntry, decode_index
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import PLAN
-from platformctl.workflows.apply import apply_plan, case_of, run_case
+from platformctl.workflows.apply import apply_plan, case_of, require_key_of, run_case
 from platformctl.workflows.case import ApplyRequest, Case
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.parts import Parts, keyring, trust_roots
@@ -49,7 +51,8 @@ def apply(parts: Parts, request: ApplyRequest, train: Train) -> Report:
     roots = trust_roots(parts)
     index = _trusted_index(parts, sealed, roots)
     results: Results = {}
-    cases = _cases(parts, request, index, roots, results)
+    cases = _cases(parts, replace(request, index=sealed), index, roots, results)
+    require_key_of(parts, cases.values())
     schedule = _schedule(index, cases, roots, train)
     for leg in _legs(index, cases):
         if leg.module not in cases:
@@ -70,6 +73,9 @@ def _cases(
 ) -> Mapping[ModuleId, Case]:
     """The plans that may run as far as this machine can tell; the refusals of the others go to `results`."""
     cases: dict[ModuleId, Case] = {}
+    with suppress(Refusal):  # it only spares processes: what can not be read is found out plan by plan
+        folders = [manifest_path(entry.module).parent for entry in index.plans]
+        CommitTree(parts.repository, index.source_sha).fetch(folders)
     for entry in index.plans:
         try:
             cases[entry.module] = _case(parts, request, entry, roots)

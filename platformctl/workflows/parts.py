@@ -1,7 +1,7 @@
 """What every story is given, and the first sentences of most: the trust roots, the modules, the host by name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -56,6 +56,7 @@ class Parts:
     operator: str
     tool_version: str
     trust_source: TrustSource = TrustSource()
+    keyrings: dict[tuple[str, str], Keyring] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def platform(self) -> Path:
@@ -107,8 +108,11 @@ def roots_at(parts: Parts, commit: GitSha, origin: str) -> TrustRoots:
 
 
 def keyring(parts: Parts, roots: TrustRoots) -> Keyring:
-    """The signers of the trust roots."""
-    return Keyring(roots.signers, environment=parts.environment, revoked=roots.revoked)
+    """The signers of the trust roots; the same keyring all run long, which remembers what it found to hold."""
+    known = (roots.signers, roots.revoked)
+    if known not in parts.keyrings:
+        parts.keyrings[known] = Keyring(roots.signers, environment=parts.environment, revoked=roots.revoked)
+    return parts.keyrings[known]
 
 
 def require_head(parts: Parts) -> GitSha:

@@ -19,7 +19,7 @@ from platformctl.trust.keys import seal
 from platformctl.trust.plan_codec import encode_plan
 from platformctl.trust.rules import approved_sha, for_apply
 from platformctl.trust.verify import VerifiedPlan, verify
-from platformctl.workflows.apply import run_case
+from platformctl.workflows.apply import require_key_of, run_case
 from platformctl.workflows.approve import NAMESPACE as APPROVAL
 from platformctl.workflows.case import Case, refuse_unarmed
 from platformctl.workflows.desire import agreed, owners_at, release_at
@@ -58,6 +58,7 @@ def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
         verified = _verified(parts, roots, request, plan)
         case = Case(verified, release, roots, findings, request.key, None, request.lock_wait, pinned)
         refuse_unarmed(request.phase, case)
+        require_key_of(parts, (case,))
         return run_case(parts, case, reached)
 
 

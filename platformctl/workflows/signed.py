@@ -31,10 +31,16 @@ class PlanFile:
     index: Envelope | None
 
 
-def read_plan(parts: Parts, path: Path, extra_approvals: Iterable[Path] = ()) -> PlanFile:
-    """Read a plan file once. Raises `Usage` when there is none, `InvalidInput` when it is no envelope."""
+def read_plan(
+    parts: Parts, path: Path, extra_approvals: Iterable[Path] = (), index: Envelope | None = None
+) -> PlanFile:
+    """Read a plan file once. Raises `Usage` when there is none, `InvalidInput` when it is no envelope.
+
+    The index that lists it is looked for among this clone's, unless `index` does.
+    """
     sealed = read_envelope(path)
-    index = _index_of(parts, sealed.digest)
+    if index is None or not _lists(index, sealed.digest):
+        index = _index_of(parts, sealed.digest)
     folders = [sealed.digest, *([index.digest] if index else [])]
     approvals = [read_envelope(each) for each in extra_approvals]
     approvals += [read_envelope(each) for digest in folders for each in _approval_files(parts, digest)]
@@ -123,6 +129,10 @@ def _index_of(parts: Parts, digest: Digest) -> Envelope | None:
             sealed = read_envelope(path)
         except Refusal:
             continue  # what can not be read lists nothing; it must not keep other plans from being looked at
-        if sealed.payload_type == INDEX_PAYLOAD_TYPE and decode_index(sealed.payload).entry(digest):
+        if _lists(sealed, digest):
             return sealed
     return None
+
+
+def _lists(sealed: Envelope, digest: Digest) -> bool:
+    return sealed.payload_type == INDEX_PAYLOAD_TYPE and decode_index(sealed.payload).entry(digest) is not None

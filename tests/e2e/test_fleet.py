@@ -216,3 +216,19 @@ def test_asked_to_stop_ends_what_is_under_way_and_begins_nothing(tmp_path: Path,
         ("b-second", "skipped"),
     ]
     assert hosts[0].docker("ps", "-aq") == ""
+
+
+def test_a_key_that_may_not_sign_receipts_keeps_all_hosts_from_being_reached(
+    tmp_path: Path, hosts: tuple[Host, ...]
+) -> None:
+    """It is tried once for all plans, as a security key is touched for each signature."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": hosts[0], "rs3000": hosts[1]})
+    add(repo, "first", "platformctl-lab/web:1")
+    add(repo, "second", "platformctl-lab/sleeper:1", host="rs3000")
+    index = index_of(repo)
+    hosts[0].sh(": >/var/log/sshd.log")
+
+    ended = repo.apply(index, "--key", repo.keys / "planner_ed25519", expect=5)
+
+    refusal(ended, 5, "signer")
+    assert host_was_left_alone(hosts[0])

@@ -200,3 +200,33 @@ def test_a_file_that_is_no_public_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "key.pub").write_text("hello\n")
     with pytest.raises(Usage, match="not a public key"):
         keys.public_line(tmp_path / "key.pub", ENVIRONMENT)
+
+
+def test_that_a_signature_holds_is_asked_once_and_of_each_message_anew(
+    workshop: Workshop, signature: Signature, tmp_path: Path
+) -> None:
+    count = tmp_path / "asked"
+    program = tmp_path / "ssh-keygen"
+    program.write_text(f'#!/bin/sh\necho >>{count}\nPATH=${{PATH#*:}} exec ssh-keygen "$@"\n')
+    program.chmod(0o755)
+    counted = {"PATH": f"{tmp_path}:{ENVIRONMENT['PATH']}"}
+    ring = keys.Keyring(workshop.signers, environment=counted)
+
+    for _ in range(3):
+        assert ring.who_signed(MESSAGE, signature, APPROVAL, NOW).principal == "ann"
+    assert len(count.read_text().splitlines()) == 1
+
+    assert refused(ring, signature, message=b"another message") == "signature"
+    assert refused(ring, signature, namespace=PLAN) == "signer"
+    assert refused(ring, signature, namespace="receipt@platformctl") == "signature"
+    assert refused(ring, signature, message=b"another message") == "signature"
+
+
+def test_a_key_that_ends_meanwhile_is_refused_although_its_signature_held(
+    workshop: Workshop, signature: Signature
+) -> None:
+    end = NOW + timedelta(seconds=5)
+    ring = workshop.keyring(workshop.line("ann", PEOPLE, options=f',valid-before="{end:%Y%m%d%H%M%S}Z"'))
+    ring.who_signed(MESSAGE, signature, APPROVAL, NOW)
+    with pytest.raises(ApprovalMismatch):
+        ring.who_signed(MESSAGE, signature, APPROVAL, end)
