@@ -72,7 +72,8 @@ def _short_mount(spec: str) -> dict[str, Any]:
         return {"type": "volume", "target": parts[0]}
     options = parts[2].split(",") if len(parts) == 3 else []
     mount: dict[str, Any] = {"type": _kind(parts[0]), "source": parts[0], "target": parts[1]}
-    if "ro" in options:
+    access = [option for option in options if option in ("ro", "rw")]
+    if access[-1:] == ["ro"]:  # Compose lets the last word count
         mount["read_only"] = True
     propagation = [option for option in options if option in _PROPAGATION]
     return mount | {"bind": {"propagation": propagation[-1]}} if propagation else mount

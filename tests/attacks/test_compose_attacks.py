@@ -97,6 +97,7 @@ ROOT_FILE_SYSTEM = {
     "the tool's own folder in capitals": service("volumes: ['../../.PlatformCtl/journal:/p']"),
     "the trust roots": service("volumes: ['../../.platform:/p:ro']"),
     "its own compose file": service("volumes: ['.:/here']"),
+    "its own compose file, read-only but for the last word": service("volumes: ['.:/here:ro,rw']"),
     "an npipe": service("volumes: [{type: npipe, source: '//./pipe/docker_engine', target: /p}]"),
     "mounts that spread to the host": service("volumes: ['./data:/d:rshared']"),
     "options said twice in two spellings": service("volumes: [data:/d]")
