@@ -16,6 +16,8 @@ from platformctl.manifests.yaml_nodes import Node, container
 
 _MERGE = "<<"
 _LONGEST_NUMBER = 40
+# YAML 1.1's octals; Compose still reads them so (seen with 2.26.1: `published: 026` is port 22).
+_OLD_OCTAL = re.compile(r"[-+]?0[0-7]+\Z")
 _LOOKS_TYPED = frozenset("~nNtTfF+-.0123456789")
 _SHOWABLE = re.compile(r"[\x21-\x7e]{1,80}\Z")
 
@@ -196,6 +198,8 @@ class Reader:
         tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))
         if tag.endswith((":int", ":float")) and len(value) > _LONGEST_NUMBER:
             self._refuse_number(event)
+        if self._merge_keys and _OLD_OCTAL.match(value):
+            return int(value, 8)
         typed = self._loader.construct_object(yaml.ScalarNode(tag, value))
         if isinstance(typed, float) and not math.isfinite(typed):
             self._refuse_number(event)

@@ -54,6 +54,11 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     assert parse(text.encode(), "f").value == value
 
 
+@pytest.mark.parametrize(("text", "value"), [("010", 8), ("-026", -22), ("08", 8), ("0o26", 22), ("'026'", "026")])
+def test_a_compose_file_has_the_octals_that_compose_reads(text: str, value: object) -> None:
+    assert compose(text).value == value
+
+
 def test_every_path_has_the_line_of_its_key_or_item() -> None:
     # given
     text = b"# comment\na:\n  b:\n    - one\n    - two\n  c: |\n    text\n    more\nd: {e: 1,\n  f: 2}\n"
