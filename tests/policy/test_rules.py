@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from platformctl.errors import InvalidInput
 from platformctl.manifests.load import read_policy
-from platformctl.model.desired import ModuleKind, Policy
+from platformctl.model.desired import Environment, ModuleKind, Policy
 from platformctl.model.names import RepoPath
 from platformctl.policy import RULES
 from platformctl.policy.images import allows
 from platformctl.policy.keys import SERVICE_KEYS
-from tests.policy.judged import COMPOSE_FILE, DIGEST, MODULE, denials, findings, service
+from tests.policy.judged import COMPOSE_FILE, DIGEST, MODULE, denials, findings, service, with_environment
 
 DOCUMENT = Path(__file__).parents[2] / "docs/policy.md"
 
@@ -156,6 +156,7 @@ def _flow(value: object) -> str:
     [
         (".platform/compose.yaml", ()),
         (".GitHub/compose.yaml", ()),
+        ("apps/.forgejo/workflows/compose.yaml", ()),
         ("apps/.git/compose.yaml", ()),
         (".platformctl/compose.yaml", ()),
         ("vault/compose.yaml", (RepoPath("Vault"),)),
@@ -167,6 +168,11 @@ def test_a_compose_file_under_a_sacred_path_is_refused(compose_file: str, sacred
     found = denials(service(), Policy(sacred_paths=sacred), module=replace(MODULE, runtime=runtime))
 
     assert found == {"sacred-path"}
+
+
+@pytest.mark.parametrize("path", [".platform/hosts.yaml", ".platformctl/key", "apps/.git/config"])
+def test_an_env_file_under_a_sacred_path_is_refused(path: str) -> None:
+    assert denials(service(), module=with_environment(Environment(file=RepoPath(path)))) == {"sacred-path"}
 
 
 def test_a_mount_that_holds_a_sacred_path_is_refused() -> None:
@@ -257,6 +263,7 @@ def test_labels_that_policy_asks_for_are_carried_by_every_service() -> None:
             "'${P:-22}:80'",
         ),
         *("{target: 80, published: 22}", "{target: 80, published: '22'}", "{target: 80, published: 20-30}"),
+        *("{target: 80, published: 026}", "{target: 80, published: 0x16}", "{target: 80, published: 2_2}"),
         *("'8080-8090:80'", "'what:ever'", "{target: 80, published: what}", "'8085:80'"),
     ],
 )
