@@ -213,19 +213,18 @@ def _require_tag(module: Module, compose: ComposeModel) -> None:
 
 
 def _others(tree: Tree, module: Module, compose: ComposeModel) -> tuple[InputFile, ...]:
-    """Mounted files and env files of the closure. A mounted path that the tree does not have is the host's own data."""
+    """Mounted files and env files of the closure. A mounted path that the tree does not have is the host's own data.
+
+    So is `env.file`, also where the tree has one: brought along, it would decide what the host alone may decide.
+    """
     closure = [compose.services[name] for name in compose.closure(module.runtime.compose_service)]
     mounted = {path for service in closure for name in service.mounted for path in _expanded(tree, name)}
-    wanted = mounted | {
-        path for service in closure for path in service.env_files if _travels(tree, module, service, path)
-    }
-    return tuple(tree.read(path) for path in sorted(wanted - {compose.path}))
+    wanted = mounted | {path for service in closure for path in service.env_files if _travels(tree, service, path)}
+    return tuple(tree.read(path) for path in sorted(wanted - {compose.path, module.env.file}))
 
 
-def _travels(tree: Tree, module: Module, service: ComposeService, path: RepoPath) -> bool:
-    """Whether an env file is the repository's: not the host's own, and not one that may be absent and is."""
-    if path == module.env.file:
-        return False
+def _travels(tree: Tree, service: ComposeService, path: RepoPath) -> bool:
+    """Whether an env file is in the tree, or must be: one that may be absent may be the host's own."""
     entries = service.definition.get("env_file") or ()
     optional = {entry["path"] for entry in entries if entry.get("required") is False}
     return tree.object_id(path) is not None or not any(path.endswith(name.removeprefix("./")) for name in optional)

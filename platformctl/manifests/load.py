@@ -121,6 +121,9 @@ def _module_problems(folder: str, value: Any) -> Iterator[Problem]:
     if identifier in spec.get("depends_on", ()):
         yield Problem("spec.depends_on", "depends-on", "a module can not depend on itself", f"remove {identifier}")
     environment = spec.get("env", {})
+    if environment.get("file") == spec["runtime"]["compose_file"]:
+        message = "the host's own values can not lie in the compose file, which travels"
+        yield Problem("spec.env.file", "env-file", message, "name a file that only the host has")
     if "file" not in environment:
         for index, name in enumerate(environment.get("required", ())):
             if name not in environment.get("set", {}):

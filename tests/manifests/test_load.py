@@ -207,6 +207,13 @@ def test_a_required_variable_that_nothing_sets_is_refused() -> None:
     assert read_module(changed(document, "spec.env.file", "secrets/a.env"), PATH).env.required == ("A", "B")
 
 
+def test_the_hosts_own_values_lie_in_no_file_that_travels() -> None:
+    """Else a later release of it would decide what was judged without it."""
+    compose_file = SMALL["spec"]["runtime"]["compose_file"]  # type: ignore[index]
+    assert module_findings(changed(SMALL, "spec.env.file", compose_file))[0].rule == "env-file"
+    assert read_module(changed(SMALL, "spec.env.file", f"{compose_file}.env"), PATH).env.file == f"{compose_file}.env"
+
+
 def test_a_module_can_not_depend_on_itself() -> None:
     assert module_findings(changed(SMALL, "spec.depends_on", ["honcho-redis"]))[0].rule == "depends-on"
     assert read_module(changed(SMALL, "spec.depends_on", ["db"]), PATH).depends_on == (ModuleId("db"),)

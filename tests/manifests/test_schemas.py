@@ -131,7 +131,7 @@ READERS: Mapping[str, Callable[[bytes], object]] = {
     "hosts.v1.schema.json": lambda text: read_hosts(text, "hosts.yaml"),
     "policy.v1.schema.json": lambda text: read_policy(text, "policy.yaml"),
 }
-BEYOND_SCHEMAS = {"module-id", "depends-on", "env-required"}
+BEYOND_SCHEMAS = {"module-id", "depends-on", "env-required", "env-file"}
 
 
 @pytest.mark.parametrize("file", EXAMPLES)
