@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from platformctl.model.secret import Secret
 from platformctl.redaction import REDACTED, Redactor, sanitise
 from platformctl.redaction.known import is_telling
+from platformctl.redaction.vendors import FORMATS
 from tests.data.redaction_corpus import Planted, context_lines, harmless_lines, vendor_lines
 
 VALUE = "hünter2-pa$$ \"word' <&> \\n/=%41"
@@ -155,6 +157,13 @@ def test_99_of_100_vendor_tokens_are_redacted() -> None:
     assert len(missed(vendor_lines())) <= 0.01 * len(vendor_lines()), missed(vendor_lines())
 
 
+def test_every_format_of_the_table_is_among_those_tokens() -> None:
+    lines = "\n".join(planted.line for planted in vendor_lines())
+    forms = {form.vendor: form.head + re.escape(form.literal) + form.tail for form in FORMATS}
+    assert [vendor for vendor, form in forms.items() if not re.search(form, lines)] == []
+    assert len(forms) == len(FORMATS) >= 300
+
+
 def test_95_of_100_secrets_in_context_are_redacted() -> None:
     assert len(missed(context_lines())) <= 0.05 * len(context_lines()), missed(context_lines())
 
@@ -202,6 +211,13 @@ def test_what_only_resembles_an_engine_id_hides_no_secret(value: str) -> None:
     ("line", "shown"),
     [
         ("password=hunter2 user=shop", "password=[redacted] user=shop"),
+        ("passwd=hunter2 user=shop", "passwd=[redacted] user=shop"),
+        ("secret: hunter2", "secret: [redacted]"),
+        ("token=hunter2", "token=[redacted]"),
+        ("api_key=hunter2 apikey=hunter2 api-key=x", "api_key=[redacted] apikey=[redacted] api-key=[redacted]"),
+        ('{"secret": "hunter2"}', '{"secret": "[redacted]"}'),
+        ("sent Bearer hunter2hunter2 upstream", "sent Bearer [redacted] upstream"),
+        ("tokenizer=hunter2 tokenizer: hunter2", "tokenizer=hunter2 tokenizer: hunter2"),
         ("PASSWORD: correct horse # the old one", "PASSWORD: [redacted] # the old one"),
         ('{"password":"x y","user":"shop"}', '{"password":"[redacted]","user":"shop"}'),
         ("https://shop.example/?token=abc&page=2", "https://shop.example/?token=[redacted]&page=2"),

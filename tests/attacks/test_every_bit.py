@@ -22,7 +22,10 @@ from tests.trust.workshop import workshop as workshop  # the fixture
 Outcome = Digest | type[Refusal]
 RULE = rules.for_apply(ApprovalRule(), tool_version="0.1.0")
 REFUSED = {ApprovalMismatch, InvalidInput}
-SAMPLED = [pytest.param(211, id="sampled"), pytest.param(1, id="all", marks=pytest.mark.thorough)]
+SAMPLED = [
+    pytest.param(211, id="sampled"),
+    pytest.param(1, id="all", marks=[pytest.mark.thorough, pytest.mark.timeout(3600)]),
+]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from random import Random
 from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits, hexdigits
 from typing import NamedTuple
 
+from tests.data.vendor_tokens import TEMPLATES, made
+
 _ALNUM = ascii_letters + digits
 _HEX = hexdigits[:16]
 _TOKEN = _ALNUM + "_-"
@@ -189,6 +191,8 @@ _HARMLESS = (
     "access_key_id_count=2", "credentials_path: /etc/c", "X-Request-Id: 7", "cookie_domain: shop.example",
     "etag: W/5", "name: DB_PASSWORD", "hotkey: ctrl", "donkey=1", "turnkey: yes", "oauth_provider: forgejo",
     "api_key_name: shop", "token bucket: 5 per second", "host_key: changed", "author-email: ada@shop.example",
+    "hawk.example.org/login", "v2.local.example is up", "token-service:8080 is up", "oauth:github", "ck_editor=5",
+    "secret-store-csi-driver is ready", "rnd_seed=123456789", "K10 knots", "api_live.example.org", "sess-on: 1",
     "[redacted]", "",
 )  # fmt: skip
 
@@ -199,7 +203,10 @@ def vendor_lines() -> list[Planted]:
     return [
         Planted(around.format(token), token)
         for around in _AROUND_TOKENS
-        for token in (_made(random, parts) for parts in _VENDORS.values())
+        for token in (
+            *(_made(random, parts) for parts in _VENDORS.values()),
+            *(made(random, template) for template in TEMPLATES.values()),
+        )
     ]
 
 
