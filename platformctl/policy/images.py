@@ -41,8 +41,10 @@ def _spellings(image: str) -> Iterator[str]:
 
 
 def _is_on_docker_hub(image: str) -> bool:
+    """As Docker tells a registry from the first part of a name: by a dot, a colon, a capital, or `localhost`."""
     first, slash, _ = image.partition("/")
-    return not slash or first == "docker.io" or not ("." in first or ":" in first or first == "localhost")
+    is_registry = "." in first or ":" in first or first == "localhost" or first != first.lower()
+    return not slash or first == "docker.io" or not is_registry
 
 
 def _unresolved(case: Case) -> Iterator[Sighting]:

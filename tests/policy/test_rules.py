@@ -199,6 +199,8 @@ def test_a_mount_that_holds_a_sacred_path_is_refused() -> None:
         ("localhost:5000/*", "localhost:5000/app:1", True),
         ("redis", "evil.example/redis", False),
         ("acme/*", "acme.example/app", False),
+        ("docker.io/*", "acme/app", True),
+        ("docker.io/*", "ACME/app", False),
         ("", "redis", False),
     ],
 )
