@@ -1,4 +1,4 @@
-"""What is told while an apply takes its time: one line that is rewritten at a terminal, elsewhere one for each event."""
+"""What is told while an apply takes its time: at a terminal one line that is rewritten, else one for each event."""
 
 import fcntl
 import os
