@@ -9,7 +9,7 @@ from platformctl.drivers.interface import Driver
 from platformctl.errors import OutcomeUnknown, Refusal
 from platformctl.model.desired import Canary, Health, HostEntry
 from platformctl.model.events import Event, HealthSeen, Watching
-from platformctl.model.observed import Container
+from platformctl.model.observed import Container, ProjectSeen
 from platformctl.model.result import CanaryResult, ContainerHealth, Proof
 
 PAUSE = 0.5
@@ -25,8 +25,9 @@ _WAITING = "waiting"
 class Wish:
     """What must be seen for a verdict: `services` that run, or ended well, and `absent` ones without a container.
 
-    `images` are image ids by service; `may_change` are the services whose containers were planned to change;
-    `show_logs` is False when the values of env.file could not be read, as then nothing could be taken out of a log.
+    `images` are image ids by service; `may_change` are the services whose containers were planned to change, `may_come`
+    the networks and volumes that may be made, named as in a `ProjectSeen`; `show_logs` is False when the values of
+    env.file could not be read, as then nothing could be taken out of a log.
     """
 
     entry: HostEntry
@@ -38,6 +39,7 @@ class Wish:
     health: Health
     canary: Canary | None
     absent: frozenset[str] = frozenset()
+    may_come: frozenset[str] = frozenset()
     show_logs: bool = True
 
 
@@ -51,7 +53,7 @@ class _Before:
 
 def prove(
     wish: Wish,
-    before: Sequence[Container],
+    before: ProjectSeen,
     *,
     hands: Hands,
     driver: Driver,
@@ -62,54 +64,80 @@ def prove(
     """Watch until everything held for `stable_for` or something failed, then ask the canary."""
     tell(Watching("health", wish.health.timeout))
     look = _looker(wish, hands, driver)
-    verdicts, containers = _settle(wish, look, tell, clock, interrupted)
+    verdicts, containers, whole = _settle(wish, look, tell, clock, interrupted)
     healthy = all(verdict.healthy for verdict in verdicts)
     shown = tuple(v if v.healthy else _with_log(v, wish, containers, hands, driver) for v in verdicts)
     return Proof(
         containers=containers,
         health=shown,
         canary=_canary(wish, tell, clock) if healthy else CanaryResult.not_run("not healthy"),
-        unplanned=unplanned(wish, before, containers),
+        unplanned=unplanned(wish, before, whole or see_whole(wish, hands, driver)),
         wrong_images=_wrong_images(wish, containers),
     )
 
 
-def _looker(wish: Wish, hands: Hands, driver: Driver) -> Callable[[], tuple[Container, ...]]:
-    return lambda: driver.read_watch(hands.ask(driver.watch(wish.project)), wish.entry)
+def see_whole(wish: Wish, hands: Hands, driver: Driver) -> ProjectSeen:
+    """What there is of the project now."""
+    return driver.read_whole(hands.ask(driver.watch_whole(wish.project)), wish.entry)
+
+
+_Seen = tuple[tuple[Container, ...], ProjectSeen | None]
+"""Containers, and where all of it was asked for networks and volumes too."""
+
+
+def _looker(wish: Wish, hands: Hands, driver: Driver) -> Callable[[bool], _Seen]:
+    def look(whole: bool) -> _Seen:
+        if whole:
+            seen = see_whole(wish, hands, driver)
+            return seen.containers, seen
+        return driver.read_watch(hands.ask(driver.watch(wish.project)), wish.entry), None
+
+    return look
 
 
 def _settle(
     wish: Wish,
-    look: Callable[[], tuple[Container, ...]],
+    look: Callable[[bool], _Seen],
     tell: Callable[[Event], None],
     clock: Clock,
     interrupted: Callable[[], bool],
-) -> tuple[tuple[ContainerHealth, ...], tuple[Container, ...]]:
-    """Look again and again: a failure or an ended wait is final, health only after it held for `stable_for`."""
+) -> tuple[tuple[ContainerHealth, ...], tuple[Container, ...], ProjectSeen | None]:
+    """Look again and again: a failure or an ended wait is final, health only after it held for `stable_for`.
+
+    The look that may be the last one of a healthy apply asks for networks and volumes too, so that nothing more is
+    asked after it.
+    """
     deadline = clock.monotonic() + wish.health.timeout
-    containers = look()
-    first = {c.id: _Before(0 if c.service in wish.may_change else c.restarts, c.started_at) for c in containers}
+    first: Mapping[str, _Before] | None = None
     good_since: float | None = None
     told: HealthSeen | None = None
     while True:
         now = clock.monotonic()
+        held = now - (now if good_since is None else good_since) >= _hold(wish)
+        containers, whole = look(held)
+        if first is None:
+            first = {c.id: _as_it_was(wish, c) for c in containers}
         verdicts = _verdicts(wish, containers, first)
         if (seen := HealthSeen(tuple(f"{v.service} {v.state}" for v in verdicts))) != told:
             tell(told := seen)
         if any(_is_final(verdict) for verdict in verdicts):
-            return verdicts, containers
+            return verdicts, containers, whole
         if not all(verdict.healthy for verdict in verdicts):
             good_since = None
+        elif held:
+            return verdicts, containers, whole
         elif good_since is None:
             good_since = now
-        if good_since is not None and now - good_since >= _hold(wish):
-            return verdicts, containers
         if now >= deadline and good_since is None:
-            return tuple(v if v.healthy else replace(v, reason=f"{v.reason} in time") for v in verdicts), containers
+            verdicts = tuple(v if v.healthy else replace(v, reason=f"{v.reason} in time") for v in verdicts)
+            return verdicts, containers, whole
         if interrupted():
-            return tuple(replace(v, healthy=False, reason=INTERRUPTED) for v in verdicts), containers
+            return tuple(replace(v, healthy=False, reason=INTERRUPTED) for v in verdicts), containers, whole
         clock.wait(PAUSE)
-        containers = look()
+
+
+def _as_it_was(wish: Wish, container: Container) -> _Before:
+    return _Before(0 if container.service in wish.may_change else container.restarts, container.started_at)
 
 
 def _hold(wish: Wish) -> int:
@@ -182,14 +210,18 @@ def _canary(wish: Wish, tell: Callable[[Event], None], clock: Clock) -> CanaryRe
     return canary.ask(wish.canary, local=wish.entry.transport == "local", tell=tell, clock=clock)
 
 
-def unplanned(wish: Wish, before: Sequence[Container], after: Sequence[Container]) -> tuple[str, ...]:
-    """Services of the project that were not to change and whose containers are not the ones that were there.
+def unplanned(wish: Wish, before: ProjectSeen, after: ProjectSeen) -> tuple[str, ...]:
+    """What of the project is not what was there and was not to change: services by their containers, and resources.
 
-    One-off containers (`docker compose run`) are nothing that an apply makes or replaces.
+    One-off containers (`docker compose run`) are nothing that an apply makes or replaces. A network by the same name
+    with another id is another one.
     """
-    was, now = ({c.id: c.service for c in containers if not c.oneoff} for containers in (before, after))
+    was, now = ({c.id: c.service for c in seen.containers if not c.oneoff} for seen in (before, after))
     changed = {service for mapping in (was, now) for id_, service in mapping.items() if (id_ in was) != (id_ in now)}
-    return tuple(sorted(changed - wish.may_change))
+    had, has = before.resources, after.resources
+    come = has.keys() - had.keys() - wish.may_come
+    others = {name for name, id_ in had.items() if has.get(name) != id_}
+    return tuple(sorted({*(changed - wish.may_change), *come, *others}))
 
 
 def _wrong_images(wish: Wish, containers: Sequence[Container]) -> tuple[str, ...]:

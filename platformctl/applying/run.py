@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from platformctl.applying.clock import Clock
 from platformctl.applying.hands import Done, Hands
-from platformctl.applying.proof import INTERRUPTED, Wish, prove, unplanned
+from platformctl.applying.proof import INTERRUPTED, Wish, prove, see_whole, unplanned
 from platformctl.drivers.interface import Driver
 from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
 from platformctl.model.events import Event, OperationEnded, OperationStarted, RollbackStub, Undoing
-from platformctl.model.observed import Container
+from platformctl.model.observed import ProjectSeen
 from platformctl.model.plan import Operation, Place, Plan, Remove, Run, Step
 from platformctl.model.result import ApplyResult, Proof
 from platformctl.trust.verify import VerifiedPlan
@@ -46,14 +46,11 @@ class Apply:
         self._clock = clock
         self._interrupted = interrupted
 
-    def look(self) -> tuple[Container, ...]:
-        """The project's containers now; the last thing that may fail without a host having been touched."""
-        return self._driver.read_watch(self._hands.ask(self._driver.watch(self._wish.project)), self._wish.entry)
-
-    def __call__(self, before: Sequence[Container]) -> ApplyResult:
+    def __call__(self, before: ProjectSeen) -> ApplyResult:
         """Run the plan to its end and say how that was; raises nothing, as a host may have been touched by then.
 
-        Whatever is lost on the way ends as `REMOTE_FAILED`, a mistake of ours too. `before` is what `look` saw.
+        Whatever is lost on the way ends as `REMOTE_FAILED`, a mistake of ours too. `before` is what there was of the
+        project when nothing was touched.
         """
         try:
             failure = self._forward()
@@ -94,7 +91,7 @@ class Apply:
         self._tell(OperationEnded(step.id, words, done.status == 0, said))
         return "" if done.status == 0 else f"step {step.id}: {words.split(' ', 1)[0]} ended with status {done.status}"
 
-    def _prove(self, wish: Wish, before: Sequence[Container], interrupted: Callable[[], bool]) -> Proof:
+    def _prove(self, wish: Wish, before: ProjectSeen, interrupted: Callable[[], bool]) -> Proof:
         return prove(
             wish,
             before,
@@ -105,11 +102,12 @@ class Apply:
             interrupted=interrupted,
         )
 
-    def _verdict(self, before: Sequence[Container], failure: str, proof: Proof | None) -> ApplyResult:
+    def _verdict(self, before: ProjectSeen, failure: str, proof: Proof | None) -> ApplyResult:
         """Design section 5, step 13: unplanned changes are left for a person, everything else may be undone."""
-        strange = proof.unplanned if proof else unplanned(self._wish, before, self.look())
+        strange = proof.unplanned if proof else unplanned(self._wish, before, self._whole())
         if strange:
-            return ApplyResult(ExitCode.REMOTE_FAILED, f"unplanned: {', '.join(strange)}", proof)
+            reason = f"unplanned: {', '.join(strange)}"
+            return ApplyResult(ExitCode.REMOTE_FAILED, reason, proof, unplanned=strange)
         reason = failure or (proof.complaint if proof else "")
         if not reason:
             return ApplyResult(ExitCode.APPLIED, "", proof)
@@ -120,15 +118,20 @@ class Apply:
             return ApplyResult(ExitCode.REMOTE_FAILED if failure else ExitCode.UNHEALTHY, reason, proof)
         return self._undo(before, reason, proof)
 
-    def _undo(self, before: Sequence[Container], reason: str, proof: Proof | None) -> ApplyResult:
+    def _whole(self) -> ProjectSeen:
+        return see_whole(self._wish, self._hands, self._driver)
+
+    def _undo(self, before: ProjectSeen, reason: str, proof: Proof | None) -> ApplyResult:
         self._tell(Undoing(reason))
         for step in reversed(self._plan.steps):
             if complaint := self._run(step, step.undo, undoing=True):
                 return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof, undone=complaint)
         back = self._prove(self._back, before, lambda: False)
-        complaint = back.complaint or ", ".join(f"{service} changed unplanned" for service in back.unplanned)
+        complaint = back.complaint or ", ".join(f"{each} changed unplanned" for each in back.unplanned)
         if complaint:
-            return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof or back, undone=complaint)
+            return ApplyResult(
+                ExitCode.ROLLBACK_FAILED, reason, proof or back, undone=complaint, unplanned=back.unplanned
+            )
         what = "the previous release is back" if self._plan.rollback.to else "what this apply created is gone"
         return ApplyResult(ExitCode.ROLLED_BACK, reason, proof or back, undone=what)
 

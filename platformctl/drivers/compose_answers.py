@@ -12,7 +12,7 @@ from platformctl.model import strict_json
 from platformctl.model.codec import decode
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest, ServiceName
-from platformctl.model.observed import Container, Identity
+from platformctl.model.observed import Container, Identity, ProjectSeen
 
 T = TypeVar("T")
 Reason = tuple[str, str, str]
@@ -94,6 +94,21 @@ def containers(answer: bytes, entry: HostEntry) -> tuple[Container, ...]:
     """The project's containers."""
     with understood(entry.name):
         return tuple(container for _, container in listed(read_sections(answer, entry.name)["containers"], entry.name))
+
+
+def whole(answer: bytes, entry: HostEntry) -> ProjectSeen:
+    """The project's containers, networks and volumes; what could not be listed is not taken for none."""
+    with understood(entry.name):
+        told = read_sections(answer, entry.name)["resources"]
+        if told.status:
+            raise garbage(entry.name, f"resources: status {told.status}")
+        return ProjectSeen(containers(answer, entry), dict(map(_resource, told.lines)))
+
+
+def _resource(line: str) -> tuple[str, str]:
+    """What it is and its name, and the id where there is one."""
+    kind, name, *ids = line.split(" ")
+    return f"{kind} {name}", "".join(ids)
 
 
 @contextmanager

@@ -67,14 +67,23 @@ VOLUME = f"{{{_LABELLED}}}"
 _WATCH = f"""{FRAME}
 containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=$1") || return 69
   [ -z "$ids" ] || docker inspect --type container --format '{CONTAINER}' $ids; }}
+resources() {{ docker network ls --no-trunc --filter "label=$1" --format 'network {{{{.Name}}}} {{{{.ID}}}}' &&
+  docker volume ls --filter "label=$1" --format 'volume {{{{.Name}}}}'; }}
+if [ "$2" = all ]; then ahead resources "$1" & fi
 tell containers again containers "$1"
+if [ "$2" = all ]; then tell resources later; fi
 """
 _PROJECT = "com.docker.compose.project"
 
 
 def watch(project: str | None) -> tuple[str, ...]:
     """The words that ask how the containers of a project are, or of every project there is."""
-    return ("sh", "-c", _WATCH, "watch", _PROJECT if project is None else f"{_PROJECT}={project}")
+    return ("sh", "-c", _WATCH, "watch", _PROJECT if project is None else f"{_PROJECT}={project}", "containers")
+
+
+def watch_whole(project: str) -> tuple[str, ...]:
+    """The words that ask for a project's networks and volumes too, while its containers are looked at."""
+    return ("sh", "-c", _WATCH, "watch-whole", f"{_PROJECT}={project}", "all")
 
 
 @dataclass(frozen=True)

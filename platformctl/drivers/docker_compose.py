@@ -20,7 +20,7 @@ from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, ModuleKind, Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
-from platformctl.model.observed import Container, Identity, Observation
+from platformctl.model.observed import Container, Identity, Observation, ProjectSeen
 from platformctl.model.plan import (
     OWN_FOLDER,
     Action,
@@ -89,6 +89,14 @@ class DockerCompose:
         """The project's containers; raises `Unreachable` for garbage or a silent engine."""
         return answers.containers(answer.stdout, entry)
 
+    def watch_whole(self, release_project: str) -> Command:
+        """Ask how the project's containers are now, and for its networks and volumes."""
+        return Command(questions.watch_whole(release_project), timeout=30)
+
+    def read_whole(self, answer: Completed, entry: HostEntry) -> ProjectSeen:
+        """As `read_watch`, with networks and volumes by Compose's own labels: others are nobody's plan's."""
+        return answers.whole(answer.stdout, entry)
+
     def survey(self) -> Command:
         """Ask for everything on the host that Compose made."""
         return Command(questions.watch(None), timeout=60)
@@ -149,6 +157,10 @@ class DockerCompose:
     def lost_networks(self, release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
         """Compose leaves a container that runs in another network, and can not start one whose network is gone."""
         return resources.lost_networks(release, observation, container)
+
+    def makes(self, release: Release) -> frozenset[str]:
+        """Those that are the project's own, of the file's other services too."""
+        return frozenset(f"{kind} {name}" for kind, name in resources.made_with(release))
 
     def new_volumes(self, release: Release, observation: Observation, service: ServiceName) -> tuple[str, ...]:
         """Volumes that are not there and will be empty."""
@@ -289,9 +301,8 @@ def _as_found(release: Release, observation: Observation, previous: Receipt | No
 
 
 def _created_networks(release: Release, observation: Observation) -> tuple[Run, ...]:
-    """Networks the closure uses that are not there yet; one that something else uses by then stays."""
-    used = (resources.networks(release, service) or {} for service in release.closure)
-    names = {name for networks in used for name, declared in networks.items() if resources.is_own(declared)}
+    """Networks that are made and not there yet; one that something else uses by then stays."""
+    names = {name for kind, name in resources.made_with(release) if kind == "network"}
     new = sorted(names - {network.name for network in observation.networks})
     return (Run(("sh", "-c", _REMOVE_NETWORKS, "rm-networks", *new), SHORT_TIMEOUT),) if new else ()
 

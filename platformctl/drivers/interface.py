@@ -11,7 +11,7 @@ from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, Release
 from platformctl.model.names import Digest, ServiceName
-from platformctl.model.observed import Container, Identity, Observation
+from platformctl.model.observed import Container, Identity, Observation, ProjectSeen
 from platformctl.model.plan import Change, Plan, PlannedImage, Run, Step
 from platformctl.model.state import Receipt
 
@@ -64,6 +64,12 @@ class Driver(Protocol):
     def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
         """The project's containers."""
 
+    def watch_whole(self, release_project: str) -> Command:
+        """What `watch` asks, and which networks and volumes the project has; for the look that decides."""
+
+    def read_whole(self, answer: Completed, entry: HostEntry) -> ProjectSeen:
+        """The project's containers, networks and volumes."""
+
     def survey(self) -> Command:
         """A question for the containers of every project on the host, answered as `watch` is."""
 
@@ -111,6 +117,9 @@ class Driver(Protocol):
 
     def lost_networks(self, release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
         """Networks a container was made for that are gone, or others by now."""
+
+    def makes(self, release: Release) -> frozenset[str]:
+        """Networks and volumes that are made with the release where they are not there, named as in `ProjectSeen`."""
 
     def new_volumes(self, release: Release, observation: Observation, service: ServiceName) -> tuple[str, ...]:
         """Volumes a service mounts that would be made, empty."""

@@ -70,6 +70,16 @@ class Container:
 
 
 @dataclass(frozen=True)
+class ProjectSeen:
+    """What there is of a project. `resources` are its networks and volumes, `network web_default`, with the ids of
+    networks; a volume goes by its name and has none.
+    """
+
+    containers: tuple[Container, ...]
+    resources: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class FileSeen:
     """A delivered file as it lies on the host; `digest` is None where there is none."""
 
@@ -138,6 +148,12 @@ class Observation:
     kept: frozenset[Digest] = field(default_factory=frozenset)
     image_ids: frozenset[Digest] = field(default_factory=frozenset)
     earlier: Earlier | None = None
+
+    @property
+    def resources(self) -> Mapping[str, str]:
+        """The project's networks and volumes as a `ProjectSeen` has them."""
+        seen = (*(("network", each) for each in self.networks), *(("volume", each) for each in self.volumes))
+        return {f"{kind} {each.name}": each.id for kind, each in seen}
 
     def of(self, service: ServiceName) -> tuple[Container, ...]:
         """The containers of one service that its orchestrator made, one-off runs left out."""

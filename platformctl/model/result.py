@@ -66,11 +66,13 @@ class Proof:
 class ApplyResult:
     """The verdict: the exit code, why, and what was seen.
 
-    `undone` says how far the way back came, if it was taken; `lost` is True when the end of something was not seen.
+    `undone` says how far the way back came, if it was taken; `unplanned` is what changed without being planned; `lost`
+    is True when the end of something was not seen.
     """
 
     exit_code: ExitCode
     reason: str
     proof: Proof | None
     undone: str = ""
+    unplanned: tuple[str, ...] = ()
     lost: bool = False

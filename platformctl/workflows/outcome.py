@@ -139,7 +139,7 @@ def report_of(verified: VerifiedPlan, outcome: Outcome) -> ApplyReport:
         containers=tuple(
             {"service": c.service, "id": c.id, "image": c.image_id, "state": c.state} for c in _seen(result)
         ),
-        unplanned=proof.unplanned if proof else (),
+        unplanned=result.unplanned,
         health=proof.health if proof else (),
         canary=proof.canary if proof else None,
         rollback=result.undone,

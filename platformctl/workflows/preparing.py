@@ -9,7 +9,7 @@ from platformctl.model.command import Command, Completed
 from platformctl.model.desired import Delivery
 from platformctl.model.events import Preparing
 from platformctl.model.names import RepoPath
-from platformctl.model.observed import Container, Observation
+from platformctl.model.observed import Observation, ProjectSeen
 from platformctl.model.plan import OWN_FOLDER, Operation, Place, PlannedFile, PlannedImage, Remove, Step
 from platformctl.model.state import HostRecord
 from platformctl.session import HostSession
@@ -61,10 +61,11 @@ def prepare(
     observation: Observation,
     needed: Preparation,
     answers: Sequence[Completed],
-) -> tuple[Container, ...]:
+) -> ProjectSeen:
     """Bytes and images are on the host, the way back too; failing here touches nothing (`PrepareFailed`).
 
-    `answers` came with the intent. Returns the containers as they are, the last look before the first mutation.
+    `answers` came with the intent. Returns what there is before the first mutation: the containers as they are in
+    this last look, networks and volumes as in `observation`.
     """
     host = case.release.host
     staged, *rest = answers
@@ -80,7 +81,7 @@ def prepare(
         rest = list(session.say(*needed.keeping))
     for tagged in rest[: len(needed.keeping) - 1]:
         _succeed(tagged, "a previous image can not be kept")
-    return driver.read_watch(rest[-1], host)
+    return ProjectSeen(driver.read_watch(rest[-1], host), observation.resources)
 
 
 def _refuse_swapped(observation: Observation, kept: Mapping[RepoPath, PlannedFile | None]) -> None:

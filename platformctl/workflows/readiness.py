@@ -57,11 +57,12 @@ def make_run(
         images={c.service: str(c.after["image_id"]) for c in case.plan.changes if c.after},
         health=module.health,
         canary=case.release.canary,
+        may_come=driver.makes(case.release),
         show_logs=show_logs,
     )
     if case.release.gone:
         removed = frozenset(change.service for change in case.plan.changes if change.action is Action.DELETE)
-        wish = replace(wish, services=frozenset(), absent=removed, canary=None)
+        wish = replace(wish, services=frozenset(), absent=removed, canary=None, may_come=frozenset())
     back = _wish_for_nothing(wish, case.plan) if previous is None else _wish_for(parts, case, wish, driver, previous)
     interrupted: Callable[[], bool] = lambda: parts.interrupted() is not None  # noqa: E731
     return Apply(
@@ -102,4 +103,10 @@ def _wish_for(parts: Parts, case: Case, wish: Wish, driver: Driver, previous: Re
         then = release_at(parts, case.roots, previous.source_sha, case.plan.module)
     except Refusal:
         return back  # this clone does not have that commit: health by today's standards, and no canary
-    return replace(back, one_shots=driver.one_shots(then), health=then.module.health, canary=then.canary)
+    return replace(
+        back,
+        one_shots=driver.one_shots(then),
+        health=then.module.health,
+        canary=then.canary,
+        may_come=wish.may_come | driver.makes(then),
+    )

@@ -15,7 +15,7 @@ from platformctl.errors import ExitCode, OutcomeUnknown, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import ApprovalRule
 from platformctl.model.events import Event, RollbackStub
-from platformctl.model.observed import Container
+from platformctl.model.observed import Container, ProjectSeen
 from platformctl.model.plan import Operation, Run, Step
 from platformctl.model.result import ApplyResult
 from platformctl.trust.rules import approved_sha, for_apply
@@ -35,12 +35,13 @@ class FakeHost:
 
     containers: tuple[Container, ...]
     deeds: dict[str, Deed] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
     orders: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def ask(self, command: Command) -> Completed:
         """Show the containers."""
-        return Completed(0, repr(self.containers).encode(), b"")
+        return Completed(0, repr(ProjectSeen(self.containers, self.resources)).encode(), b"")
 
     def perform(self, event: str, step: str, operations: Sequence[Operation]) -> Sequence[Done]:
         """Obey, as far as each order ends well."""
@@ -110,7 +111,7 @@ def ended(
 ) -> Ending:
     """Apply; with `stop_after` somebody asks to stop when so many orders were given."""
     told: list[Event] = []
-    before = host.containers
+    before = ProjectSeen(host.containers, dict(host.resources))
     run = Apply(
         verified,
         wish,
@@ -201,7 +202,29 @@ def test_8_a_change_that_was_not_planned_is_left_for_a_person(verified: Verified
     host = FakeHost((OK, OTHER), {"up": becomes(NEW, replace(OTHER, id="10"), status=status)})
     ending = ended(verified, host)
     assert (ending.code, ending.result.reason) == (ExitCode.REMOTE_FAILED, "unplanned: other")
+    assert ending.result.unplanned == ("other",)
     assert host.orders == ["place", "up"]
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_8_a_network_that_became_another_is_left_for_a_person(verified: VerifiedPlan, status: int) -> None:
+    def remade(host: FakeHost) -> int:
+        host.containers, host.resources = (NEW,), {"network p_default": "b"}
+        return status
+
+    host = FakeHost((OK,), {"up": remade}, {"network p_default": "a"})
+    ending = ended(verified, host)
+    assert (ending.code, ending.result.unplanned) == (ExitCode.REMOTE_FAILED, ("network p_default",))
+    assert host.orders == ["place", "up"]
+
+
+def test_12_an_undo_that_leaves_something_behind_is_said(verified: VerifiedPlan) -> None:
+    def leaves(host: FakeHost) -> int:
+        host.containers, host.resources = (OK,), {"volume p_data": ""}
+        return 0
+
+    ending = ended(verified, FakeHost((OK,), {"up": becomes(status=1), "down": leaves}))
+    assert (ending.code, ending.result.unplanned) == (ExitCode.ROLLBACK_FAILED, ("volume p_data",))
 
 
 def test_11_asked_to_stop_the_step_under_way_comes_to_its_end_and_is_undone(verified: VerifiedPlan) -> None:

@@ -1,7 +1,7 @@
 """When a release is proven, and when not (P3): what containers show, look by look, on a clock that does not wait."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,7 +14,7 @@ from platformctl.model.command import Command, Completed
 from platformctl.model.desired import Health, HostEntry
 from platformctl.model.events import Event, HealthSeen, Watching
 from platformctl.model.names import Digest, HostName, ServiceName
-from platformctl.model.observed import Container
+from platformctl.model.observed import Container, ProjectSeen
 from platformctl.model.plan import Operation
 from platformctl.model.result import Proof
 
@@ -55,15 +55,18 @@ class StillClock:
 
 @dataclass
 class Watched:
-    """A host whose containers are one row after the other; the last row stays."""
+    """A host whose containers are one row after the other; the last row stays. `asked` are the looks, word by word."""
 
     looks: list[tuple[Container, ...]]
+    resources: Mapping[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
     def ask(self, command: Command) -> Completed:
         if command.argv[:2] == ("docker", "logs"):
             raise Unreachable("the host went away")
         shown = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return Completed(0, repr(shown).encode(), b"")
+        self.asked.append(command.argv[3])
+        return Completed(0, repr(ProjectSeen(shown, self.resources)).encode(), b"")
 
     def perform(self, event: str, step: str, operations: Sequence[Operation]) -> Sequence[Done]:
         raise AssertionError(operations)
@@ -76,24 +79,29 @@ class Reading(DockerCompose):
     """The driver, but for the form in which containers come."""
 
     def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
-        found: tuple[Container, ...] = eval(answer.stdout, _NAMES)
+        return self.read_whole(answer, entry).containers
+
+    def read_whole(self, answer: Completed, entry: HostEntry) -> ProjectSeen:
+        found: ProjectSeen = eval(answer.stdout, _NAMES)
         return found
 
 
-_NAMES = {"Container": Container}
+_NAMES = {"Container": Container, "ProjectSeen": ProjectSeen}
 
 
 def proof(
     wish: Wish,
     *looks: Container | Sequence[Container],
     before: tuple[Container, ...] = (),
+    resources: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
     told: list[Event] | None = None,
+    asked: list[str] | None = None,
 ) -> Proof:
     rows = [(look,) if isinstance(look, Container) else tuple(look) for look in looks]
     return prove(
         wish,
-        before,
-        hands=Watched(rows),
+        ProjectSeen(before, resources[0]),
+        hands=Watched(rows, resources[1], [] if asked is None else asked),
         driver=Reading(),
         tell=[].append if told is None else told.append,
         clock=StillClock(),
@@ -159,3 +167,54 @@ def test_what_was_not_planned_is_told_whatever_else_is_well() -> None:
 
 def test_a_one_off_run_of_somebody_is_not_an_unplanned_change() -> None:
     assert proof(WISH, (OK, replace(OTHER, oneoff=True))).good
+
+
+NETWORK, VOLUME = "network p_default", "volume p_data"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {}),
+        ({NETWORK: "a", VOLUME: ""}, {NETWORK: "a", VOLUME: ""}),
+        ({}, {NETWORK: "a", VOLUME: ""}),
+    ],
+    ids=["none", "the-same", "planned"],
+)
+def test_networks_and_volumes_that_are_as_planned_are_proven(before: dict[str, str], after: dict[str, str]) -> None:
+    wish = replace(WISH, may_come=frozenset({NETWORK, VOLUME}))
+    assert proof(wish, OK, resources=(before, after)).good
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unplanned"),
+    [
+        ({}, {"network p_other": "a"}, "network p_other"),
+        ({}, {"volume p_other": ""}, "volume p_other"),
+        ({NETWORK: "a"}, {}, NETWORK),
+        ({NETWORK: "a"}, {NETWORK: "b"}, NETWORK),
+        ({VOLUME: ""}, {}, VOLUME),
+    ],
+    ids=["another-network", "another-volume", "a-network-went", "a-network-became-another", "a-volume-went"],
+)
+@pytest.mark.parametrize("look", [OK, SICK])
+def test_a_network_or_volume_that_came_or_went_unplanned_is_told(
+    before: dict[str, str], after: dict[str, str], unplanned: str, look: Container
+) -> None:
+    wish = replace(WISH, may_come=frozenset({NETWORK, VOLUME}))
+    assert proof(wish, look, resources=(before, after)).unplanned == (unplanned,)
+
+
+@pytest.mark.parametrize(
+    ("wish", "looks", "asked"),
+    [
+        (WISH, [OK], ["watch"] * 4 + ["watch-whole"]),
+        (replace(WISH, health=Health(timeout=5, stable_for=0)), [OK], ["watch-whole"]),
+        (WISH, [SICK], ["watch", "watch-whole"]),
+    ],
+    ids=["healthy", "nothing-to-hold", "sick"],
+)
+def test_a_healthy_apply_asks_nothing_more_than_its_looks(wish: Wish, looks: list[Container], asked: list[str]) -> None:
+    found: list[str] = []
+    proof(wish, *looks, asked=found)
+    assert found == asked

@@ -82,6 +82,7 @@ IDENTITY = {
     "compose": b"2.26.1-4\n",
 }
 WATCH = {"containers": line(CONTAINER)}
+WHOLE = {**WATCH, "resources": b"network shop_default %s\nvolume shop_data\n" % (b"n" * 64)}
 
 
 def look(release: Release) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ from platformctl.errors import InvalidInput, PolicyViolation, Unreachable
 from platformctl.model.command import Completed
 from platformctl.model.desired import Environment, HostEntry, InputFile, ModuleKind, Release
 from platformctl.model.names import Digest, HostName, ProjectName, RepoPath, ServiceName, VariableName
-from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation
+from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation, ProjectSeen
 from platformctl.model.plan import Action, Cause, Change, Place, PlannedFile, PlannedImage, Remove, Run
 from platformctl.model.state import Receipt, RunningContainer
 from platformctl.transports.ssh import SshTransport
@@ -176,6 +176,37 @@ def test_a_survey_asks_for_every_project(docker: FakeDocker) -> None:
     assert [words for words in docker.asked if words.startswith("ps")] == [
         "ps -aq --no-trunc --filter label=com.docker.compose.project"
     ]
+
+
+def see_whole(docker: FakeDocker) -> ProjectSeen:
+    return DRIVER.read_whole(docker.run(DRIVER.watch_whole("shop")), HOST)
+
+
+def with_resources(docker: FakeDocker) -> FakeDocker:
+    docker.says("ps -aq", b"1\n").says("inspect", line(CONTAINER))
+    return docker.says("network ls", b"network shop_default aa\n").says("volume ls", b"volume shop_data\n")
+
+
+def test_the_look_at_the_whole_has_the_networks_and_volumes_of_the_project_too(docker: FakeDocker) -> None:
+    found = see_whole(with_resources(docker))
+
+    assert [container.id for container in found.containers] == [CONTAINER["id"]]
+    assert found.resources == {"network shop_default": "aa", "volume shop_data": ""}
+    label = "--filter label=com.docker.compose.project=shop"
+    assert sum(label in words for words in docker.asked) == 3
+    assert len(docker.asked) == 4
+
+
+def test_a_watch_asks_for_containers_alone(docker: FakeDocker) -> None:
+    watch(with_resources(docker))
+
+    assert [words.split(" ")[0] for words in docker.asked] == ["ps", "inspect"]
+
+
+@pytest.mark.parametrize("broken", ["ps -aq", "network ls", "volume ls"])
+def test_resources_that_can_not_be_listed_are_not_taken_for_none(docker: FakeDocker, broken: str) -> None:
+    with pytest.raises(Unreachable):
+        see_whole(with_resources(docker).says(broken, b"", 1))
 
 
 def read_container(data: object) -> tuple[Container, ...]:
@@ -740,6 +771,20 @@ def test_who_waits_for_a_service_is_recreated_with_it() -> None:
     assert DRIVER.dependents(release, ServiceName("web")) == ()
 
 
+def test_what_comes_with_a_release_is_what_its_file_has_of_its_own_for_services() -> None:
+    compose = """
+services:
+  web: {image: a, depends_on: [db], networks: [front, theirs], volumes: ["data:/d", "./x:/x", "named:/n", "lent:/l"]}
+  db: {image: b}
+  other: {image: c, networks: [back], volumes: ["more:/m"]}
+  rare: {image: d, profiles: [rare], networks: [rare], volumes: ["rare:/r"]}
+networks: {front: , back: , rare: , unused: , theirs: {external: true}}
+volumes: {data: , more: , rare: , unused: , named: {name: of-its-own}, lent: {external: true}}
+"""
+    networks, volumes = {"shop_front", "shop_back", "shop_default"}, {"shop_data", "shop_more", "of-its-own"}
+    assert DRIVER.makes(a_release(compose)) == {f"network {n}" for n in networks} | {f"volume {v}" for v in volumes}
+
+
 def test_one_shots_are_jobs_and_what_is_awaited_to_end() -> None:
     compose = (
         "services: {web: {image: a, depends_on: {init: {condition: service_completed_successfully}}}, init: {image: b}}"
@@ -771,7 +816,13 @@ def test_a_real_host_answers_all_three_questions(host: Host) -> None:
         question = (Question(release),)
         observed = or_raise(DRIVER.read_look(transport.run(DRIVER.look(question)), question, who, NOW)[0])
         containers = DRIVER.read_watch(transport.run(DRIVER.watch("shop")), entry)
+        host.docker("network", "create", "--label", "com.docker.compose.project=shop", "shop_default")
+        host.docker("volume", "create", "--label", "com.docker.compose.project=shop", "shop_data")
+        whole = DRIVER.read_whole(transport.run(DRIVER.watch_whole("shop")), entry)
+        again = or_raise(DRIVER.read_look(transport.run(DRIVER.look(question)), question, who, NOW)[0])
 
+    assert set(whole.resources) == {"network shop_default", "volume shop_data"}
+    assert whole.resources == again.resources, "both looks name the same things alike"
     assert (who.machine_id, who.engine_id, who.user) == (host.machine_id, host.engine_id, host.user)
     assert (observed.containers, containers) == ((), ())
     assert set(observed.hashes) == {"web"}

@@ -40,11 +40,14 @@ class Sample:
     identity: Mapping[str, bytes]
     look: Callable[[Release], Mapping[str, bytes]]
     watch: Mapping[str, bytes]
+    whole: Mapping[str, bytes]
     framed: Callable[[Mapping[str, bytes | tuple[int, bytes]]], bytes]
 
 
 SAMPLES = {
-    "docker-compose": Sample(compose_host.IDENTITY, compose_host.look, compose_host.WATCH, compose_host.frame),
+    "docker-compose": Sample(
+        compose_host.IDENTITY, compose_host.look, compose_host.WATCH, compose_host.WHOLE, compose_host.frame
+    ),
 }
 Reader = Callable[[bytes], object]
 
@@ -81,6 +84,7 @@ def commands(driver: Driver, release: Release, name: str = "web") -> Iterator[Co
     image = PlannedImage(name, None, compose_host.IMAGE)
     container = replace(watched(driver)[0], id=name)
     yield from (driver.identify(), driver.look((Question(release),)), driver.watch(release.module.runtime.project))
+    yield driver.watch_whole(release.module.runtime.project)
     yield from (driver.logs(container), driver.fetch(image))
     yield from driver.keep(release, {name: image.id})
     yield from driver.bring_up(release)
@@ -116,6 +120,7 @@ def readers(driver: Driver) -> Mapping[str, tuple[Mapping[str, bytes], Reader]]:
             lambda told: or_raise(driver.read_look(Completed(0, told, b""), (Question(release),), who, NOW)[0]),
         ),
         "watch": (sample.watch, lambda told: driver.read_watch(Completed(0, told, b""), HOST)),
+        "watch-whole": (sample.whole, lambda told: driver.read_whole(Completed(0, told, b""), HOST)),
     }
 
 
@@ -124,7 +129,7 @@ def driver(request: pytest.FixtureRequest) -> Driver:
     return made(request.param)
 
 
-answers = pytest.mark.parametrize("answer", ["identity", "look", "watch"])
+answers = pytest.mark.parametrize("answer", ["identity", "look", "watch", "watch-whole"])
 
 
 def test_every_driver_of_the_table_is_tried_here() -> None:

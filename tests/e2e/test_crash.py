@@ -18,7 +18,7 @@ HEALTH = {"timeout": "8s", "stable_for": "1s"}
 STATE = ".platform/state/modules/web.status.json"
 TRUTH = {"applied": "2", "not_applied": "1"}
 """Which version runs when `recover` says so, after version 2 was applied over version 1."""
-BEGUN, DONE, SETTLED = 4, 6, 8
+BEGUN, DONE, SETTLED = 4, 6, 9
 """Lines of the log: the step is about to begin, Compose is done, all is settled."""
 
 
