@@ -52,6 +52,7 @@ class HostSession:
         self._now = now
         self._tail = b""
         self._ahead: tuple[Command, ...] = ()
+        self.untouched = True
 
     def ask(self, command: Command) -> Completed:
         """Run a command that changes nothing."""
@@ -95,12 +96,18 @@ class HostSession:
     def perform(self, event: str, step: str, operations: Sequence[Operation]) -> tuple[Done, ...]:
         """Write the intent of a step to both journals, then run its operations as far as each ends with status 0.
 
-        Each runs only while the lock is ours. Raises `OutcomeUnknown` when the end of one was not seen.
+        Each runs only while the lock is ours. Raises `OutcomeUnknown` when the end of one was not seen, `Locked` when
+        the lock was lost before the first of all began, and what `read_answer` raises when a journal was not written.
         """
         intent = self._line(event, {"step": step, "operations": str(len(operations))})
         guards = [self._guarded(operation) for operation in operations]
-        self._ahead = (*self._ahead, intent)
-        ended = self.say(*(guard.command for guard in guards))
+        ahead, self._ahead = (*self._ahead, intent), ()
+        before, self.untouched = self.untouched, False
+        ended = self._together((*ahead, *(guard.command for guard in guards)))
+        written, ended = ended[: len(ahead)], ended[len(ahead) :]
+        self.untouched = before and not _began(guards, ended)
+        for completed in written:
+            read_answer(completed, self._host)
         return tuple(self._done(guard, completed) for guard, completed in zip(guards, ended, strict=False))
 
     def note(self, event: str, **details: str) -> None:
@@ -162,9 +169,9 @@ class HostSession:
             case Ran(completed=ended):
                 return Done(ended.status, _last_words(ended))
             case Fenced():
-                raise self._unknown("the lock is no longer ours", "somebody else applies on this host now")
+                raise self._not_begun("the lock is no longer ours", "somebody else applies on this host now")
             case Busy():
-                raise self._unknown("another step still runs on the host", "it holds step.lock")
+                raise self._not_begun("another step still runs on the host", "it holds step.lock")
             case TimedOut():
                 raise self._unknown("a step was ended because its time was over", " ".join(guard.words)[:200])
             case Lost():
@@ -179,8 +186,18 @@ class HostSession:
             case Remove(path=path):
                 return host_files.remove(self._layout, path), 60
 
+    def _not_begun(self, summary: str, detail: str) -> Exception:
+        if self.untouched:
+            return Locked(summary, detail=detail, hint="plan again", reason="held", host=self._host)
+        return self._unknown(summary, detail)
+
     def _unknown(self, summary: str, detail: str) -> OutcomeUnknown:
         return OutcomeUnknown(summary, host=self._host, detail=detail)
+
+
+def _began(guards: Sequence[_Guard], ended: Sequence[Completed]) -> bool:
+    """Whether the first operation may have begun; where the row ended before its turn, or by its guard, it did not."""
+    return bool(ended) and not isinstance(host_lock.read_guarded(ended[0], guards[0].nonce), Fenced | Busy)
 
 
 @contextmanager

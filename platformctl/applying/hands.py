@@ -19,13 +19,17 @@ class Done:
 class Hands(Protocol):
     """A host under our lock. Mutations run only while the lock's token is still ours."""
 
+    @property
+    def untouched(self) -> bool:
+        """Whether it is certain that no operation began since the lock was taken."""
+
     def ask(self, command: Command) -> Completed:
         """Run a command that changes nothing."""
 
     def perform(self, event: str, step: str, operations: Sequence[Operation]) -> Sequence[Done]:
         """Journal the intent of a step, here and on the host, then run its operations as far as each ends with 0.
 
-        Raises `OutcomeUnknown` when the end of one was not seen.
+        Raises `OutcomeUnknown` when the end of one was not seen, and a `Refusal` when none of these began.
         """
 
     def note(self, event: str, **details: str) -> None:

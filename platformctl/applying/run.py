@@ -47,9 +47,10 @@ class Apply:
         self._interrupted = interrupted
 
     def __call__(self, before: ProjectSeen) -> ApplyResult:
-        """Run the plan to its end and say how that was; raises nothing, as a host may have been touched by then.
+        """Run the plan to its end and say how that was; raises nothing once a host may have been touched.
 
-        Whatever is lost on the way ends as `REMOTE_FAILED`, a mistake of ours too. `before` is what there was of the
+        Raises a `Refusal` where it was certainly not, as when the lock was lost before the first operation. All else
+        that is lost on the way ends as `REMOTE_FAILED`, a mistake of ours too. `before` is what there was of the
         project when nothing was touched.
         """
         try:
@@ -57,6 +58,8 @@ class Apply:
             proof = None if failure else self._prove(self._wish, before, self._interrupted)
             return self._verdict(before, failure, proof)
         except (OutcomeUnknown, Refusal) as lost:
+            if self._hands.untouched and isinstance(lost, Refusal):
+                raise
             return self._lost(lost.summary, lost.detail)
         except Exception as mistake:  # noqa: BLE001 - any other exit code would say that nothing was touched
             return self._lost("platformctl made a mistake", type(mistake).__name__)

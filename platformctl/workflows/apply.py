@@ -124,21 +124,22 @@ def _under_lock(parts: Parts, case: Case, reached: Hosts, session: HostSession, 
     with _untouched(session):
         before = prepare(parts, case, session, driver, observation, needed, answers)
         _refuse_interrupted(parts)
-        run = make_run(parts, case, session, driver, memory.record.current, show_logs)
-    result = run(before)
+        result = make_run(parts, case, session, driver, memory.record.current, show_logs)(before)
     parts.tell(Settled(result.exit_code.name))
     return report_of(case.verified, remember_outcome(parts, case, session, memory, result, seen, observation))
 
 
 @contextmanager
 def _untouched(session: HostSession) -> Iterator[None]:
-    """Step 10, up to the last look before the first mutation; whatever is raised in there has touched nothing.
+    """Step 10, up to the first operation that may have begun; whatever is raised before that has touched nothing.
 
     Where the host can no longer be told so, its journal stays open and `recover` settles it.
     """
     try:
         yield
     except BaseException as problem:
+        if not session.untouched:
+            raise
         with suppress(Refusal):
             session.settle("not_applied")
         if isinstance(problem, Unreachable | ToolError):

@@ -11,7 +11,7 @@ import pytest
 from platformctl.applying.hands import Done
 from platformctl.applying.proof import Wish
 from platformctl.applying.run import Apply
-from platformctl.errors import ExitCode, OutcomeUnknown, Unreachable
+from platformctl.errors import ExitCode, Locked, OutcomeUnknown, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import ApprovalRule
 from platformctl.model.events import Event, RollbackStub
@@ -38,6 +38,7 @@ class FakeHost:
     resources: dict[str, str] = field(default_factory=dict)
     orders: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    untouched: bool = False
 
     def ask(self, command: Command) -> Completed:
         """Show the containers."""
@@ -77,6 +78,10 @@ def becomes(*containers: Container, status: int = 0) -> Deed:
 
 def is_lost(_: FakeHost) -> int:
     raise OutcomeUnknown("the connection was lost", host="h1")
+
+
+def is_fenced(_: FakeHost) -> int:
+    raise Locked("the lock is no longer ours", reason="held")
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +185,16 @@ def test_8_what_nobody_saw_the_end_of_is_neither_repeated_nor_undone(verified: V
     ending = ended(verified, host)
     assert (ending.code, ending.result.lost) == (ExitCode.REMOTE_FAILED, True)
     assert host.orders[-1] == order
+
+
+def test_75_who_lost_the_lock_before_the_first_operation_is_told_so(verified: VerifiedPlan) -> None:
+    with pytest.raises(Locked):
+        ended(verified, FakeHost((OK,), {"place": is_fenced}, untouched=True))
+
+
+def test_8_who_lost_the_lock_later_does_not_know(verified: VerifiedPlan) -> None:
+    ending = ended(verified, FakeHost((OK,), {"up": is_fenced}))
+    assert (ending.code, ending.result.lost) == (ExitCode.REMOTE_FAILED, True)
 
 
 def test_8_an_undo_nobody_saw_the_end_of_is_unknown(verified: VerifiedPlan) -> None:

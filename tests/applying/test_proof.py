@@ -60,6 +60,7 @@ class Watched:
     looks: list[tuple[Container, ...]]
     resources: Mapping[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    untouched: bool = False
 
     def ask(self, command: Command) -> Completed:
         if command.argv[:2] == ("docker", "logs"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.refusals import refusal
-from tests.e2e.witness import STARTS, UNDER_LOCK, held_up, running, untouched
+from tests.e2e.witness import STARTS, UNDER_LOCK, WITH_INTENT, held_up, running, untouched
 from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo
 
@@ -121,6 +121,22 @@ def test_who_waits_gets_the_lock_of_this_clone_too(repo: PlatformRepo, host: Hos
         stdout, stderr = second.communicate(timeout=90)
     assert (first.returncode, second.returncode) == (9, 7), stdout + stderr
     assert '"reason": "used"' in stdout
+
+
+def test_a_client_that_lost_the_lock_before_its_first_step_has_touched_nothing(repo: PlatformRepo, host: Host) -> None:
+    """Its intent is written; then somebody else gets the lock. 75, and what it began is settled by itself."""
+    base = f"{host.root}/.platformctl"
+    with held_up(host, WITH_INTENT) as question, untouched(host):
+        first = repo.start(*words(repo))
+        question.arrived()
+        host.sh(f"printf 99 >{base}/lock.token")
+        question.let_go()
+        stdout, stderr = first.communicate(timeout=60)
+        assert first.returncode == 75, stdout + stderr
+        assert '"reason": "held"' in stdout
+        assert repo.run("recover", "--json", expect=0).json["settled"] == []
+        refusal(repo.apply(repo.folder / "web.plan.json", expect=7), 7, "used")
+    repo.deploy("web")
 
 
 @pytest.mark.thorough

@@ -1,0 +1,109 @@
+"""A host under our lock: what runs there, and what is certain of it when the lock was lost."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from platformctl.errors import Locked, OutcomeUnknown, StalePlan
+from platformctl.model.desired import HostEntry
+from platformctl.model.names import Digest
+from platformctl.model.plan import Run
+from platformctl.session import HostSession, held
+from platformctl.store import host_records
+from platformctl.store.journal import Journals
+from platformctl.store.patience import Patience
+from platformctl.transports.local import LocalTransport
+from tests.store.hosts import OWNER, ask, prepared
+from tests.store.samples import AT, HOST
+
+PLAN = Digest.of(b"plan")
+
+
+@contextmanager
+def session(tmp_path: Path) -> Iterator[HostSession]:
+    """A folder of this machine as a host, locked; the plan's intent is written."""
+    (tmp_path / "clone").mkdir()
+    (tmp_path / "host").mkdir()
+    prepared(tmp_path / "host")
+    entry = HostEntry(HOST, "local", str(tmp_path / "host"), allow_root=True)
+    with (
+        LocalTransport(entry, os.environ) as transport,
+        held(
+            transport,
+            PLAN,
+            owner=OWNER,
+            journals=Journals(tmp_path / "clone"),
+            now=lambda: AT,
+            patience=Patience(),
+        ) as there,
+    ):
+        there.consume(())
+        yield there
+
+
+def perform(there: HostSession, *words: tuple[str, ...]) -> list[int]:
+    return [done.status for done in there.perform("do", "s1", [Run(each, 30) for each in words])]
+
+
+def succeeded(tmp_path: Path) -> None:
+    """Somebody else has the lock now."""
+    (tmp_path / "host/.platformctl/lock.token").write_text("99")
+
+
+def test_operations_run_as_far_as_each_ends_well(tmp_path: Path) -> None:
+    with session(tmp_path) as there:
+        assert there.untouched
+        assert perform(there, ("touch", "a"), ("false",), ("touch", "b")) == [0, 1]
+        assert not there.untouched
+
+    assert (tmp_path / "host/a").exists()
+    assert not (tmp_path / "host/b").exists()
+
+
+def test_who_lost_the_lock_before_the_first_operation_has_touched_nothing(tmp_path: Path) -> None:
+    with session(tmp_path) as there:
+        succeeded(tmp_path)
+        with pytest.raises(Locked) as caught:
+            perform(there, ("touch", "a"), ("touch", "b"))
+        assert there.untouched
+
+    assert caught.value.reason == "held"
+    assert not (tmp_path / "host/a").exists()
+
+
+def test_who_lost_the_lock_after_an_operation_does_not_know(tmp_path: Path) -> None:
+    with session(tmp_path) as there:
+        assert perform(there, ("touch", "a")) == [0]
+        succeeded(tmp_path)
+        with pytest.raises(OutcomeUnknown):
+            perform(there, ("touch", "b"))
+        assert not there.untouched
+
+
+def test_who_lost_the_lock_between_two_operations_of_a_step_does_not_know(tmp_path: Path) -> None:
+    with session(tmp_path) as there:
+        with pytest.raises(OutcomeUnknown):
+            perform(there, ("sh", "-c", "printf 99 >.platformctl/lock.token"), ("touch", "b"))
+        assert not there.untouched
+
+    assert not (tmp_path / "host/b").exists()
+
+
+def test_where_the_journal_was_settled_by_somebody_else_no_operation_begins(tmp_path: Path) -> None:
+    with session(tmp_path) as there:
+        ask(host_records.settle_journal(prepared(tmp_path / "host"), PLAN))
+        with pytest.raises(StalePlan):
+            perform(there, ("touch", "a"))
+        assert there.untouched
+
+    assert not (tmp_path / "host/a").exists()
+
+
+def test_an_operation_whose_end_was_not_seen_may_have_begun(tmp_path: Path) -> None:
+    with session(tmp_path) as there:
+        with pytest.raises(OutcomeUnknown):
+            perform(there, ("sh", "-c", "kill -9 $PPID; sleep 1"))
+        assert not there.untouched
