@@ -70,7 +70,7 @@ def sarif(report: Report) -> str:
 
 def cleaned(value: Any) -> Any:
     """JSON data with every string cleaned."""
-    return as_json.cleaned(value, _redactor)
+    return as_json.cleaned(value, _redactor.clean)
 
 
 def clean(text: str) -> str:

@@ -23,6 +23,7 @@ class _Search(NamedTuple):
     sees at once whether the rest of a literal follows.
     """
 
+    first: str
     pattern: re.Pattern[str]
     formats: tuple[Format, ...]
 
@@ -30,6 +31,8 @@ class _Search(NamedTuple):
 def tokens(text: str) -> Iterator[Span]:
     """Yield a span for every token in `text` whose format is in the table."""
     for search in _searches():
+        if search.first not in text:  # of a short text this is most of them, and to begin with the pattern costs more
+            continue
         taken: dict[str, int] = {}
         for match in search.pattern.finditer(text):
             position = match.start()
@@ -46,7 +49,7 @@ def _searches() -> tuple[_Search, ...]:
     first: dict[str, list[Format]] = {}
     for form in FORMATS:
         first.setdefault(form.literal[0], []).append(form)
-    return tuple(_Search(_standing(forms), tuple(forms)) for forms in first.values())
+    return tuple(_Search(character, _standing(forms), tuple(forms)) for character, forms in first.items())
 
 
 def _standing(forms: list[Format]) -> re.Pattern[str]:

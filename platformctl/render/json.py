@@ -4,7 +4,9 @@ New fields may appear; old ones keep their meaning.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 from platformctl.model.codec import encode
@@ -26,7 +28,8 @@ _ERROR_FIELDS = ("code", "name", "reason", "summary", "detail", "file", "line", 
 
 def render(report: Report, redactor: Redactor) -> str:
     """The report as one line of JSON, with every string cleaned."""
-    return json.dumps(cleaned(data(report), redactor), sort_keys=True, ensure_ascii=False) + "\n"
+    clean = cache(redactor.clean)  # names of fields, modules and hosts come again and again
+    return json.dumps(cleaned(data(report), clean), sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def data(report: Report) -> dict[str, Any]:
@@ -77,10 +80,10 @@ def _failed(failed: NotPlanned) -> dict[str, Any]:
     return {"module": failed.module, **data(failed.error)}
 
 
-def cleaned(value: Any, redactor: Redactor) -> Any:
+def cleaned(value: Any, clean: Callable[[str], str]) -> Any:
     """Clean every string on its own: cleaning the finished text could break its quoting."""
     if isinstance(value, str):
-        return redactor.clean(value)
+        return clean(value)
     if isinstance(value, dict):
-        return {redactor.clean(str(key)): cleaned(item, redactor) for key, item in value.items()}
-    return [cleaned(item, redactor) for item in value] if isinstance(value, list | tuple) else value
+        return {clean(str(key)): cleaned(item, clean) for key, item in value.items()}
+    return [cleaned(item, clean) for item in value] if isinstance(value, list | tuple) else value
