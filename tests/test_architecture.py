@@ -61,6 +61,7 @@ ROOMS = {
 
 DOORS = {
     "click": ("cli", "the command line can be replaced without touching what it calls"),
+    "cryptography": ("trust.sshsig", "what lets something run is verified by ssh-keygen"),
     "filelock": ("store", "locks on this machine's files"),
     "httpx2": ("forges", "a token travels with it: redirects, proxies and certificates are settled at one door"),
     "stamina": ("forges", "as httpx2"),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, ToolError, Usage
-from platformctl.trust import signers
+from platformctl.trust import signers, sshsig
 from platformctl.trust.envelope import Envelope, Signature, pae
 from platformctl.trust.public_key import NotAKey, PublicKey
 
@@ -62,20 +62,25 @@ class Keyring:
         self._file = file
         self._held: set[tuple[bytes, bytes, str, str]] = set()
 
-    def who_signed(self, message: bytes, signature: Signature, namespace: str, at: datetime) -> Signer:
+    def who_signed(
+        self, message: bytes, signature: Signature, namespace: str, at: datetime, *, in_process: bool = False
+    ) -> Signer:
         """Return who signed `message` for `namespace`, as of `at`.
 
-        Raises `ApprovalMismatch`: `signature` when it does not hold, `signer` when the key is a stranger's, is not for
-        this namespace, is out of its time, or was revoked.
+        With `in_process` signatures of ed25519 keys are verified without ssh-keygen: for what lets nothing run. Raises
+        `ApprovalMismatch`: `signature` when it does not hold, `signer` when the key is a stranger's, is not for this
+        namespace, is out of its time, or was revoked.
         """
         line = self._line_of(signature)
         problem = "was revoked" if line.key in self._revoked else _out_of_place(line, namespace, at)
         if problem:
             raise _signer_refused(f"the key of {line.principal} in {self._file} {problem}")
-        asked = (message, signature.armour, line.principal, namespace)
-        if asked not in self._held and not self._holds(message, signature, line.principal, namespace, at):
+        if in_process and line.key.type == sshsig.KEY_TYPE:
+            holds = sshsig.holds(message, signature.armour, line.key, namespace)
+        else:
+            holds = self._holds(message, signature, line.principal, namespace, at)
+        if not holds:
             raise _signature_refused(f"it is not {line.principal}'s signature over these bytes for {namespace}")
-        self._held.add(asked)
         return Signer(line.principal, line.key.key_id, line.key.hardware)
 
     def _line_of(self, signature: Signature) -> signers.SignerLine:
@@ -88,11 +93,17 @@ class Keyring:
         return self._lines[key]
 
     def _holds(self, message: bytes, signature: Signature, principal: str, namespace: str, at: datetime) -> bool:
+        asked = (message, signature.armour, principal, namespace)
+        if asked in self._held:
+            return True
         with tempfile.TemporaryDirectory(prefix="platformctl-") as folder:
             names = _written(Path(folder), allowed=self._allowed, signature=signature.armour)
             words = ["-Y", "verify", "-f", names["allowed"], "-I", principal, "-n", namespace, "-s", names["signature"]]
             words += ["-O", f"verify-time={at.astimezone(UTC):%Y%m%d%H%M%S}"]
-            return _run(words, self._for_verifying, stdin=message, seconds=VERIFYING_SECONDS).returncode == 0
+            if _run(words, self._for_verifying, stdin=message, seconds=VERIFYING_SECONDS).returncode:
+                return False
+        self._held.add(asked)
+        return True
 
     @property
     def _for_verifying(self) -> Mapping[str, str]:

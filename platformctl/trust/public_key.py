@@ -55,16 +55,7 @@ class PublicKey:
     @classmethod
     def in_signature(cls, armour: bytes) -> Self:
         """Return the key that an armoured signature says it was made with; raises `NotAKey`."""
-        body = _ARMOUR.match(armour)
-        if body is None:
-            raise NotAKey("not an armoured SSH signature")
-        try:
-            content = base64.b64decode(body[1].replace(b"\n", b""), validate=True)
-        except (binascii.Error, ValueError):
-            raise NotAKey("not an armoured SSH signature") from None
-        if not content.startswith(_MAGIC):
-            raise NotAKey("not a signature of the first version of SSHSIG")
-        return cls(_first_string(content[len(_MAGIC) :]))
+        return cls(_first_string(content_of(armour)))
 
     @property
     def type(self) -> str:
@@ -83,6 +74,20 @@ class PublicKey:
         Not whether somebody touched it: `ssh-keygen -Y verify` takes signatures of keys made with `no-touch-required`.
         """
         return self.type.startswith("sk-")
+
+
+def content_of(armour: bytes) -> bytes:
+    """Return the strings that an armoured signature is made of; raises `NotAKey`."""
+    body = _ARMOUR.match(armour)
+    if body is None:
+        raise NotAKey("not an armoured SSH signature")
+    try:
+        content = base64.b64decode(body[1].replace(b"\n", b""), validate=True)
+    except (binascii.Error, ValueError):
+        raise NotAKey("not an armoured SSH signature") from None
+    if not content.startswith(_MAGIC):
+        raise NotAKey("not a signature of the first version of SSHSIG")
+    return content[len(_MAGIC) :]
 
 
 def _first_string(content: bytes) -> bytes:

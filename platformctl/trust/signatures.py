@@ -7,8 +7,10 @@ from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import Keyring, Signer
 
 
-def sole_signer(envelope: Envelope, payload_type: str, namespace: str, keyring: Keyring, at: datetime) -> Signer:
-    """Return who signed `envelope` for `namespace`, as of `at`; the payload is not parsed.
+def sole_signer(
+    envelope: Envelope, payload_type: str, namespace: str, keyring: Keyring, at: datetime, *, in_process: bool = False
+) -> Signer:
+    """Return who signed `envelope` for `namespace`, as of `at`; the payload is not parsed. `in_process` as there.
 
     Raises `ApprovalMismatch`: `signature` for another type or a second signature (a document of ours is one person's
     word), `unsigned`, and what `Keyring.who_signed` raises.
@@ -19,7 +21,7 @@ def sole_signer(envelope: Envelope, payload_type: str, namespace: str, keyring: 
         raise _refused("unsigned", "it carries no signature")
     if len(envelope.signatures) > 1:
         raise _refused("signature", "it carries more than one signature")
-    return keyring.who_signed(envelope.pae, envelope.signatures[0], namespace, at)
+    return keyring.who_signed(envelope.pae, envelope.signatures[0], namespace, at, in_process=in_process)
 
 
 def _refused(reason: str, detail: str) -> ApprovalMismatch:

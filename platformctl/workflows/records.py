@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +10,15 @@ from platformctl.errors import ApprovalMismatch, InvalidInput, Locked, Refusal, 
 from platformctl.model import strict_json
 from platformctl.model.codec import decode, encode
 from platformctl.model.names import Digest, HostName, ModuleId
-from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, HostRecord, Quarantine, Receipt, SignedReceipt, TrustSeen
+from platformctl.model.state import (
+    RECEIPT_PAYLOAD_TYPE,
+    Computed,
+    HostRecord,
+    Quarantine,
+    Receipt,
+    SignedReceipt,
+    TrustSeen,
+)
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import Recalled, read_recall, recall
 from platformctl.transports.interface import Transport
@@ -28,6 +36,7 @@ KEPT_CONSUMED = 200
 """Digests of used plans a host record keeps. Older ones still show among the host's settled journals."""
 
 
+_COMPUTED = {each.name for each in fields(Computed)}
 _TRUST = re.compile(rb'"trust":(null|\{[^{}]*\})\}\n')
 """The last field of a record; a receipt that says so stands there escaped."""
 
@@ -77,7 +86,7 @@ def remember(
     With `whole` every receipt is verified, which costs a process each.
     """
     recalled = read_recall(transport.run(recall(layout, module)), transport.entry.name)
-    return _memory(recalled, _Reader(module, transport.entry.name, keyring, now), whole=whole)
+    return _memory(recalled, _Reader(module, transport.entry.name, keyring, now, whole))
 
 
 def remember_each(
@@ -96,13 +105,13 @@ def _or_refusal(recalled: Recalled, reader: "_Reader") -> Memory | Refusal:
         return refusal
 
 
-def _memory(recalled: Recalled, reader: "_Reader", *, whole: bool = False) -> Memory:
+def _memory(recalled: Recalled, reader: "_Reader") -> Memory:
     """What was recalled of one module, as far as signatures hold."""
     module, content = reader.module, recalled.records.get(reader.module)
     if content is None:
         return Memory(HostRecord(module, 0), None, recalled)
     stored = _stored(content, module, reader.host)
-    receipts, distrusted = _receipts(stored.receipts, reader, whole=whole)
+    receipts, distrusted = _receipts(stored.receipts, reader)
     record = HostRecord(module, stored.serial, receipts, stored.consumed, stored.quarantine, stored.trust)
     return Memory(record, content, recalled, stored.receipts, distrusted)
 
@@ -173,26 +182,29 @@ def _stored(content: bytes, module: ModuleId, host: HostName) -> _Stored:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Whose word counts, and what for: a receipt of another host or module proves nothing here, however well signed."""
+    """Whose word counts, and what for: a receipt of another host or module proves nothing here, however well signed.
+
+    With `whole` all receipts are read, which is what a release to go back to is chosen from: ssh-keygen says then whose
+    they are.
+    """
 
     module: ModuleId
     host: HostName
     keyring: Keyring
     now: datetime
+    whole: bool = False
 
     def believed(self, text: str) -> SignedReceipt:
         """The receipt in an envelope; raises `ApprovalMismatch` or `InvalidInput` unless it holds and is of here."""
         sealed = envelope.read(text.encode())
-        sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, NAMESPACE, self.keyring, self.now)
+        sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, NAMESPACE, self.keyring, self.now, in_process=not self.whole)
         receipt = read_receipt(sealed)
         if (receipt.module, receipt.host) != (self.module, self.host):
             raise ApprovalMismatch("a receipt is of another module or host", reason="digest")
         return SignedReceipt(receipt, text)
 
 
-def _receipts(
-    texts: tuple[str, ...], reader: _Reader, *, whole: bool
-) -> tuple[tuple[SignedReceipt, ...], tuple[str, ...]]:
+def _receipts(texts: tuple[str, ...], reader: _Reader) -> tuple[tuple[SignedReceipt, ...], tuple[str, ...]]:
     """Receipts that are believed, oldest first."""
     believed: list[SignedReceipt] = []
     distrusted: list[str] = []
@@ -201,7 +213,7 @@ def _receipts(
             believed.append(reader.believed(text))
         except (ApprovalMismatch, InvalidInput) as error:
             distrusted.append(f"receipt {position}: {error.summary} ({error.reason or 'form'})")
-        if not whole and believed and believed[-1].receipt.healthy:
+        if not reader.whole and believed and believed[-1].receipt.healthy:
             break
     return tuple(reversed(believed)), tuple(distrusted)
 
@@ -209,7 +221,11 @@ def _receipts(
 def read_receipt(sealed: Envelope) -> Receipt:
     """What a receipt says, also one that is older than its youngest fields; raises `InvalidInput`. Believes anybody."""
     told = strict_json.load(sealed.payload, "receipt")
-    return decode(Receipt, {"computed": None, **told} if isinstance(told, dict) else told, "receipt")
+    if isinstance(told, dict):
+        made = told.get("computed")
+        older = not isinstance(made, dict) or made.keys() < _COMPUTED
+        told = {**told, "computed": None if older else made}
+    return decode(Receipt, told, "receipt")
 
 
 def require_receipt_key(key: Path, keyring: Keyring, now: datetime, environment: Mapping[str, str]) -> None:
