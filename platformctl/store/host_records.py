@@ -1,6 +1,9 @@
 """What a host remembers of modules, applies and events: commands that write it durably and read it back."""
 
 import hashlib
+import io
+import re
+import tarfile
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Mapping
@@ -11,7 +14,9 @@ from platformctl.errors import ToolError
 from platformctl.model.command import Command, Completed
 from platformctl.model.names import Digest, HostName, ModuleId
 from platformctl.store.chain import digest_of
-from platformctl.store.host import NONE, PRELUDE, HostLayout, read_answer, script
+from platformctl.store.host import NONE, OWN_FOLDER, PRELUDE, HostLayout, read_answer, refusal_of, script
+
+_LINE = re.compile(r"names|tar|audit|ends/[0-9]{1,6}")
 
 # root, module, size, digest, digest of what is to be replaced
 _WRITE_RECORD = (
@@ -65,24 +70,24 @@ say settled
 """
 )
 
-# root, module…
+# root, module… Which files there are is told beside what they hold: one that can not be read must not pass for none.
 _RECALL = (
     PRELUDE
     + r"""
-part() {
-  [ ! -L "$1" ] || no unsafe ".platformctl/$1"
-  [ -e "$1" ] || return 0
-  body=$(base64 -w0 <"$1") || no denied ".platformctl/$1"
-  printf '%s %s\n' "$1" "$body"
-}
 [ -e "$1/.platformctl" ] || [ -L "$1/.platformctl" ] || say recalled
 into "$1"; shift
-for module; do part "modules/$module.json"; done
-part lock.manual
+for module; do shift; set -- "$@" "modules/$module.json"; done
+set -- "$@" lock.manual journal/*
+for file; do
+  shift
+  [ ! -L "$file" ] || no unsafe ".platformctl/$file"
+  case $file in journal/*) [ ! -d "$file" ] || continue ;; esac
+  [ ! -e "$file" ] || set -- "$@" "$file"
+done
+if [ $# != 0 ]; then printf names; printf ' %s' "$@"; printf '\ntar '; tar -cf - -- "$@" | base64 -w0; echo; fi
 set -- modules/*.json
-[ ! -e "$1" ] || printf 'ends/%s %s\n' "$#" "$(tail -q -c 1024 -- "$@" | base64 -w0)"
-for journal in journal/*; do [ -d "$journal" ] || part "$journal"; done
-[ ! -e audit.jsonl ] || printf 'audit %s\n' "$(tail -n 2 -- audit.jsonl | base64 -w0)"
+if [ -e "$1" ]; then printf 'ends/%s ' "$#"; tail -q -c 1024 -- "$@" | base64 -w0; echo; fi
+if [ -e audit.jsonl ]; then printf 'audit '; tail -n 2 -- audit.jsonl | base64 -w0; echo; fi
 say recalled
 """
 )
@@ -137,19 +142,20 @@ def recall(layout: HostLayout, *modules: ModuleId) -> Command:
 def read_recall(completed: Completed, host: HostName) -> Recalled:
     """Return what the host remembers; raises `Unreachable` or `ToolError` when that can not be told."""
     answer = read_answer(completed, host)
-    parts = dict(_part(line, host) for line in answer.lines)
-    if answer.word != "recalled":
+    lines = dict(line.partition(" ")[::2] for line in answer.lines)
+    if answer.word != "recalled" or not all(_LINE.fullmatch(name) for name in lines):
         raise _garbled(host)
-    journals = {name.removeprefix("journal/"): body for name, body in parts.items() if name.startswith("journal/")}
-    records = {name: body for name, body in parts.items() if name.startswith("modules/")}
-    ends_of, ends = next(((name[5:], body) for name, body in parts.items() if name.startswith("ends/")), ("0", b""))
+    files = _files(lines, host)
+    journals = {name.removeprefix("journal/"): body for name, body in files.items() if name.startswith("journal/")}
+    records = {name: body for name, body in files.items() if name.startswith("modules/")}
+    ends_of, ends = next(((name[5:], body) for name, body in lines.items() if name.startswith("ends/")), ("0", ""))
     return Recalled(
         records={ModuleId(PurePosixPath(name).stem): body for name, body in records.items()},
-        manual_lock=parts.get("lock.manual"),
+        manual_lock=files.get("lock.manual"),
         journals={Digest.parse("sha256:" + name): body for name, body in journals.items()},
-        audit_tail=parts.get("audit", b""),
+        audit_tail=_decoded(lines.get("audit", ""), host),
         ends_of=int(ends_of),
-        ends=ends,
+        ends=_decoded(ends, host),
     )
 
 
@@ -168,10 +174,26 @@ def _hexadecimal(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _part(line: str, host: HostName) -> tuple[str, bytes]:
-    name, _, body = line.partition(" ")
+def _files(lines: Mapping[str, str], host: HostName) -> Mapping[str, bytes]:
+    """Files by name; raises `Unreachable` when one is there and could not be read."""
+    names, content = lines.get("names", "").split(), _decoded(lines.get("tar", ""), host)
+    if not names:
+        return {}
     try:
-        return name, b64decode(body, validate=True)
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+            found = {member.name: archive.extractfile(member) for member in archive if member.isreg()}
+            files = {name: stream.read() for name, stream in found.items() if stream is not None}
+    except (tarfile.TarError, OSError, ValueError):
+        raise _garbled(host) from None
+    missing = next((name for name in names if name not in files), None)
+    if missing is not None:
+        raise refusal_of("denied", f"{OWN_FOLDER}/{missing}", host)
+    return files
+
+
+def _decoded(text: str, host: HostName) -> bytes:
+    try:
+        return b64decode(text, validate=True)
     except NotBase64:
         raise _garbled(host) from None
 
