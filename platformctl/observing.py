@@ -18,10 +18,13 @@ CLOCK_SKEW = 300
 """Seconds the host's clock may differ from ours: expiry and approvals are judged by ours, receipts are read by both."""
 
 
-def identify(transport: Transport, driver: Driver, *, now: float) -> Identity:
-    """Who answers. Raises `WrongHost` unless it is the pinned machine and not uid 0; `now` in seconds of the epoch."""
+def identify(transport: Transport, driver: Driver, *, now: float, version: bool = False) -> Identity:
+    """Who answers, and with `version` which orchestrator; `now` in seconds of the epoch.
+
+    Raises `WrongHost` unless it is the pinned machine and not uid 0.
+    """
     entry = transport.entry
-    who = driver.read_identity(_answer(transport, driver.identify()), entry)
+    who = driver.read_identity(_answer(transport, driver.identify(version=version)), entry)
     refuse_stranger(who, entry)
     if abs(who.clock - now) > CLOCK_SKEW:
         raise Unreachable(
@@ -53,7 +56,7 @@ def observe(
 
     `at` is the time that will stand in the plans.
     """
-    return driver.read_look(_answer(transport, driver.look(questions)), questions, identity, at)
+    return driver.read_look(_answer(transport, driver.look(questions, identity)), questions, identity, at)
 
 
 def _answer(transport: Transport, question: Command) -> Completed:

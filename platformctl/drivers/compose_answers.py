@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from platformctl.drivers.compose_engine import OK, responses
 from platformctl.drivers.compose_questions import Section, garbage, read_sections
 from platformctl.drivers.compose_settings import seen_settings
 from platformctl.errors import InvalidInput, Unreachable
@@ -35,6 +36,8 @@ _COMPOSE_REASONS: Mapping[str, Reason] = {
     "v1": ("compose_v1", "Compose is version 1", "install the Compose v2 plugin on the host"),
     "": _NO_COMPOSE,
 }
+_A_PROGRAM = 1 << 20
+"""Bytes that a Go program has at least."""
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 
@@ -69,25 +72,63 @@ class _Inspected:
     settings: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class _Engine:
+    """The engine in its own words."""
+
+    ID: str
+    ServerVersion: str
+    Architecture: str
+
+
 def identity(answer: bytes, entry: HostEntry) -> Identity:
-    """Who answered; raises `Unreachable` when the engine or Compose v2 does not."""
+    """Who answered; raises `Unreachable` when the engine does not, or Compose v2 where it was asked."""
     with understood(entry.name):
         sections = read_sections(answer, entry.name)
-        uid, user, machine_id, clock, home = _identity_lines(sections, entry)
-        (path,) = sections["path"].lines
-        engine_id, engine_version, machine = _answered(sections["engine"], _ENGINE_REASONS, entry).split(" ")
+        uid, user, machine_id, clock, home, path = _identity_lines(sections, entry)
+        engine = _engine(sections["engine"], entry)
         return Identity(
             uid=int(uid),
             user=user,
             machine_id=machine_id,
-            engine_id=engine_id,
-            engine_version=engine_version,
-            architecture=_ARCHITECTURES.get(machine, machine),
-            compose_version=_answered(sections["compose"], _COMPOSE_REASONS, entry).removeprefix("v"),
+            engine_id=engine.ID,
+            engine_version=engine.ServerVersion,
+            architecture=_ARCHITECTURES.get(engine.Architecture, engine.Architecture),
+            compose_version=compose_version(sections["compose"], entry),
+            compose_program=_program(sections["program"]),
             clock=int(clock),
             home=home,
             path=path,
         )
+
+
+def compose_version(section: Section, entry: HostEntry) -> str:
+    """What Compose says of itself, empty where it was not asked; raises `Unreachable` unless it is version 2."""
+    word = section.lines[-1].strip() if section.lines else ""
+    if word in _COMPOSE_REASONS or section.status:
+        raise _unreachable(_COMPOSE_REASONS.get(word, _NO_COMPOSE), entry)
+    return "" if word == "unasked" else word.removeprefix("v")
+
+
+def _engine(section: Section, entry: HostEntry) -> _Engine:
+    word = section.lines[-1] if section.lines else ""
+    if word in _ENGINE_REASONS or section.status:
+        raise _unreachable(_ENGINE_REASONS.get(word, _DOWN), entry)
+    (response,) = responses(section.body)
+    if response.status != OK:
+        raise _unreachable(_DOWN, entry)
+    return decode(_Engine, response.data, "an answer", ignore_unknown=True)
+
+
+def _program(section: Section) -> str:
+    """What tells one state of the program files that may be Compose from another; empty where it tells nothing.
+
+    The size comes first: what is small is no program but a script, which may run another one.
+    """
+    if section.status:
+        raise ValueError("the program files could not be looked at")
+    sizes = [int(line.split(" ", 1)[0]) for line in section.lines]
+    return Digest.of(section.body).hexadecimal if min(sizes, default=0) >= _A_PROGRAM else ""
 
 
 def containers(answer: bytes, entry: HostEntry) -> tuple[Container, ...]:
@@ -122,7 +163,7 @@ def understood(host: str) -> Iterator[None]:
 
 def _identity_lines(sections: Mapping[str, Section], entry: HostEntry) -> tuple[str, ...]:
     lines = sections["me"].lines if "me" in sections else ()
-    if len(lines) != 5 or not (lines[0].isdecimal() and lines[3].isdecimal()):
+    if len(lines) != 6 or not (lines[0].isdecimal() and lines[3].isdecimal()):
         raise Unreachable(
             "the host does not say who it is",
             detail=f"{entry.name}: id, machine-id or clock could not be read",
@@ -133,13 +174,9 @@ def _identity_lines(sections: Mapping[str, Section], entry: HostEntry) -> tuple[
     return lines
 
 
-def _answered(section: Section, reasons: Mapping[str, Reason], entry: HostEntry) -> str:
-    """The last line, unless it is one of the words the script says instead of an answer."""
-    word = section.lines[-1].strip() if section.lines else ""
-    if word in reasons or section.status:
-        reason, summary, hint = reasons.get(word, reasons[""])
-        raise Unreachable(summary, detail=f"on host {entry.name}", hint=hint, reason=reason, host=entry.name)
-    return word
+def _unreachable(why: Reason, entry: HostEntry) -> Unreachable:
+    reason, summary, hint = why
+    return Unreachable(summary, detail=f"on host {entry.name}", hint=hint, reason=reason, host=entry.name)
 
 
 def listed(section: Section, host: str) -> tuple[tuple[str | None, Container], ...]:

@@ -1,18 +1,20 @@
 """The one question that brings all that plans of a host's modules need, and its answer's sections.
 
-Sections about the host stand once: containers, files, images, image-ids, networks, volumes, kept. Those about one
-module end in its number: variables.0, deciding.0, environment.0, and hashes.0 where Compose is to compute them; when it
-can not because an env file is not there yet, other-hashes.0 too. Who reads them filters by project.
+Sections about the host stand once: containers, engine, present, digests, modes, images, kept, and compose, which
+has its version where that is asked for. Those about one module end in its number: variables.0, deciding.0,
+environment.0, and hashes.0 where Compose is to compute them; when it can not, refused.0 has why and other-hashes.0 what
+it says without env files that are not there yet. Who reads them filters by project.
 """
 
 import io
 import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 from platformctl.drivers.compose_borrowing import borrowed, lenders_of
-from platformctl.drivers.compose_questions import CONTAINER, FRAME, NETWORK, VOLUME
-from platformctl.drivers.compose_resources import lent_names
+from platformctl.drivers.compose_engine import ASK, requests
+from platformctl.drivers.compose_questions import COMPOSE, CONTAINER, FRAME, PROJECT, ROOM
 from platformctl.drivers.interface import Question
 from platformctl.model.command import Command
 from platformctl.model.desired import Release
@@ -20,62 +22,63 @@ from platformctl.model.plan import OWN_FOLDER
 
 LOOK_TIMEOUT, HASH_TIMEOUT = 120, 30
 """Seconds for a look, and more for each module that Compose is asked about."""
+LISTS = ("/images/json?all=1", "/networks", "/volumes")
+"""What the engine is asked about everything it has, behind the images by name and before the containers."""
 
 _FORMS = f"""
-container_form='{CONTAINER}'; network_form='{NETWORK}'; volume_form='{VOLUME}'
-image_form='{{"id":{{{{json .Id}}}},"digests":{{{{json .RepoDigests}}}}}}'
+container_form='{CONTAINER}'
+image_form='{{"Id":{{{{json .Id}}}},"RepoDigests":{{{{json .RepoDigests}}}}}}'
 """
 
 # A registry on the host's own loopback may speak plain HTTP, as it may to the engine.
-# Arguments: root, then for each module project, project folder and env file or /dev/null.
-# Standard input: a tar of the lists projects (as patterns for `ID PROJECT`), volumes (as patterns for `NAME PROJECT`:
-# those of any project, and those that are mounted by a name of their own), paths and images, and for each module a
-# folder, by number, of compose.yaml, set.env, the lists required, deciding and lenders, the file hashes where Compose
-# is to be asked, and two overrides: without.yaml takes env files away, for when one is not on the host yet and Compose
-# would refuse to answer at all, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
+# Arguments: root, what to ask the engine, whether Compose is to say its version, then for each module project, project
+# folder and env file or /dev/null.
+# Standard input: a tar of the lists paths and images, and for each module a folder, by number, of compose.yaml,
+# set.env, the lists required, deciding and lenders, the file hashes where Compose is to be asked, and two overrides:
+# without.yaml takes env files away, for when one is not on the host yet and Compose would refuse to answer at all, and
+# borrowed.yaml has `@service@` where `up` has the id of that service's container.
+# Of what the engine says, labels and commands of containers stay on the host: people put secrets there. A container is
+# looked at through a form that leaves such things out.
 # Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
 # `config --hash`: they are read first, and the answer, which never leaves the host, is hashed. So are ids put in.
 # The fingerprint of the env file is keyed twice, so that nobody who has seen one can continue it.
+# Compose takes as long as all the rest of a question, so it is asked ahead and answers meanwhile.
 _LOOK = (
     FRAME
+    + ROOM
+    + ASK
+    + COMPOSE
     + _FORMS
-    + """
-root=$1; shift; base=$root/.platformctl; label=label=com.docker.compose
-cd "$root" || { echo "root 1 0"; exit 0; }
-mkdir "$work/in" && tar -xf - -C "$work/in" || exit 74
+    + r"""
+root=$1; requests=$2; version=$3; shift 3; base=$root/.platformctl; label=label=com.docker.compose
+cd "$root" || { tell root false; exit 0; }
+tar -xf - -C "$work" || exit 74
 every() { deed=$1; shift; number=0
   while [ $# -gt 0 ]; do
     project=$1; folder=$2; env_file=$3; in=$work/in/$number; shift 3; "$deed"; number=$((number + 1)); done; }
-containers() { listed=$(docker ps -a --no-trunc --filter "$label.project" \\
-    --format '{{.ID}} {{.Label "com.docker.compose.project"}}') || return 69
-  ids=$(printf '%s\\n' "$listed" | grep -f "$work/in/projects" | cut -d' ' -f1)
+containers() { ask "$requests" >"$work/engine" || return 69
+  ids=$(sed -n '/^HTTP\/1\.0 200 /,$p' "$work/engine" | grep -o '"Id": *"[0-9a-f]\{64\}"' | cut -d'"' -f4)
   [ -z "$ids" ] || docker inspect --type container --format "$container_form" $ids; }
-files() { : >"$work/present"
+engine() { sed -E '/^HTTP\/1\.0 /,$ {
+    s/"Command": *"([^"\\]|\\.)*"/"Command":""/g
+    s/"Labels": *\{("([^"\\]|\\.)*": *"([^"\\]|\\.)*",? *)*\}/"Labels":{}/g
+  }' "$work/engine"; }
+present() { : >"$work/present"
   while IFS= read -r path; do
-    if [ -L "$path" ] || [ ! -f "$path" ]; then echo "- - $path"; else printf '%s\\n' "$path" >>"$work/present"; fi
-  done <"$work/in/paths"
-  [ -s "$work/present" ] || return 0
-  xargs -d '\\n' sha256sum -z -- <"$work/present" | tr '\\0' '\\n' | cut -c1-64 >"$work/digests" &&
-    xargs -d '\\n' stat -c %a -- <"$work/present" >"$work/modes" &&
-    paste -d' ' "$work/digests" "$work/modes" "$work/present"; }
-images() { [ -s "$work/in/images" ] || return 0
-  if xargs -d '\\n' docker image inspect --format "$image_form" -- <"$work/in/images" >"$work/inspected" 2>/dev/null
-  then sed 's/^/local /' "$work/in/images" | paste -d' ' - "$work/inspected"; return; fi
+    if [ -L "$path" ] || [ ! -f "$path" ]; then echo -; else echo +; printf '%s\n' "$path" >>"$work/present"; fi
+  done <"$work/in/paths"; }
+digests() { [ ! -s "$work/present" ] || xargs -d '\n' sha256sum -z -- <"$work/present"; }
+modes() { [ ! -s "$work/present" ] || xargs -d '\n' stat -c %a -- <"$work/present"; }
+images() { grep -q '^HTTP/1\.1 [^2]' "$work/engine" || return 0
   while IFS= read -r ref; do
     found=$(docker image inspect --format "$image_form" -- "$ref" 2>/dev/null)
-    if [ -n "$found" ]; then printf 'local %s %s\\n' "$ref" "$found"
+    if [ -n "$found" ]; then printf 'local %s %s\n' "$ref" "$found"
     else case $ref in 127.*:*/* | localhost:*/*) plain=--insecure ;; *) plain=--insecure=false ;; esac
-      found=$(timeout -k 2 20 docker manifest inspect "$plain" -v -- "$ref" 2>/dev/null | tr -d '\\n\\t')
-      printf 'remote %s %s\\n' "$ref" "${found:-null}"; fi
+      found=$(timeout -k 2 20 docker manifest inspect "$plain" -v -- "$ref" 2>/dev/null | tr -d '\n\t')
+      printf 'remote %s %s\n' "$ref" "${found:-null}"; fi
   done <"$work/in/images"; }
-image_ids() { docker images -aq --no-trunc; }
-networks() { ids=$(docker network ls -q --no-trunc --filter "$label.project") || return 69
-  [ -z "$ids" ] || docker network inspect --format "$network_form" $ids; }
-volumes() { listed=$(docker volume ls --format '{{.Name}} {{.Label "com.docker.compose.project"}}') || return 69
-  names=$(printf '%s\\n' "$listed" | grep -f "$work/in/volumes" | cut -d' ' -f1)
-  [ -z "$names" ] || docker volume inspect --format "$volume_form" $names; }
-kept() { [ ! -d "$base/blobs" ] || ls "$base/blobs"; }
-sets() { grep -qE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*([=:]|\\$)" "$env_file"; }
+kept() { for blob in "$base"/blobs/*; do [ ! -e "$blob" ] || echo "${blob##*/}"; done; }
+sets() { grep -qE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*([=:]|\$)" "$env_file"; }
 variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
   while IFS= read -r variable; do sets "$variable" || echo "$variable"; done <"$in/required"; }
 deciding() { [ -r "$env_file" ] || return 66
@@ -83,13 +86,13 @@ deciding() { [ -r "$env_file" ] || return 66
 keyed() { { cat "$base/key" && cat; } | sha256sum | cut -c1-64; }
 environment() { if [ -f "$env_file" ] && [ -f "$base/key" ]; then keyed <"$env_file" | keyed; fi; }
 lend() { while IFS= read -r lender; do
-    found=$(docker ps -a --no-trunc --filter "$label.project=$project" --filter "$label.service=$lender" \\
+    found=$(docker ps -a --no-trunc --filter "$label.project=$project" --filter "$label.service=$lender" \
       --filter "$label.oneoff=False" --format '{{.Names}} {{.ID}}') || return 69
-    id=$(printf '%s\\n' "$found" | sort | sed -n '1s/.* //p')
-    printf 's/@%s@/%s/g\\n' "$lender" "${id:-none}"
+    id=$(printf '%s\n' "$found" | sort | sed -n '1s/.* //p')
+    printf 's/@%s@/%s/g\n' "$lender" "${id:-none}"
   done <"$in/lenders" >"$in/ids"; sed -f "$in/ids" "$in/borrowed.yaml" >"$in/lent.yaml"; }
 asked() { [ -r "$env_file" ] || return 66
-  env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose -p "$project" --project-directory "$folder" \\
+  env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose -p "$project" --project-directory "$folder" \
     --env-file "$env_file" --env-file "$in/set.env" "$@"; }
 completed() { lend && rm -f "$in/failed" || return
   { asked "$@" config || : >"$in/failed"; } |
@@ -99,25 +102,51 @@ hashes() { if [ -s "$in/without.yaml" ] || [ -s "$in/lenders" ]; then completed 
 other_hashes() { [ -s "$in/without.yaml" ] || return 1
   completed -f "$in/compose.yaml" -f "$in/without.yaml"; }
 compute() { [ ! -e "$in/hashes" ] || { hashes >"$in/computed" 2>"$in/computing"; echo $? >"$in/ended"; }; }
-computed() { cat "$in/computing" >&2; cat "$in/computed"; return "$(cat "$in/ended")"; }
+computed() { cat "$in/computed"; read -r ended <"$in/ended"; return "$ended"; }
 tell_settings() { tell "variables.$number" variables; tell "deciding.$number" deciding
   tell "environment.$number" environment; }
 tell_hashes() { [ -e "$in/hashes" ] || return 0
-  tell "hashes.$number" computed; [ "$status" = 0 ] || tell "other-hashes.$number" other_hashes; }
-every compute "$@" &
-tell containers again containers; tell files files; tell images images; tell image-ids image_ids
-tell networks networks; tell volumes volumes; tell kept kept
-every tell_settings "$@"; wait; every tell_hashes "$@"
+  tell "hashes.$number" computed; [ "$status" != 0 ] || return 0
+  tell "refused.$number" cat "$in/computing"; tell "other-hashes.$number" other_hashes; }
+ahead() { compose "$version" >"$work/version"; every compute "$@"; }
+ahead "$@" &
+tell containers again containers; tell engine engine
+tell present present; tell digests digests; tell modes modes; tell images images; tell kept kept
+every tell_settings "$@"; wait
+tell compose cat "$work/version"
+every tell_hashes "$@"
 """
 )
 
 
-def look(questions: Sequence[Question]) -> Command:
-    """The question; all of one host, at least one."""
+def look(questions: Sequence[Question], *, version: bool) -> Command:
+    """The question; all of one host, at least one. With `version` Compose is to say its own."""
     root = questions[0].release.host.root
     operands = (word for question in questions for word in _operands(question.release))
     timeout = LOOK_TIMEOUT + HASH_TIMEOUT * sum(question.hashes for question in questions)
-    return Command(("sh", "-c", _LOOK, "look", root, *operands), stdin=_enclosed(questions), timeout=timeout)
+    words = ("sh", "-c", _LOOK, "look", root, _asked(questions), "yes" if version else "no", *operands)
+    return Command(words, stdin=_enclosed(questions), timeout=timeout)
+
+
+def paths_of(questions: Sequence[Question]) -> list[str]:
+    """The files that are looked at, in the order they are asked about."""
+    return sorted({file.path for each in questions for file in each.release.files if not _is_own(file.path)})
+
+
+def images_of(questions: Sequence[Question]) -> list[str]:
+    """The images that are looked at, in the order they are asked about."""
+    releases = (question.release for question in questions)
+    services = (each.compose.services[name] for each in releases for name in each.closure)
+    return sorted({service.image for service in services if service.image})
+
+
+def _asked(questions: Sequence[Question]) -> str:
+    """What the engine is asked: images by name, all it has, and containers, those of one project where that will do."""
+    projects = {question.release.module.runtime.project for question in questions}
+    label = f"{PROJECT}={projects.pop()}" if len(projects) == 1 else PROJECT
+    filters = quote(json.dumps({"label": [label]}))
+    images = [f"/images/{quote(ref, safe='/:@')}/json" for ref in images_of(questions)]
+    return requests([*images, *LISTS, f"/containers/json?all=1&filters={filters}"])
 
 
 def project_folder(release: Release) -> str:
@@ -134,18 +163,9 @@ def _operands(release: Release) -> tuple[str, str, str]:
 
 def _enclosed(questions: Sequence[Question]) -> bytes:
     """The tar that the script reads: desired compose files, and the lists of what to look at."""
-    releases = [question.release for question in questions]
-    paths = {file.path for each in releases for file in each.files if not _is_own(file.path)}
-    services = (each.compose.services[name] for each in releases for name in each.closure)
-    lent = {name for each in releases for name in lent_names(each)}
-    members = {
-        "volumes": _lines([" .", *sorted(f"^{name} " for name in lent)]),
-        "projects": _lines(sorted({f" {each.module.runtime.project}$" for each in releases})),
-        "paths": _lines(sorted(paths)),
-        "images": _lines(sorted({service.image for service in services if service.image})),
-    }
+    members = {"in/paths": _lines(paths_of(questions)), "in/images": _lines(images_of(questions))}
     for number, question in enumerate(questions):
-        members.update((f"{number}/{name}", content) for name, content in _of_module(question))
+        members.update((f"in/{number}/{name}", content) for name, content in _of_module(question))
     return _tar(members)
 
 

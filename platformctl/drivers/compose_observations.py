@@ -5,77 +5,94 @@ no other.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from platformctl.drivers.compose_answers import listed, read, understood
-from platformctl.drivers.compose_questions import Section, garbage, read_sections
+from platformctl.drivers.compose_answers import compose_version, listed, read, understood
+from platformctl.drivers.compose_engine import OK, Response, responses
+from platformctl.drivers.compose_look import images_of, paths_of
+from platformctl.drivers.compose_questions import PROJECT, Section, garbage, read_sections
 from platformctl.drivers.compose_resources import lent_names
 from platformctl.drivers.interface import Question
 from platformctl.errors import InvalidInput, PolicyViolation, Refusal, Unreachable
 from platformctl.model import strict_json
+from platformctl.model.codec import decode
 from platformctl.model.desired import HostEntry, Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation, ResourceSeen, Source
 from platformctl.model.plan import OWN_FOLDER
 
-T = TypeVar("T", bound="_Resource")
+T = TypeVar("T")
+R = TypeVar("R", bound="_Resource")
 Sections = Mapping[str, Section]
 _ITS_PATH = re.compile(r"\S*/in/[0-9]+/compose\.yaml")
 _NUMBERED = re.compile(r"\bline ([0-9]{1,6})\b")
 _NAMED = re.compile(r"\b(?:services|networks|volumes|configs|secrets)[.\[][\w.\[\]-]+")
-_OF_HOST = ("files", "images", "image-ids", "networks", "volumes", "kept")
+_OF_HOST = ("engine", "present", "digests", "modes", "images", "kept")
 _OF_MODULE = ("deciding", "environment")
 """Sections that say nothing when they failed: an empty list would be a guess."""
-_PROJECT = "com.docker.compose.project"
 
 
 @dataclass(frozen=True)
 class _Resource:
-    """A network or volume; labels and options are None where there are none."""
+    """A network or volume in the engine's words; labels and options are None where there are none."""
 
-    name: str
-    driver: str
-    labels: Mapping[str, str] | None
-    options: Mapping[str, str] | None
+    Name: str
+    Driver: str
+    Labels: Mapping[str, str] | None
+    Options: Mapping[str, str] | None
 
     @property
     def project(self) -> str | None:
         """Which project it is of."""
-        return (self.labels or {}).get(_PROJECT)
+        return (self.Labels or {}).get(PROJECT)
 
     @property
     def definition(self) -> Mapping[str, Any]:
         """What a compose file could ask for, in its words; Compose's own labels are no part of that."""
-        own = {k: v for k, v in (self.labels or {}).items() if not k.startswith("com.docker.compose.")}
-        return {"driver": self.driver, "driver_opts": dict(self.options or {}), "labels": own}
+        own = {k: v for k, v in (self.Labels or {}).items() if not k.startswith("com.docker.compose.")}
+        return {"driver": self.Driver, "driver_opts": dict(self.Options or {}), "labels": own}
+
+
+@dataclass(frozen=True)
+class _Addresses:
+    """The subnets of a network."""
+
+    Config: tuple[Mapping[str, Any], ...] | None
 
 
 @dataclass(frozen=True)
 class _Network(_Resource):
-    """A network in the words of the question."""
+    """A network, and what networks alone have."""
 
-    id: str
-    internal: bool
-    attachable: bool
-    enable_ipv6: bool
-    subnets: tuple[Mapping[str, Any], ...] | None
+    Id: str
+    Internal: bool
+    Attachable: bool
+    EnableIPv6: bool
+    IPAM: _Addresses
 
     @property
     def definition(self) -> Mapping[str, Any]:
         """As for every resource, and what networks alone have."""
-        flags = {name: getattr(self, name) for name in ("internal", "attachable", "enable_ipv6")}
-        subnets = sorted(str(each.get("Subnet", "")) for each in self.subnets or ())
+        flags = {"internal": self.Internal, "attachable": self.Attachable, "enable_ipv6": self.EnableIPv6}
+        subnets = sorted(str(each.get("Subnet", "")) for each in self.IPAM.Config or ())
         return {**super().definition, **flags, "subnets": subnets}
 
 
 @dataclass(frozen=True)
-class _Local:
+class _Image:
     """An image that the host has."""
 
-    id: Digest
-    digests: tuple[str, ...] | None
+    Id: Digest
+    RepoDigests: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A container of a list."""
+
+    Id: str
 
 
 @dataclass(frozen=True)
@@ -98,32 +115,29 @@ def observations(
     entry = questions[0].release.host
     with understood(entry.name):
         sections = read_sections(answer, entry.name)
-        host = _host(sections, entry, who)
+        _require_root(sections, entry)
+        who = replace(who, compose_version=compose_version(sections["compose"], entry) or who.compose_version)
+        host = _host(sections, questions, who)
         return tuple(
             _of(question, host, _numbered(sections, number), who, at) for number, question in enumerate(questions)
         )
 
 
-def _host(sections: Sections, entry: HostEntry, who: Identity) -> _Host:
-    if "root" in sections:
-        raise Unreachable(
-            "the host's root folder can not be entered",
-            detail=f"{entry.name}: {entry.root}",
-            hint=f"platformctl host prepare {entry.name}",
-            reason="root_readonly",
-            host=entry.name,
-        )
+def _host(sections: Sections, questions: Sequence[Question], who: Identity) -> _Host:
+    entry = questions[0].release.host
+    containers = listed(sections["containers"], entry.name)
     _require_whole(sections, _OF_HOST, entry)
-    files = (_file(*line.split(" ", 2)) for line in sections["files"].lines)
-    images = (_image(line, who.architecture) for line in sections["images"].lines)
+    *found, images, networks, volumes, running = responses(sections["engine"].body)
+    if {each.Id for each in _all(_Listed, running.data)} != {container.id for _, container in containers}:
+        raise ValueError("not every container that is listed was looked at")
     return _Host(
-        containers=listed(sections["containers"], entry.name),
-        files={file.path: file for file in files},
-        images={image.ref: image for image in images},
-        networks=_resources(_Network, sections["networks"]),
-        volumes=_resources(_Resource, sections["volumes"]),
+        containers=containers,
+        files={file.path: file for file in _files(paths_of(questions), sections)},
+        images=_images(images_of(questions), found, sections["images"], who.architecture),
+        networks=_named(_all(_Network, networks.data)),
+        volumes=_named(_all(_Resource, volumes.data["Volumes"] or [])),
         kept=frozenset(Digest("sha256:" + name) for name in sections["kept"].lines),
-        image_ids=frozenset(Digest.parse(line) for line in sections["image-ids"].lines),
+        image_ids=frozenset(each.Id for each in _all(_Image, images.data)),
     )
 
 
@@ -139,7 +153,7 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         return _without_environment(release)
     _require_whole(sections, _OF_MODULE, release.host)
     if question.hashes and sections["hashes"].status and not _other_hashes(sections):
-        return _not_accepted(release, sections["hashes"])
+        return _not_accepted(release, sections["refused"].text)
     project = module.runtime.project
     services = (release.compose.services[name] for name in release.closure)
     return Observation(
@@ -150,9 +164,9 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         files=tuple(host.files[f.path] for f in release.files if not f.path.startswith(OWN_FOLDER + "/")),
         images=tuple(host.images[ref] for ref in sorted({each.image for each in services if each.image})),
         hashes=_hashes(sections, release) if question.hashes else {},
-        networks=tuple(ResourceSeen(n.name, n.definition, n.id) for n in host.networks if n.project == project),
-        volumes=tuple(ResourceSeen(v.name, v.definition) for v in host.volumes if v.project == project),
-        lent=tuple(ResourceSeen(v.name, v.definition) for v in host.volumes if v.name in lent_names(release)),
+        networks=tuple(ResourceSeen(n.Name, n.definition, n.Id) for n in host.networks if n.project == project),
+        volumes=tuple(ResourceSeen(v.Name, v.definition) for v in host.volumes if v.project == project),
+        lent=tuple(ResourceSeen(v.Name, v.definition) for v in host.volumes if v.Name in lent_names(release)),
         missing_variables=tuple(name for name in sections["variables"].lines if name not in module.env.set),
         overriding_variables=sections["deciding"].lines,
         environment=_fingerprint(sections["environment"]),
@@ -161,14 +175,30 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
     )
 
 
+def _require_root(sections: Sections, entry: HostEntry) -> None:
+    if "root" in sections:
+        raise Unreachable(
+            "the host's root folder can not be entered",
+            detail=f"{entry.name}: {entry.root}",
+            hint=f"platformctl host prepare {entry.name}",
+            reason="root_readonly",
+            host=entry.name,
+        )
+
+
 def _require_whole(sections: Sections, names: Sequence[str], entry: HostEntry) -> None:
     failed = next((name for name in names if sections[name].status), None)
     if failed is not None:
         raise garbage(entry.name, f"{failed}: status {sections[failed].status}")
 
 
-def _resources(cls: type[T], section: Section) -> tuple[T, ...]:
-    return tuple(sorted((read(cls, line) for line in section.lines), key=lambda each: each.name))
+def _all(cls: type[T], told: Any) -> tuple[T, ...]:
+    """A list of the engine's; fields that are not asked about are passed over."""
+    return decode(tuple[cls, ...], told, "an answer", ignore_unknown=True)  # type: ignore[valid-type]
+
+
+def _named(resources: Iterable[R]) -> tuple[R, ...]:
+    return tuple(sorted(resources, key=lambda each: each.Name))
 
 
 def _without_environment(release: Release) -> Refusal:
@@ -182,9 +212,9 @@ def _without_environment(release: Release) -> Refusal:
     )
 
 
-def _not_accepted(release: Release, told: Section) -> Refusal:
+def _not_accepted(release: Release, complaint: str) -> Refusal:
     compose_file = release.module.runtime.compose_file
-    words = _own_words(told.complaint, compose_file)
+    words = _own_words(complaint, compose_file)
     return InvalidInput(
         "Compose does not accept the file",
         detail=_complaint(words, release),
@@ -236,17 +266,37 @@ def _fingerprint(section: Section) -> str | None:
     return Digest.parse(f"sha256:{section.lines[0]}").hexadecimal if section.lines else None
 
 
-def _file(digest: str, mode: str, path: str) -> FileSeen:
-    if digest == "-":
-        return FileSeen(RepoPath(path), None, None)
-    return FileSeen(RepoPath(path), Digest.parse("sha256:" + digest), int(mode, 8))
+def _files(paths: Sequence[str], sections: Sections) -> Iterator[FileSeen]:
+    """Each path with what is there; digests and modes are those of the paths that are there, in the same order."""
+    marks = sections["present"].lines
+    there = [path for path, mark in zip(paths, marks, strict=True) if mark == "+"]
+    digests = [entry[:64].decode() for entry in sections["digests"].body.split(b"\0")[:-1]]
+    read = {p: (d, int(m, 8)) for p, d, m in zip(there, digests, sections["modes"].lines, strict=True)}
+    for path in paths:
+        digest, mode = read.get(path, (None, None))
+        yield FileSeen(RepoPath(path), Digest.parse(f"sha256:{digest}") if digest else None, mode)
+
+
+def _images(
+    refs: Sequence[str], found: Sequence[Response], others: Section, architecture: str
+) -> Mapping[str, ImageSeen]:
+    """Each image by name: as the engine has it, or as `others` says that were looked for where one was not there."""
+    looked_for = {image.ref: image for image in (_image(line, architecture) for line in others.lines)}
+    seen = {}
+    for ref, response in zip(refs, found, strict=True):
+        if response.status == OK:
+            local = decode(_Image, response.data, "an answer", ignore_unknown=True)
+            seen[ref] = ImageSeen(ref, local.Id, local.RepoDigests or ())
+        else:
+            seen[ref] = looked_for[ref]
+    return seen
 
 
 def _image(line: str, architecture: str) -> ImageSeen:
     where, ref, found = line.split(" ", 2)
     if where == "local":
-        local = read(_Local, found)
-        return ImageSeen(ref, local.id, local.digests or ())
+        local = read(_Image, found)
+        return ImageSeen(ref, local.Id, local.RepoDigests or ())
     return _registry_image(ref, strict_json.load(found.encode(), "an answer"), architecture)
 
 

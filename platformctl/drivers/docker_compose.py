@@ -11,6 +11,7 @@ from platformctl.drivers import compose_answers as answers
 from platformctl.drivers import compose_questions as questions
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import lenders
+from platformctl.drivers.compose_engine import requests
 from platformctl.drivers.compose_foresight import foreseen
 from platformctl.drivers.compose_look import look, project_folder
 from platformctl.drivers.compose_observations import observations
@@ -59,17 +60,18 @@ class DockerCompose:
     name = "docker-compose"
     version = "1"
 
-    def identify(self) -> Command:
-        """Ask user, machine id, clock, engine id and Compose's version."""
-        return Command(("sh", "-c", questions.IDENTIFY, "identify"), timeout=40)
+    def identify(self, *, version: bool = False) -> Command:
+        """Ask user, machine id, clock and engine id; Compose's own version takes a run of it."""
+        told = "yes" if version else "no"
+        return Command(("sh", "-c", questions.IDENTIFY, "identify", requests(["/info"]), told), timeout=90)
 
     def read_identity(self, answer: Completed, entry: HostEntry) -> Identity:
         """Raises `Unreachable` when the engine or Compose v2 does not answer; the reason says which."""
         return answers.identity(answer.stdout, entry)
 
-    def look(self, questions: Sequence[Question]) -> Command:
+    def look(self, questions: Sequence[Question], identity: Identity) -> Command:
         """One question for containers, files, images, networks, volumes, and the hashes of desired services."""
-        return look(questions)
+        return look(questions, version=not identity.compose_version)
 
     def read_look(
         self, answer: Completed, questions: Sequence[Question], identity: Identity, at: str

@@ -39,14 +39,17 @@ class Driver(Protocol):
     name: str
     version: str
 
-    def identify(self) -> Command:
-        """The first words said to a host: who are you? They change nothing."""
+    def identify(self, *, version: bool = False) -> Command:
+        """The first words said to a host: who are you? With `version` also the orchestrator's. They change nothing."""
 
     def read_identity(self, answer: Completed, entry: HostEntry) -> Identity:
         """Raises `Unreachable` with a reason when the engine or the orchestrator does not answer."""
 
-    def look(self, questions: Sequence[Question]) -> Command:
-        """One question for everything that plans of these releases need, all of one host. It changes nothing."""
+    def look(self, questions: Sequence[Question], identity: Identity) -> Command:
+        """One question for everything that plans of these releases need, all of one host, which is `identity`.
+
+        Where that does not have the orchestrator's version, it is asked for too. It changes nothing.
+        """
 
     def read_look(
         self, answer: Completed, questions: Sequence[Question], identity: Identity, at: str

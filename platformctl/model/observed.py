@@ -21,7 +21,8 @@ class Source(Enum):
 class Identity:
     """Who answered: enough to tell one machine from another, read before anything else is said to it.
 
-    `clock` is the host's own time in seconds since the epoch.
+    `compose_version` is empty until it is known, `compose_program` another one as soon as that may be another version;
+    empty where that can not be told. `clock` is the host's own time in seconds since the epoch.
     """
 
     uid: int
@@ -31,6 +32,7 @@ class Identity:
     engine_version: str
     architecture: str
     compose_version: str
+    compose_program: str
     clock: int
     home: str
     path: str

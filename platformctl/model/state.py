@@ -24,13 +24,15 @@ class Computed:
     """What the host's orchestrator made of a release, so that it need not be asked while nothing it reads changed.
 
     `version` is the orchestrator's, `environment` the fingerprint of the host's env file that it read, `hashes` are by
-    service. `variables` are fingerprints of what the env file sets, by name.
+    service. `variables` are fingerprints of what the env file sets, by name. `program` is the `compose_program` that
+    said the version: while the host has the same, it need not be asked again.
     """
 
     version: str
     environment: str | None
     hashes: Mapping[str, str]
     variables: Mapping[str, str] = field(default_factory=dict)
+    program: str = ""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,14 @@ def computed(
     made = {str(service): hashes.pop() for service, hashes in labels.items()}
     if any(observation.hashes.get(s) != made[s] for s in release.closure if not _may_differ(release, s, driver)):
         return None
-    return Computed(observation.identity.compose_version, observation.environment, made, observation.variables)
+    who = observation.identity
+    return Computed(who.compose_version, observation.environment, made, observation.variables, who.compose_program)
+
+
+def known_version(identity: Identity, receipts: Iterable[Receipt | None]) -> str:
+    """The version of a host's orchestrator, where one of its receipts is of the same program; else empty."""
+    made = (receipt.computed for receipt in receipts if receipt is not None and receipt.computed is not None)
+    return next((each.version for each in made if each.program == identity.compose_program != ""), "")
 
 
 def is_expected(release: Release, identity: Identity, current: Receipt | None) -> bool:

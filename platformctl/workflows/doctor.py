@@ -65,7 +65,7 @@ def _checks(parts: Parts, roots: TrustRoots, entry: HostEntry, modules: Sequence
     driver = parts.driver_for(DRIVER)
     with Answering(parts.reach(entry)) as transport:
         now = parts.clock.now().timestamp()
-        who = observing.identify(transport, driver, now=now)
+        who = observing.identify(transport, driver, now=now, version=True)
         yield Check(entry.name, "identity", "ok", f"{who.user} (uid {who.uid}), machine {who.machine_id[:12]}")
         yield Check(entry.name, "engine", "ok", f"Docker {who.engine_version}, Compose {who.compose_version}")
         yield Check(entry.name, "clock", "ok", f"{int(who.clock - now)} s from here")

@@ -17,7 +17,7 @@ from platformctl.errors import PolicyViolation, Refusal
 from platformctl.model.desired import Release, TrustRoots
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Observation
-from platformctl.planning.settled import is_expected, settled
+from platformctl.planning.settled import is_expected, known_version, settled
 from platformctl.store.host import HostLayout
 from platformctl.store.host_environment import fingerprints, read_fingerprints
 from platformctl.workflows.earlier import with_earlier
@@ -93,6 +93,8 @@ def _look_at(
         for release, memory in zip(releases, memories, strict=True)
         if isinstance(memory, Memory)
     }
+    version = known_version(there.identity, (memory.record.current for _, memory in known.values()))
+    there = replace(there, identity=replace(there.identity, compose_version=version))
     seen = _ask(there, driver, tuple(known.values()), at, trusting=True)
     rest = tuple(pair for name, pair in known.items() if name not in seen)
     seen.update(_ask(there, driver, rest, at, trusting=False))

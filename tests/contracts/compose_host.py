@@ -48,27 +48,57 @@ CONTAINER = {
 
 _LABELS = {"com.docker.compose.project": "shop"}
 NETWORK = {
-    "id": "n" * 64,
-    "name": "shop_default",
-    "labels": _LABELS,
-    "driver": "bridge",
-    "options": {},
-    "internal": False,
-    "attachable": False,
-    "enable_ipv6": False,
-    "subnets": [{"Subnet": "172.18.0.0/16"}],
+    "Id": "n" * 64,
+    "Name": "shop_default",
+    "Labels": _LABELS,
+    "Driver": "bridge",
+    "Options": {},
+    "Internal": False,
+    "Attachable": False,
+    "EnableIPv6": False,
+    "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
 }
-VOLUME = {"name": "shop_data", "labels": _LABELS, "driver": "local", "options": None}
-"""A network and a volume as their templates print them."""
+VOLUME = {"Name": "shop_data", "Labels": _LABELS, "Driver": "local", "Options": None}
+FOUND = {"Id": IMAGE, "RepoDigests": ["web@" + OTHER_IMAGE]}
+"""A network, a volume and an image as the engine's API has them."""
+MARK = b"01234567-89ab-cdef-0123-456789abcdef"
 
 
 def frame(sections: Mapping[str, bytes | tuple[int, bytes]]) -> bytes:
     """Sections as a host frames them; one that ended with another status than 0 is a pair."""
-    parts = []
+    parts = [MARK + b"\n"]
     for name, told in sections.items():
         status, body = told if isinstance(told, tuple) else (0, told)
-        parts.append(b"%s %d %d\n%s" % (name.encode(), status, len(body), body))
+        parts.append(b"%s\n%s %s %d\n" % (body, MARK, name.encode(), status))
     return b"".join(parts)
+
+
+def http(*answers: object, statuses: Mapping[int, int] | None = None) -> bytes:
+    """Answers of the engine on one connection, each in another of the forms that HTTP has; `statuses` by position."""
+    told = b""
+    for number, answer in enumerate(answers):
+        body, status = json.dumps(answer).encode() + b"\n", (statuses or {}).get(number, 200)
+        if number == len(answers) - 1:
+            told += b"HTTP/1.0 %d Word\r\nServer: Docker\r\n\r\n%s" % (status, body)
+        elif number % 2:
+            told += b"HTTP/1.1 %d Word\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+        else:
+            chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:]))
+            told += b"HTTP/1.1 %d Word\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % (status, chunks)
+    return told
+
+
+def engine(
+    *images: object,
+    all_images: object = (FOUND,),
+    networks: object = (NETWORK,),
+    volumes: object = (VOLUME,),
+    containers: tuple[str, ...] = (str(CONTAINER["id"]),),
+    statuses: Mapping[int, int] | None = None,
+) -> bytes:
+    """What the engine says in a look: each image that is named, and then all it has."""
+    listed = [{"Id": each, "Command": "serve --password hunter2", "Labels": {"a": 'x"}'}} for each in containers]
+    return http(*(images or (FOUND,)), all_images, networks, {"Volumes": volumes}, listed, statuses=statuses)
 
 
 def line(data: object) -> bytes:
@@ -76,9 +106,9 @@ def line(data: object) -> bytes:
 
 
 IDENTITY = {
-    "me": b"1000\nagent\nmachine-1\n1780000000\n/home/agent\n",
-    "path": b"/usr/bin:/bin\n",
-    "engine": b"engine-1 28.2.2 x86_64\n",
+    "me": b"1000\nagent\nmachine-1\n1780000000\n/home/agent\n/usr/bin:/bin\n",
+    "engine": http({"ID": "engine-1", "ServerVersion": "28.2.2", "Architecture": "x86_64", "Labels": []}),
+    "program": b"64288304 /usr/libexec/docker/cli-plugins/docker-compose 101 1466390 2025-03-14 2026-11-27\n",
     "compose": b"2.26.1-4\n",
 }
 WATCH = {"containers": line(CONTAINER)}
@@ -87,17 +117,17 @@ WHOLE = {**WATCH, "resources": b"network shop_default %s\nvolume shop_data\n" % 
 
 def look(release: Release) -> dict[str, bytes]:
     """Its first file is there, its others are not; everything else is as for a release named shop."""
-    present, *absent = (file.path.encode() for file in release.files)
+    paths = sorted(file.path for file in release.files if not file.path.startswith(".platformctl/"))
+    present = release.files[0].path
     refs = sorted({str(release.compose.services[name].image) for name in release.closure})
     return {
         "containers": line(CONTAINER),
-        "files": b"%s 644 %s\n" % (CONFIG.hexadecimal.encode(), present) + b"".join(b"- - %s\n" % p for p in absent),
-        "images": b"".join(
-            b"local %s " % r.encode() + line({"id": IMAGE, "digests": ["web@" + OTHER_IMAGE]}) for r in refs
-        ),
-        "image-ids": IMAGE.encode() + b"\n",
-        "networks": line(NETWORK),
-        "volumes": line(VOLUME),
+        "engine": engine(*[FOUND] * len(refs)),
+        "present": b"".join(b"+\n" if path == present else b"-\n" for path in paths),
+        "digests": b"%s  %s\0" % (CONFIG.hexadecimal.encode(), present.encode()),
+        "modes": b"644\n",
+        "images": b"",
+        "compose": b"unasked\n",
         "kept": CONFIG.hexadecimal.encode() + b"\n",
         "variables.0": b"",
         "deciding.0": b"",
@@ -107,8 +137,8 @@ def look(release: Release) -> dict[str, bytes]:
 
 
 _TOOLS = (
-    "cat chmod cut date env false grep head id ls mkdir mktemp paste printenv "
-    "rm sed sh sha256sum sort stat tar timeout tr true wc xargs"
+    "cat chmod cut date env false grep head id mkdir mkfifo mktemp rm sed sh sha256sum sort stat tar timeout tr true "
+    "wc xargs"
 )
 _DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >>'{here}/asked'

@@ -23,16 +23,26 @@ from platformctl.model.plan import Action, Cause, Change, Place, PlannedFile, Pl
 from platformctl.model.state import Receipt, RunningContainer
 from platformctl.transports.ssh import SshTransport
 from platformctl.workflows.looking import or_raise
-from tests.contracts.compose_host import CONTAINER, IMAGE, NETWORK, OTHER_IMAGE, VOLUME, FakeDocker, frame, line, look
+from tests.contracts.compose_host import (
+    CONTAINER,
+    FOUND,
+    IMAGE,
+    OTHER_IMAGE,
+    FakeDocker,
+    engine,
+    frame,
+    http,
+    line,
+    look,
+)
 from tests.contracts.releases import FOLDER, HOST, MODULE, SHA, a_release
 from tests.lab import Host
 
 DRIVER = DockerCompose()
 NOW = "2026-06-01T12:00:00Z"
-WHO = Identity(1000, "agent", "m", "e", "28.2.2", "amd64", "2.26.1", 1780000000, "/home/agent", "/usr/bin:/bin")
+WHO = Identity(1000, "agent", "m", "e", "28.2.2", "amd64", "2.26.1", "", 1780000000, "/home/agent", "/usr/bin:/bin")
 WEB = "services: {web: {image: 'web:1', volumes: ['./web.conf:/etc/web.conf']}}"
 FILES = {"web.conf": b"listen 80\n"}
-LISTING = "ps -a --no-trunc --filter label=com.docker.compose.project --format"
 LENDERS = "ps -a --no-trunc --filter label=com.docker.compose.project=shop --filter label=com.docker.compose.service=db"
 
 
@@ -48,11 +58,12 @@ def docker() -> Iterator[FakeDocker]:
 
 
 def well(docker: FakeDocker) -> FakeDocker:
-    return docker.says("info", b"engine-1 28.2.2 aarch64\n").says("compose version", b"v2.26.1\n")
+    told = http({"ID": "engine-1", "ServerVersion": "28.2.2", "Architecture": "aarch64"})
+    return docker.says("system dial-stdio", told).says("compose version", b"v2.26.1\n")
 
 
 def identify(docker: FakeDocker, **environment: str) -> Identity:
-    answer = docker.run(DRIVER.identify(), **{"DOCKER_HOST": "unix:///nowhere", **environment})
+    answer = docker.run(DRIVER.identify(version=True), **{"DOCKER_HOST": "unix:///nowhere", **environment})
     return DRIVER.read_identity(answer, HOST)
 
 
@@ -83,13 +94,47 @@ def test_without_docker_the_reason_is_compose_missing(docker: FakeDocker) -> Non
     assert reason(docker) == "compose_missing"
 
 
-@pytest.mark.parametrize("said", [b"", b" \n", b"engine-1 28.2.2 x86_64\n"])
+@pytest.mark.parametrize("said", [b"", b" \n", http({"ID": "engine-1"})])
 def test_an_engine_that_does_not_answer_is_down(docker: FakeDocker, said: bytes) -> None:
-    assert reason(well(docker).says("info", said, 1)) == "docker_down"
+    assert reason(well(docker).says("system dial-stdio", said, 1)) == "docker_down"
 
 
-def test_an_engine_that_says_nothing_is_down(docker: FakeDocker) -> None:
-    assert reason(well(docker).says("info", b"")) == "docker_down"
+@pytest.mark.parametrize("said", [b"", http({"message": "no"}, statuses={0: 500})])
+def test_an_engine_that_says_nothing_or_refuses_is_down(docker: FakeDocker, said: bytes) -> None:
+    assert reason(well(docker).says("system dial-stdio", said)) == "docker_down"
+
+
+def test_compose_is_not_run_to_say_who_answers(docker: FakeDocker) -> None:
+    answer = well(docker).run(DRIVER.identify(), DOCKER_HOST="unix:///nowhere")
+
+    assert DRIVER.read_identity(answer, HOST).compose_version == ""
+    assert docker.asked == ("system dial-stdio",)
+
+
+def plugin(docker: FakeDocker, size: int, text: str = "") -> Path:
+    """A program of that size where docker looks for Compose first."""
+    path = docker.here / ".docker/cli-plugins/docker-compose"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.ljust(size))
+    return path
+
+
+def test_another_program_is_seen_without_running_it(docker: FakeDocker) -> None:
+    plugin(well(docker), 1 << 20)
+    first, again = identify(docker).compose_program, identify(docker).compose_program
+    plugin(docker, 1 << 20, "another")
+
+    assert first == again != ""
+    assert identify(docker).compose_program not in ("", first)
+
+
+def test_a_program_that_may_run_another_one_tells_no_version(docker: FakeDocker) -> None:
+    """A script, and one that stands in a folder only docker's own settings name."""
+    plugin(well(docker), 100)
+    assert identify(docker).compose_program == ""
+    plugin(docker, 1 << 20)
+    (docker.here / ".docker/config.json").write_text('{"cliPluginsExtraDirs": ["/elsewhere"]}')
+    assert identify(docker).compose_program == ""
 
 
 def test_a_socket_that_may_not_be_written_is_a_matter_of_permission(docker: FakeDocker) -> None:
@@ -260,17 +305,13 @@ def root(docker: FakeDocker) -> Path:
 
 def running(docker: FakeDocker) -> FakeDocker:
     """A host where the project runs."""
-    found = {"id": IMAGE, "digests": ["web@" + OTHER_IMAGE]}
-    docker.says(LISTING, b"1 shop\n").says("inspect --type container", line(CONTAINER))
-    docker.says("image inspect", line(found)).says("images -aq", IMAGE.encode() + b"\n")
-    docker.says("network ls", b"1\n").says("network inspect", line(NETWORK))
-    docker.says("volume ls", b"shop_data shop\n").says("volume inspect", line(VOLUME))
+    docker.says("system dial-stdio", engine()).says("inspect --type container", line(CONTAINER))
     return docker.says("compose -p", b"web " + b"a" * 64 + b"\n")
 
 
 def observe(docker: FakeDocker, release: Release) -> Observation:
     question = (Question(release),)
-    return or_raise(DRIVER.read_look(docker.run(DRIVER.look(question)), question, WHO, NOW)[0])
+    return or_raise(DRIVER.read_look(docker.run(DRIVER.look(question, WHO)), question, WHO, NOW)[0])
 
 
 def release_in(root: Path, compose: str = WEB, **about: object) -> Release:
@@ -296,15 +337,17 @@ def test_a_look_at_several_modules_keeps_them_apart(docker: FakeDocker, root: Pa
     """What is wrong about one hides no other, and Compose is asked about those alone that it is to be asked about."""
     runtime = replace(MODULE.runtime, project=ProjectName("shop2"))
     neighbour = replace(MODULE, runtime=runtime)
-    running(docker).says(LISTING, b"1 shop\n2 shop2\n3 workshop\n").says("image inspect", b"", 1).says(
-        "inspect --type container", line(CONTAINER) + line({**CONTAINER, "id": "2" * 64, "project": "shop2"})
+    ids = {"shop": str(CONTAINER["id"]), "shop2": "2" * 64, "workshop": "3" * 64}
+    running(docker).says("system dial-stdio", engine(FOUND, FOUND, containers=tuple(ids.values()))).says(
+        "inspect --type container",
+        b"".join(line({**CONTAINER, "id": container, "project": name}) for name, container in ids.items()),
     )
     questions = (
         Question(release_in(root), hashes=False),
         Question(release_in(root, environment=ENVIRONMENT)),
         Question(release_in(root, "services: {web: {image: 'other:1'}}", module=neighbour)),
     )
-    first, without_file, other = DRIVER.read_look(docker.run(DRIVER.look(questions)), questions, WHO, NOW)
+    first, without_file, other = DRIVER.read_look(docker.run(DRIVER.look(questions, WHO)), questions, WHO, NOW)
 
     assert isinstance(first, Observation)
     assert isinstance(other, Observation)
@@ -314,7 +357,52 @@ def test_a_look_at_several_modules_keeps_them_apart(docker: FakeDocker, root: Pa
     assert ([i.ref for i in first.images], [i.ref for i in other.images]) == (["web:1"], ["other:1"])
     assert (first.networks[0].name, other.networks) == ("shop_default", ())
     assert [words.split()[2] for words in docker.asked if words.startswith("compose")] == ["shop2"]
-    assert next(words for words in docker.asked if words.startswith("inspect")).endswith(" 1 2")
+    assert next(words for words in docker.asked if words.startswith("inspect")).endswith(" ".join(ids.values()))
+
+
+def test_a_version_that_is_not_known_is_asked_for_with_the_look(docker: FakeDocker, root: Path) -> None:
+    running(docker).says("compose version", b"2.40.0\n")
+    question, unknown = (Question(release_in(root), hashes=False),), replace(WHO, compose_version="")
+    (seen,) = DRIVER.read_look(docker.run(DRIVER.look(question, unknown)), question, unknown, NOW)
+
+    assert or_raise(seen).identity.compose_version == "2.40.0"
+
+
+def test_compose_that_is_not_there_is_found_out_by_the_look(docker: FakeDocker, root: Path) -> None:
+    running(docker).says("compose version", b"", 1)
+    question, unknown = (Question(release_in(root), hashes=False),), replace(WHO, compose_version="")
+
+    with pytest.raises(Unreachable) as caught:
+        DRIVER.read_look(docker.run(DRIVER.look(question, unknown)), question, unknown, NOW)
+    assert caught.value.reason == "compose_missing"
+
+
+def test_what_people_write_into_commands_and_labels_stays_on_the_host(docker: FakeDocker, root: Path) -> None:
+    told = running(docker).run(DRIVER.look((Question(release_in(root)),), WHO))
+
+    assert b"hunter2" in docker.answers["system dial-stdio"][0]
+    assert b"hunter2" not in told.stdout
+    assert b'"Labels":{}' in told.stdout
+
+
+@pytest.mark.parametrize("containers", [(), ("9" * 64,), (str(CONTAINER["id"]), "9" * 64)])
+def test_a_list_with_other_containers_than_were_looked_at_is_no_answer(
+    docker: FakeDocker, root: Path, containers: tuple[str, ...]
+) -> None:
+    release = release_in(root)
+    told = look(release)
+    told["engine"] = engine(*[FOUND] * 1, containers=containers)
+
+    with pytest.raises(Unreachable):
+        DRIVER.read_look(Completed(0, frame(told), b""), (Question(release),), WHO, NOW)
+
+
+@pytest.mark.parametrize("kept", range(0, len(engine()), 37))
+def test_an_engine_that_is_cut_short_is_no_answer(docker: FakeDocker, root: Path, kept: int) -> None:
+    running(docker).says("system dial-stdio", engine()[:kept])
+
+    with pytest.raises(Unreachable):
+        observe(docker, release_in(root))
 
 
 def test_hashes_are_asked_for_with_the_words_that_up_is_told(docker: FakeDocker, root: Path) -> None:
@@ -367,33 +455,37 @@ def test_an_image_the_host_lacks_is_asked_of_its_registry(docker: FakeDocker, ro
         "Descriptor": {"digest": OTHER_IMAGE, "platform": {"os": "linux", "architecture": "amd64"}},
         "OCIManifest": {"config": {"digest": IMAGE}},
     }
-    running(docker).says("image inspect", b"", 1).says("manifest inspect", line([manifest]))
+    lacking(docker).says("manifest inspect", line([manifest]))
     (image,) = observe(docker, release_in(root)).images
 
     assert image == ImageSeen("web:1", IMAGE, ("web@" + OTHER_IMAGE,), present=False)
 
 
+def lacking(docker: FakeDocker) -> FakeDocker:
+    """A host where the project runs, and that does not have the image any more."""
+    told = engine({"message": "no such image"}, all_images=[], statuses={0: 404})
+    return running(docker).says("system dial-stdio", told).says("image inspect", b"", 1)
+
+
 @pytest.mark.parametrize("said", [b"", b"null", b"[]"])
 def test_an_image_nobody_knows_has_no_id(docker: FakeDocker, root: Path, said: bytes) -> None:
-    running(docker).says("image inspect", b"", 1).says("manifest inspect", said)
+    lacking(docker).says("manifest inspect", said)
 
     assert observe(docker, release_in(root)).images == (ImageSeen("web:1", None, present=False),)
 
 
-@pytest.mark.parametrize("broken", ["images -aq", "network ls", "volume ls", LISTING])
-def test_a_list_that_docker_can_not_give_is_not_taken_for_an_empty_one(
-    docker: FakeDocker, root: Path, broken: str
+@pytest.mark.parametrize("broken", [1, 2, 3, 4])
+def test_a_list_that_the_engine_can_not_give_is_not_taken_for_an_empty_one(
+    docker: FakeDocker, root: Path, broken: int
 ) -> None:
-    running(docker).says(broken, b"", 1)
+    running(docker).says("system dial-stdio", engine(statuses={broken: 500}))
 
     with pytest.raises(Unreachable):
         observe(docker, release_in(root))
 
 
-@pytest.mark.parametrize(
-    "words", ["inspect --type container", "images -aq", "image inspect", "network inspect", "volume inspect"]
-)
-def test_a_header_where_typed_answers_stand_is_no_answer(docker: FakeDocker, root: Path, words: str) -> None:
+@pytest.mark.parametrize("words", ["inspect --type container", "system dial-stdio"])
+def test_a_section_where_typed_answers_stand_is_no_answer(docker: FakeDocker, root: Path, words: str) -> None:
     answer, _ = running(docker).answers[words]
     docker.says(words, answer + frame({"kept": b"0" * 64 + b"\n"}))
 
@@ -465,7 +557,7 @@ def test_required_variables_that_neither_file_nor_manifest_sets_are_named(
 def test_no_value_of_the_environment_file_is_in_the_answer(docker: FakeDocker, root: Path) -> None:
     (root / "secrets").mkdir()
     (root / "secrets/shop.env").write_text("PASSWORD=hunter2hunter2\nTOKEN=hunter2hunter2\n")
-    ended = running(docker).run(DRIVER.look((Question(release_in(root, environment=ENVIRONMENT)),)))
+    ended = running(docker).run(DRIVER.look((Question(release_in(root, environment=ENVIRONMENT)),), WHO))
 
     assert b"hunter2" not in ended.stdout + ended.stderr
 
@@ -812,9 +904,9 @@ def test_a_real_host_answers_all_three_questions(host: Host) -> None:
     )
     release = a_release(WEB.replace("web:1", "platformctl-lab/web:1"), files=FILES, root=host.root)
     with SshTransport(entry, {"PLATFORMCTL_SSH_KEY": str(host.key_path)}) as transport:
-        who = DRIVER.read_identity(transport.run(DRIVER.identify()), entry)
+        who = DRIVER.read_identity(transport.run(DRIVER.identify(version=True)), entry)
         question = (Question(release),)
-        observed = or_raise(DRIVER.read_look(transport.run(DRIVER.look(question)), question, who, NOW)[0])
+        observed = or_raise(DRIVER.read_look(transport.run(DRIVER.look(question, who)), question, who, NOW)[0])
         containers = DRIVER.read_watch(transport.run(DRIVER.watch("shop")), entry)
         host.docker("network", "create", "--label", "com.docker.compose.project=shop", "shop_default")
         host.docker("volume", "create", "--label", "com.docker.compose.project=shop", "shop_data")

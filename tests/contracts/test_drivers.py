@@ -83,8 +83,8 @@ def commands(driver: Driver, release: Release, name: str = "web") -> Iterator[Co
     """Every command and operation a driver may ask for, with `name` where a stranger's word could come in."""
     image = PlannedImage(name, None, compose_host.IMAGE)
     container = replace(watched(driver)[0], id=name)
-    yield from (driver.identify(), driver.look((Question(release),)), driver.watch(release.module.runtime.project))
-    yield driver.watch_whole(release.module.runtime.project)
+    yield from (driver.identify(), driver.look((Question(release),), identified(driver)))
+    yield from (ask(release.module.runtime.project) for ask in (driver.watch, driver.watch_whole))
     yield from (driver.logs(container), driver.fetch(image))
     yield from driver.keep(release, {name: image.id})
     yield from driver.bring_up(release)

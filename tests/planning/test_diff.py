@@ -18,7 +18,7 @@ from tests.contracts.releases import MODULE, a_release
 
 hide = Redactor().clean
 IMAGE = Digest.of(b"image")
-WHO = Identity(1000, "agent", "m", "e", "28.2.2", "amd64", "2.26.1", 1780000000, "/home/agent", "/usr/bin:/bin")
+WHO = Identity(1000, "agent", "m", "e", "28.2.2", "amd64", "2.26.1", "", 1780000000, "/home/agent", "/usr/bin:/bin")
 CONFIGURED = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/conf']}}"
 FILES = {"conf/a": b"1"}
 WITH_ENV_FILE = "services: {web: {image: 'web:1', env_file: ['./web.env'], volumes: ['./conf:/etc/conf']}}"

@@ -38,7 +38,7 @@ def test_what_was_foreseen_and_made_is_written_down() -> None:
     release = a_release(PLAIN)
 
     assert computed(release, look(release, AS_SAID), made(("web", "a"), ("web", "a"), ("db", "b")), DRIVER) == Computed(
-        "2.26.1-4", "f", AS_SAID
+        "2.26.1-4", "f", AS_SAID, program=WHO.compose_program
     )
 
 

@@ -1,0 +1,101 @@
+"""What Docker's engine is asked by its API, and its answers.
+
+The docker program starts anew for each of its lists, which costs a host more than all lists take the engine. Its own
+`docker system dial-stdio` leads to the socket that it would use itself, so that one start serves for all questions.
+https://docs.docker.com/reference/api/engine/ has what is asked.
+"""
+
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+OK = 200
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?\r\n")
+
+# ask REQUESTS: one connection, until the engine ends it. The fifo stays open for writing meanwhile: to the engine the
+# end of what it is asked means that nobody waits for the answer any more.
+ASK = """
+ask() { [ -p "$work/ask" ] || mkfifo "$work/ask" || return
+  exec 7<>"$work/ask"
+  timeout -k 2 60 docker system dial-stdio <"$work/ask" 7>&- & printf '%s' "$1" >&7; wait $!; }
+"""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What the engine said to one request."""
+
+    status: int
+    body: bytes
+
+    @property
+    def data(self) -> Any:
+        """What it found; raises `ValueError` where it refused, and for what is no JSON."""
+        if self.status != OK:
+            raise ValueError(f"the engine answered with status {self.status}")
+        try:
+            told = json.loads(self.body)
+        except RecursionError:
+            raise ValueError("an answer is nested too deep") from None
+        if b"\\u" in self.body:  # a lone half of a pair would fail later, where nobody expects it
+            json.dumps(told, ensure_ascii=False).encode()
+        return told
+
+
+def requests(paths: Sequence[str]) -> str:
+    """Text that asks for all of `paths` on one connection.
+
+    By HTTP/1.1 but for the last: what answers HTTP/1.0 stands there in one piece, and the connection ends behind it.
+    """
+    versions = ["1.1"] * (len(paths) - 1) + ["1.0"]
+    return "".join(f"GET {path} HTTP/{v}\r\nHost: docker\r\n\r\n" for path, v in zip(paths, versions, strict=True))
+
+
+def responses(stream: bytes) -> tuple[Response, ...]:
+    """The answers on one connection, in order; raises `ValueError` for what is no HTTP or not whole (RFC 9112)."""
+    return tuple(_each(io.BytesIO(stream)))
+
+
+def _each(stream: io.BytesIO) -> Iterator[Response]:
+    while line := stream.readline():
+        status = _STATUS.fullmatch(line)
+        if status is None:
+            raise ValueError("a status line was expected")
+        headers = dict(_headers(stream))
+        if status[1] == b"0":
+            body = stream.read()
+        elif headers.get(b"transfer-encoding") == b"chunked":
+            body = b"".join(_chunks(stream))
+        else:
+            body = _exactly(stream, int(headers[b"content-length"]))
+        yield Response(int(status[2]), body)
+
+
+def _headers(stream: io.BytesIO) -> Iterator[tuple[bytes, bytes]]:
+    while (line := stream.readline()) != b"\r\n":
+        name, colon, value = line.partition(b":")
+        if not (colon and line.endswith(b"\r\n")):
+            raise ValueError("a header was expected")
+        yield name.strip().lower(), value.strip()
+
+
+def _chunks(stream: io.BytesIO) -> Iterator[bytes]:
+    while size := int(stream.readline(), 16):
+        yield _exactly(stream, size)
+        _end(stream)
+    _end(stream)
+
+
+def _end(stream: io.BytesIO) -> None:
+    if stream.readline() != b"\r\n":
+        raise ValueError("the end of a line was expected")
+
+
+def _exactly(stream: io.BytesIO, size: int) -> bytes:
+    body = stream.read(size)
+    if size < 0 or len(body) != size:
+        raise ValueError("an answer is cut short")
+    return body
