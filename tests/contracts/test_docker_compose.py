@@ -911,7 +911,7 @@ def test_a_real_host_answers_all_three_questions(host: Host) -> None:
         host.docker("network", "create", "--label", "com.docker.compose.project=shop", "shop_default")
         host.docker("volume", "create", "--label", "com.docker.compose.project=shop", "shop_data")
         whole = DRIVER.read_whole(transport.run(DRIVER.watch_whole("shop")), entry)
-        again = or_raise(DRIVER.read_look(transport.run(DRIVER.look(question)), question, who, NOW)[0])
+        again = or_raise(DRIVER.read_look(transport.run(DRIVER.look(question, who)), question, who, NOW)[0])
 
     assert set(whole.resources) == {"network shop_default", "volume shop_data"}
     assert whole.resources == again.resources, "both looks name the same things alike"

@@ -1,6 +1,8 @@
 """What a host remembers is believed as far as signatures hold, and for this host and module alone (P6)."""
 
+import io
 import json
+import tarfile
 from base64 import b64encode
 from dataclasses import dataclass, replace
 
@@ -11,7 +13,7 @@ from platformctl.model import strict_json
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
-from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, HostRecord, Receipt, TrustSeen
+from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, Computed, HostRecord, Receipt, TrustSeen
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import Recalled
 from platformctl.transports.interface import Held
@@ -60,9 +62,13 @@ class Remembering:
     exchanges: int = 0
 
     def run(self, _command: Command) -> Completed:
-        record = b64encode(self.content).decode()
-        said = f"modules/web.json {record}\nends/1 {record}\nrecalled\n"
-        return Completed(0, said.encode(), b"")
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            member = tarfile.TarInfo("modules/web.json")
+            member.size = len(self.content)
+            archive.addfile(member, io.BytesIO(self.content))
+        files, end = b64encode(packed.getvalue()), b64encode(self.content)
+        return Completed(0, b"names modules/web.json\ntar %b\nends/1 %b\nrecalled\n" % (files, end), b"")
 
     def hold(self, command: Command) -> Held:
         raise NotImplementedError
@@ -85,6 +91,14 @@ def test_a_receipt_of_before_there_were_computed_hashes_is_read(workshop: Worksh
     older = {name: value for name, value in json.loads(receipt_payload(ANN)).items() if name != "computed"}
     payload = strict_json.dump(older)
     signed = envelope.write(workshop.seal(payload, RECEIPT_PAYLOAD_TYPE, "ann", RECEIPT)).decode()
+
+    assert remembered(workshop, signed).record.current == ANN
+
+
+def test_what_was_computed_without_naming_its_program_is_computed_again(workshop: Workshop) -> None:
+    told = json.loads(receipt_payload(replace(ANN, computed=Computed("2.26.1", None, {"web": "a"}))))
+    del told["computed"]["program"]
+    signed = envelope.write(workshop.seal(strict_json.dump(told), RECEIPT_PAYLOAD_TYPE, "ann", RECEIPT)).decode()
 
     assert remembered(workshop, signed).record.current == ANN
 
