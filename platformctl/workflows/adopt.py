@@ -1,10 +1,12 @@
 """Adopt what already runs: a signed receipt, and only when hashes, images and files are those of the commit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platformctl.errors import StalePlan
+from platformctl.model.desired import Release, TrustRoots
 from platformctl.model.names import Digest
+from platformctl.model.observed import Container, Observation
 from platformctl.model.plan import Action, PlannedFile
 from platformctl.model.reports import NoteReport
 from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, Receipt, RunningContainer
@@ -12,6 +14,7 @@ from platformctl.planning.build import resolve_images
 from platformctl.planning.diff import Wanted, diff
 from platformctl.planning.settled import computed
 from platformctl.releases import CommitTree, module_ids
+from platformctl.session import HostSession
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
 from platformctl.trust import envelope
@@ -22,6 +25,7 @@ from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, keyring, moment, require_module, trust_roots
 from platformctl.workflows.records import (
     NAMESPACE,
+    Memory,
     next_record,
     receipt_payload,
     record_bytes,
@@ -39,67 +43,120 @@ class ImportRequest:
     key: Path
 
 
+@dataclass(frozen=True)
+class Adoption:
+    """What runs, as it was seen, and of which release and plan it is to have a receipt, with which outcome."""
+
+    release: Release
+    observation: Observation
+    memory: Memory
+    subject: Digest
+    outcome: str
+    key: Path
+
+
 def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
     """Write the receipt of what runs; raises `StalePlan` (`changed`) when it is not what the commit says."""
     roots = trust_roots(parts)
     head = parts.repository.head()
     name = require_module(module_ids(CommitTree(parts.repository, head)), request.module)
     release = release_at(parts, roots, head, name)
-    agreed(release, roots.policy, moment(parts.clock.now())[:10])
-    require_merged(parts, head, roots)
-    require_receipt_key(request.key, keyring(parts, roots), parts.clock.now(), parts.environment)
-    driver = parts.driver_of(release.module)
+    require_agreed(parts, roots, release, request.key)
     now = moment(parts.clock.now())
     with hosts(parts) as reached:
-        transport = reached.reach(release.host, driver).transport
-        payload = f"import {name} {release.digest}".encode()
-        with holding(parts, transport, Digest.of(payload), f"import {name}") as session:
+        transport = reached.reach(release.host, parts.driver_of(release.module)).transport
+        subject = Digest.of(f"import {name} {release.digest}".encode())
+        with holding(parts, transport, subject, f"import {name}") as session:
             observation, memory = look(parts, reached, release, roots)
             refuse_unsettled(memory, release.host.name)
-            seen = current_trust(parts, roots, memory)
-            images = resolve_images(release, observation, {})
-            by_ref = {image.ref: image for image in images}
-            changes = diff(Wanted(release, observation, by_ref, memory.record, driver, parts.hide))
-            differing = [f"{c.service}: {c.reason}" for c in changes if c.action is not Action.KEEP]
-            differing += [
-                f"{c.service}: is {c.health or c.state}"
-                for c in observation.containers
-                if c.service in release.closure and (c.health not in (None, "healthy") or c.state == "restarting")
-            ]
-            there = {file.path: file.digest for file in observation.files}
-            differing += [
-                f"{f.path}: differs on the host" for f in release.files if there.get(f.path, f.digest) != f.digest
-            ]
-            if differing:
-                raise StalePlan(
-                    "what runs is not what the commit says",
-                    detail="\n".join(differing),
-                    hint="commit what runs, or plan and approve the difference",
-                    reason="changed",
-                    host=release.host.name,
-                )
-            mine = tuple(c for c in observation.containers if c.service in release.closure and not c.oneoff)
-            session.stage(f.content for f in release.files)
-            receipt = Receipt(
-                module=name,
-                host=release.host.name,
-                outcome="IMPORTED",
-                plan_digest=Digest.of(payload),
-                source_sha=head,
-                desired=release.digest,
-                applied_at=now,
-                applied_by=parts.operator,
-                pull_request=None,
-                files=tuple(PlannedFile(f.path, f.digest, f.mode) for f in release.files),
-                images=images,
-                up=driver.bring_up(release),
-                closure=tuple(release.closure),
-                containers=tuple(RunningContainer(c.service, c.id, c.image_id) for c in mine),
-                computed=computed(release, observation, mine, driver),
-            )
-            sealed = seal(receipt_payload(receipt), RECEIPT_PAYLOAD_TYPE, request.key, NAMESPACE, parts.environment)
-            envelopes = (*memory.envelopes, envelope.write(sealed).decode())
-            content = record_bytes(next_record(memory.record, trust=seen), envelopes)
-            session.write(write_record(HostLayout(release.host.root), name, content, replacing=memory.content))
+            adoption = Adoption(release, observation, memory, subject, "IMPORTED", request.key)
+            write_receipt(parts, roots, session, adoption)
     parts.audit.append(now, "import", {"module": str(name), "host": str(release.host.name), "source_sha": str(head)})
     return NoteReport(message=f"✓ {name} on {release.host.name} is adopted as {head[:12]}")
+
+
+def require_agreed(parts: Parts, roots: TrustRoots, release: Release, key: Path) -> None:
+    """Refuse to sign for what policy refuses, for what is not merged, and with a key that nobody here believes."""
+    agreed(release, roots.policy, moment(parts.clock.now())[:10])
+    require_merged(parts, release.source_sha, roots)
+    require_receipt_key(key, keyring(parts, roots), parts.clock.now(), parts.environment)
+
+
+def write_receipt(parts: Parts, roots: TrustRoots, session: HostSession, adoption: Adoption) -> str:
+    """Write the signed receipt into the host record, and return it.
+
+    Raises `StalePlan` (`changed`) when what runs is not what the release says; that nothing is left of one that is to
+    be gone, the caller has seen.
+    """
+    release, memory = adoption.release, adoption.memory
+    seen = current_trust(parts, roots, memory)
+    if not release.gone:
+        _require_as_committed(parts, release, adoption.observation, memory)
+        session.stage(file.content for file in release.files)
+    payload = receipt_payload(_receipt(parts, adoption))
+    sealed = envelope.write(seal(payload, RECEIPT_PAYLOAD_TYPE, adoption.key, NAMESPACE, parts.environment)).decode()
+    record = next_record(memory.record, trust=seen, consumed=(*memory.record.consumed, adoption.subject))
+    content = record_bytes(record, (*memory.envelopes, sealed))
+    layout = HostLayout(release.host.root)
+    session.write(write_record(layout, release.module.id, content, replacing=memory.content))
+    return sealed
+
+
+def _require_as_committed(parts: Parts, release: Release, observation: Observation, memory: Memory) -> None:
+    """Definitions, images, files and health: all of it, as nobody watched it come about."""
+    by_ref = {image.ref: image for image in resolve_images(release, observation, {})}
+    wanted = Wanted(release, observation, by_ref, memory.record, parts.driver_of(release.module), parts.hide)
+    there = {file.path: file.digest for file in observation.files}
+    differing = [
+        *(f"{c.service}: {c.reason}" for c in diff(wanted) if c.action is not Action.KEEP),
+        *(f"{c.service}: is {c.health or c.state}" for c in _mine(release, observation) if not _is_well(c)),
+        *(f"{f.path}: differs on the host" for f in release.files if there.get(f.path, f.digest) != f.digest),
+    ]
+    if differing:
+        raise StalePlan(
+            "what runs is not what the commit says",
+            detail="\n".join(differing),
+            hint="commit what runs, or plan and approve the difference",
+            reason="changed",
+            host=release.host.name,
+        )
+
+
+def _mine(release: Release, observation: Observation) -> tuple[Container, ...]:
+    return tuple(c for c in observation.containers if c.service in release.closure and not c.oneoff)
+
+
+def _is_well(container: Container) -> bool:
+    return container.health in (None, "healthy") and container.state != "restarting"
+
+
+def _receipt(parts: Parts, adoption: Adoption) -> Receipt:
+    release, observation = adoption.release, adoption.observation
+    nothing = Receipt(
+        module=release.module.id,
+        host=release.host.name,
+        outcome=adoption.outcome,
+        plan_digest=adoption.subject,
+        source_sha=release.source_sha,
+        desired=release.digest,
+        applied_at=moment(parts.clock.now()),
+        applied_by=parts.operator,
+        pull_request=None,
+        files=(),
+        images=(),
+        up=(),
+        closure=(),
+        containers=(),
+    )
+    if release.gone:
+        return nothing
+    driver, mine = parts.driver_of(release.module), _mine(release, observation)
+    return replace(
+        nothing,
+        files=tuple(PlannedFile(f.path, f.digest, f.mode) for f in release.files),
+        images=resolve_images(release, observation, {}),
+        up=driver.bring_up(release),
+        closure=tuple(release.closure),
+        containers=tuple(RunningContainer(c.service, c.id, c.image_id) for c in mine),
+        computed=computed(release, observation, mine, driver),
+    )

@@ -48,21 +48,7 @@ def make_run(
 ) -> Apply:
     """Steps 11 to 13, ready to begin."""
     module = case.release.module
-    wish = Wish(
-        entry=case.release.host,
-        project=module.runtime.project,
-        services=frozenset(case.plan.closure),
-        one_shots=driver.one_shots(case.release),
-        may_change=frozenset(case.plan.touched_services),
-        images={c.service: str(c.after["image_id"]) for c in case.plan.changes if c.after},
-        health=module.health,
-        canary=case.release.canary,
-        may_come=driver.makes(case.release),
-        show_logs=show_logs,
-    )
-    if case.release.gone:
-        removed = frozenset(change.service for change in case.plan.changes if change.action is Action.DELETE)
-        wish = replace(wish, services=frozenset(), absent=removed, canary=None, may_come=frozenset())
+    wish = replace(wish_of(case.release, case.plan, driver), show_logs=show_logs)
     back = _wish_for_nothing(wish, case.plan) if previous is None else _wish_for(parts, case, wish, driver, previous)
     interrupted: Callable[[], bool] = lambda: parts.interrupted() is not None  # noqa: E731
     return Apply(
@@ -76,6 +62,25 @@ def make_run(
         clock=parts.clock,
         interrupted=interrupted,
     )
+
+
+def wish_of(release: Release, plan: Plan, driver: Driver) -> Wish:
+    """What must be seen when a plan for `release` was carried out."""
+    wish = Wish(
+        entry=release.host,
+        project=release.module.runtime.project,
+        services=frozenset(plan.closure),
+        one_shots=driver.one_shots(release),
+        may_change=frozenset(plan.touched_services),
+        images={c.service: str(c.after["image_id"]) for c in plan.changes if c.after},
+        health=release.module.health,
+        canary=release.canary,
+        may_come=driver.makes(release),
+    )
+    if release.gone:
+        removed = frozenset(change.service for change in plan.changes if change.action is Action.DELETE)
+        wish = replace(wish, services=frozenset(), absent=removed, canary=None, may_come=frozenset())
+    return wish
 
 
 def _wish_for_nothing(wish: Wish, plan: Plan) -> Wish:

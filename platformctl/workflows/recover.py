@@ -1,13 +1,16 @@
 """Settle an apply whose end nobody saw, by looking at the host. No container is touched and nothing is retried."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
+from platformctl.applying.proof import prove
 from platformctl.errors import ExitCode, Refusal
 from platformctl.model.command import Command
-from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.model.desired import NOTHING, HostEntry, Module, Release, TrustRoots
 from platformctl.model.names import Digest, ModuleId
+from platformctl.model.observed import Observation, ProjectSeen
 from platformctl.model.plan import Action, Plan
 from platformctl.model.reports import RecoverReport
 from platformctl.releases import CommitTree, module_ids, read_manifest
@@ -16,16 +19,22 @@ from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
 from platformctl.store.journal import Journal, parse
 from platformctl.trust.plan_codec import decode_plan
+from platformctl.workflows.adopt import Adoption, require_agreed, write_receipt
+from platformctl.workflows.case import stale
+from platformctl.workflows.desire import planned_release
 from platformctl.workflows.hosts import Hosts, holding, hosts
+from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, keyring, moment, require_host, trust_roots
+from platformctl.workflows.readiness import wish_of
 from platformctl.workflows.records import Memory, next_record, record_bytes, remember
 from platformctl.workflows.signed import read_envelope
 
 
-def recover(parts: Parts) -> RecoverReport:
+def recover(parts: Parts, key: Callable[[], Path]) -> RecoverReport:
     """Settle every open journal of every host that a module names, into applied, not applied, or needs a person.
 
-    The last ends as `REMOTE_FAILED`: what became of that host is not known, and a script must not go on.
+    What was applied gets its receipt, signed with `key`, where it is what its commit says and works. The last ends as
+    `REMOTE_FAILED`: what became of that host is not known, and a script must not go on.
     """
     roots = trust_roots(parts)
     tree = CommitTree(parts.repository, parts.repository.head())
@@ -33,7 +42,7 @@ def recover(parts: Parts) -> RecoverReport:
     settled: list[Mapping[str, str]] = []
     with hosts(parts) as reached:
         for module in {module.host: module for module in modules}.values():
-            settled.extend(_recover_host(parts, roots, reached, module))
+            settled.extend(_recover_host(parts, roots, reached, module, key))
     needs = any(row["outcome"] == "needs_person" for row in settled)
     return RecoverReport(
         exit_code=ExitCode.REMOTE_FAILED if needs else ExitCode.NO_CHANGES,
@@ -42,12 +51,16 @@ def recover(parts: Parts) -> RecoverReport:
     )
 
 
-def _recover_host(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> list[Mapping[str, str]]:
+def _recover_host(
+    parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, key: Callable[[], Path]
+) -> list[Mapping[str, str]]:
     memory = _memory(parts, roots, reached, module, module.id)
-    return [_settle(parts, roots, reached, module, digest) for digest in memory.recalled.journals]
+    return [_settle(parts, roots, reached, module, digest, key) for digest in memory.recalled.journals]
 
 
-def _settle(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, digest: Digest) -> Mapping[str, str]:
+def _settle(
+    parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, digest: Digest, key: Callable[[], Path]
+) -> Mapping[str, str]:
     """Under the host's lock, so that an apply that is still at work is not declared over."""
     entry = require_host(roots, module.host)
     transport = reached.reach(entry, parts.driver_of(module)).transport
@@ -60,10 +73,64 @@ def _settle(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, dig
         plan = _plan(parts, session, entry, digest)
         outcome, why = _judge(parts, session, entry, module, plan, journal)
         session.continue_after(content)
+        receipt = ""
+        if outcome == "applied" and plan is not None:
+            receipt, told = _receipt(parts, roots, reached, session, plan, digest, key)
+            why = f"{why}; {told}"
         _consume(session, entry.root, _memory(parts, roots, reached, module, _module_of(journal, module)), digest)
         session.settle(f"recovered: {outcome}")
-    parts.audit.append(now, "recover", {"host": str(entry.name), "plan": str(digest), "outcome": outcome})
+    fields = {"host": str(entry.name), "plan": str(digest), "outcome": outcome}
+    if receipt and plan is not None:
+        fields.update(module=str(plan.module), receipt=receipt)
+    parts.audit.append(now, "recover", fields)
     return {"plan": digest, "outcome": outcome, "why": why}
+
+
+def _receipt(
+    parts: Parts,
+    roots: TrustRoots,
+    reached: Hosts,
+    session: HostSession,
+    plan: Plan,
+    digest: Digest,
+    key: Callable[[], Path],
+) -> tuple[str, str]:
+    """The receipt of what was applied, and what to say of it.
+
+    Nothing is believed of the plan for it: what runs is compared with the commit, as `import` does, and proven as
+    `apply` does. What is refused there is left to a person and keeps nothing from being settled.
+    """
+    try:
+        release = planned_release(parts, roots, plan.source_sha, plan)
+        if release.digest != plan.desired:
+            raise stale("changed", "the files of the commit do not give the planned release", plan.source_sha)
+        require_agreed(parts, roots, release, key())
+        observation, memory = look(parts, reached, release, roots)
+        if any(signed.receipt.plan_digest == digest for signed in memory.record.receipts):
+            return "", "its receipt was written"
+        _require_proof(parts, session, release, plan, observation)
+        adoption = Adoption(release, observation, memory, digest, ExitCode.APPLIED.name, key())
+        return write_receipt(parts, roots, session, adoption), "its receipt is written"
+    except Refusal as refusal:
+        by_hand = "plan again" if plan.desired == NOTHING else f"platformctl import {plan.module}"
+        return "", f"its receipt is not written: {refusal.summary}; {by_hand}"
+
+
+def _require_proof(parts: Parts, session: HostSession, release: Release, plan: Plan, observation: Observation) -> None:
+    """Raise `StalePlan` unless all is healthy for as long as it must be; nothing may change meanwhile."""
+    driver = parts.driver_of(release.module)
+    wish = replace(wish_of(release, plan, driver), may_change=frozenset(), may_come=frozenset(), show_logs=False)
+    proof = prove(
+        wish,
+        ProjectSeen(observation.containers, observation.resources),
+        hands=session,
+        driver=driver,
+        tell=parts.tell,
+        clock=parts.clock,
+        interrupted=lambda: False,
+    )
+    if not proof.good:
+        raise stale("changed", "what runs is not proven to work", proof.complaint or ", ".join(proof.unplanned))
 
 
 def _module_of(journal: Journal, module: Module) -> ModuleId:
@@ -92,7 +159,7 @@ def _judge(
     before = all(_key(c.before) == now.get(c.service) for c in plan.changes)
     done, undone = ("done", "") in events, ("undone", "") in events
     if after and (not before or (done and not undone)):
-        return "applied", f"every service runs as planned; platformctl import {plan.module} writes its receipt"
+        return "applied", "every service is as planned"
     if before and (not after or undone):
         return "not_applied", "every service runs as before"
     if before and after:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -81,23 +82,73 @@ def test_killed_while_compose_is_at_work(repo: PlatformRepo, host: Host) -> None
     repo.run("audit", "verify", expect=0)
 
 
-def test_what_was_applied_by_a_client_that_died_can_be_adopted(repo: PlatformRepo, host: Host) -> None:
-    """Killed when Compose was done: `recover` says applied, the plan is empty, `import` writes the receipt."""
-    plan = approved(repo, "2")
+def left_open(repo: PlatformRepo, plan: Path) -> None:
+    """An apply whose client was killed when Compose was done, and nobody holds the lock any more."""
     killed_after(repo, plan, DONE)
     refusal(repo.apply(plan, "--lock-wait", "20s", expect=75), 75, "unsettled")
+
+
+def test_what_was_applied_by_a_client_that_died_gets_its_receipt(repo: PlatformRepo, host: Host) -> None:
+    """Killed when Compose was done: `recover` sees that it is what was planned and works, and writes that down."""
+    plan = approved(repo, "2")
+    left_open(repo, plan)
     with untouched(host):
-        assert recovered(repo) == "applied"
+        (row,) = repo.run("recover", "--json", expect=0).json["settled"]
+        assert (row["outcome"], row["why"]) == ("applied", "every service is as planned; its receipt is written")
         repo.plan("web", expect=0)
+        refusal(repo.apply(plan, expect=7), 7, "used")
+    (module,) = repo.run("status", "web", "--json", expect=0).json["modules"]
+    assert (module["in_step"], module["source_sha"], module["outcome"]) == (True, repo.head, "APPLIED")
+    assert repo.run("history", "web", "--json", expect=0).json["rows"][0]["plan_digest"] == row["plan"]
+    repo.run("audit", "verify", expect=0)
+    repo.run("rollback", "web", expect=9)
+    assert running(host) == {"web": "platformctl-lab/web:1"}
+
+
+def test_what_was_applied_and_does_not_work_gets_no_receipt(repo: PlatformRepo, host: Host) -> None:
+    repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/unhealthy:1"))
+    repo.commit()
+    (planned,) = repo.run("plan", "web", "--json", expect=1).json["plans"]
+    repo.approve(repo.root / planned["path"])
+    left_open(repo, repo.root / planned["path"])
+    with untouched(host):
+        (row,) = repo.run("recover", "--json", expect=0).json["settled"]
+    assert row["outcome"] == "applied"
+    assert "its receipt is not written: what runs is not proven to work" in row["why"]
+    assert repo.run("status", "web", "--json").json["modules"][0]["source_sha"] != repo.head
+
+
+def test_who_may_sign_no_receipt_settles_all_the_same(repo: PlatformRepo, host: Host) -> None:
+    left_open(repo, approved(repo, "2"))
+    stranger = repo.folder / "stranger"
+    subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stranger)), check=True)
+    with untouched(host):
+        (row,) = repo.run("recover", "--key", stranger, "--json", expect=0).json["settled"]
+        assert row["outcome"] == "applied"
+        assert "platformctl import web" in row["why"]
         repo.run("import", "web", expect=0)
     assert repo.run("status", "web", "--json").json["modules"][0]["in_step"]
 
 
+def test_a_removal_whose_client_died_gets_its_receipt(repo: PlatformRepo, host: Host) -> None:
+    repo.add_module("other", {"services": {"other": {"image": "platformctl-lab/sleeper:1"}}})
+    shutil.rmtree(repo.root / "modules/web")
+    repo.commit()
+    (planned,) = repo.run("plan", "web", "--json", expect=1).json["plans"]
+    repo.approve(repo.root / planned["path"], "--allow-destructive")
+    killed_after(repo, repo.root / planned["path"], DONE)
+    refusal(repo.apply(repo.root / planned["path"], "--lock-wait", "20s", expect=75), 75, "unsettled")
+    with untouched(host):
+        (row,) = repo.run("recover", "--json", expect=0).json["settled"]
+    assert (row["outcome"], row["why"]) == ("applied", "every service is as planned; its receipt is written")
+    assert running(host) == {}
+    refused = repo.run("plan", "web", "--json")
+    assert refused.code == 65, refused
+
+
 def test_what_is_neither_the_new_nor_the_old_needs_a_person_and_is_no_success(repo: PlatformRepo, host: Host) -> None:
     """8, as what became of the host is not known: a script that asks to recover must not go on."""
-    plan = approved(repo, "2")
-    killed_after(repo, plan, DONE)
-    refusal(repo.apply(plan, "--lock-wait", "20s", expect=75), 75, "unsettled")
+    left_open(repo, approved(repo, "2"))
     host.docker("rm", "-f", "web-web-1")
     assert recovered(repo) == "needs_person"
     assert repo.run("recover", "--json", expect=0).json["settled"] == []
