@@ -7,10 +7,20 @@ from dataclasses import dataclass
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation
-from platformctl.model.desired import SHARED_VOLUME, Finding, HostEntry, ModuleKind, Release, Strategy, TrustRoots
+from platformctl.model.desired import (
+    SHARED_VOLUME,
+    Delivery,
+    Finding,
+    HostEntry,
+    ModuleKind,
+    Release,
+    Strategy,
+    TrustRoots,
+)
 from platformctl.model.names import Digest, GitSha, ServiceName
 from platformctl.model.observed import Observation, Source
 from platformctl.model.plan import (
+    OWN_FOLDER,
     Action,
     Bystander,
     Change,
@@ -333,6 +343,9 @@ def _rollback(release: Release, observation: Observation, previous: Receipt | No
     if previous is None:
         what = "job's container" if release.module.kind is ModuleKind.JOB else "containers, networks and files it made"
         return Rollback(ready=True, to=None, reason=f"first deploy: the undo removes the {what}")
+    if release.module.delivery is Delivery.VERIFY and (written := _otherwise(release, previous)):
+        reason = f"delivery is verify, and the way back would write {', '.join(written)}"
+        return Rollback(ready=False, to=previous.source_sha, reason=reason)
     gone = missing_for_return(observation, previous)
     reason = f"gone from the host: {', '.join(gone)}" if gone else "the previous files and images are on the host"
     return Rollback(ready=not gone, to=previous.source_sha, reason=reason)
@@ -345,6 +358,13 @@ def _ruled_out(release: Release, *, unmanaged: bool) -> Rollback | None:
     if unmanaged:
         return Rollback(ready=False, to=None, reason="containers run here that no receipt names: platformctl import")
     return None
+
+
+def _otherwise(release: Release, previous: Receipt) -> tuple[str, ...]:
+    """Files that the previous release had otherwise, by path; the tool's own are not meant."""
+    now = {file.path: (file.digest, file.mode) for file in release.files}
+    delivered = (file for file in previous.files if not file.path.startswith(f"{OWN_FOLDER}/"))
+    return tuple(file.path for file in delivered if now.get(file.path) != (file.digest, file.mode))
 
 
 def missing_for_return(observation: Observation, previous: Receipt) -> tuple[str, ...]:
