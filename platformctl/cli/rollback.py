@@ -16,6 +16,7 @@ from platformctl.workflows.parts import TrustSource
 @verb("rollback", *APPLY_CODES)
 @click.argument("module")
 @click.option("--to", metavar="SHA", help="Go back to the release of this commit; default: the one before.")
+@click.option("--approved-pr", type=int, metavar="N", help="The pull request that brought that commit.")
 @click.option("--lock-wait", type=Duration(), default=0, metavar="D", help="Wait so long for the host's lock.")
 @click.option("--result-file", type=PATH, metavar="F", help="Write the outcome to F before exiting.")
 @click.option("--exit-zero-on-success", is_flag=True, help="Exit 0 instead of 9.")
@@ -27,6 +28,7 @@ def command(
     context: click.Context,
     module: str,
     to: str | None,
+    approved_pr: int | None,
     lock_wait: int,
     result_file: Path | None,
     exit_zero_on_success: bool,
@@ -35,7 +37,11 @@ def command(
     trust_ref: str | None,
     trust_root: Path | None,
 ) -> Report:
-    """Make the plan in the other direction and apply it, by the word of one person where policy accepts that."""
+    """Make the plan in the other direction and apply it, by the word of one person where policy accepts that.
+
+    For another release than the one before, the plan is written and wants the approvals of any other; the same command
+    goes on when it has them.
+    """
     context.obj.update(result_file=result_file, exit_zero=exit_zero_on_success, verb="rollback")
     parts = wiring.parts(context, TrustSource(trust_ref, trust_root))
     request = workflow.RollbackRequest(
@@ -45,6 +51,7 @@ def command(
         key=wiring.person_key(key, parts.repository),
         phase=wiring.phase(),
         lock_wait=lock_wait,
+        approved_pr=approved_pr,
     )
     wiring.be_patient()
     return workflow.roll_back(parts, request)

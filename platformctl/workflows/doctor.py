@@ -18,11 +18,11 @@ from platformctl.store.host import HostLayout
 from platformctl.store.host_lock import look_at_lock, read_lock_look
 from platformctl.store.host_records import read_recall, recall
 from platformctl.transports.interface import Transport
+from platformctl.workflows.going_back import before
 from platformctl.workflows.hosts import Answering
 from platformctl.workflows.machines import DRIVER
 from platformctl.workflows.parts import Parts, keyring, manifests, require_host, trust_roots
 from platformctl.workflows.records import remember
-from platformctl.workflows.rollback import before
 
 _LEAST_FREE = 1 << 20
 """Kilobytes below which a disk is worth a warning: 1 GiB."""

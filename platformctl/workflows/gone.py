@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-from platformctl.errors import InvalidInput, Unreachable
-from platformctl.model.desired import NOTHING, HostEntry, Release
+from platformctl.errors import Unreachable
+from platformctl.model.desired import NOTHING, HostEntry, Release, TrustRoots
 from platformctl.model.names import GitSha, ModuleId
-from platformctl.model.state import HostRecord, ModuleStatus
+from platformctl.model.state import ModuleStatus
 from platformctl.store.host import HostLayout
 from platformctl.workflows.desire import Desire
 from platformctl.workflows.hosts import Hosts
-from platformctl.workflows.parts import Parts, keyring, require_host, require_module
-from platformctl.workflows.records import remember
+from platformctl.workflows.parts import Parts, keyring, no_such_module, require_host
+from platformctl.workflows.records import Memory, remember
 
 DRIVER = "docker-compose"
 """Whoever has no manifest names no driver; who answers on a host is asked in the same words by each."""
@@ -29,15 +29,12 @@ def gone_release(parts: Parts, desire: Desire, reached: Hosts, name: str, *, off
     Raises `InvalidInput` for a module that neither this clone nor a host knows, and `Unreachable` where a host that
     could know it does not answer.
     """
-    try:
-        module = ModuleId.parse(name)
-    except InvalidInput:
-        require_module(desire.names, name)
-        raise
+    if not ModuleId.pattern.match(name):
+        raise no_such_module(desire.names, name)
+    module = ModuleId(name)
     applied = _recorded(parts, module) if offline else _applied(parts, desire, reached, module)
     if applied is None:
-        require_module(desire.names, name)
-        raise InvalidInput("there is no such module", detail=name)
+        raise no_such_module(desire.names, name)
     return desire.removal(module, applied)
 
 
@@ -47,30 +44,44 @@ def _recorded(parts: Parts, module: ModuleId) -> GitSha | None:
 
 
 def _applied(parts: Parts, desire: Desire, reached: Hosts, module: ModuleId) -> GitSha | None:
-    """The commit of the release on the host that has one. A host that was not asked may have it: then nobody knows."""
-    silent: list[Unreachable] = []
-    for entry in _candidates(parts, desire, module):
-        try:
-            current = _record(parts, desire, reached, entry, module).current
-        except Unreachable as refusal:
-            silent.append(refusal)
-            continue
-        if current is not None:
-            return current.source_sha
-    if silent:
-        raise silent[0]
+    """The commit of the release on the host that has one."""
+    for _, memory in remembering(parts, desire.roots, reached, module):
+        if memory.record.current is not None:
+            return memory.record.current.source_sha
     return None
 
 
-def _candidates(parts: Parts, desire: Desire, module: ModuleId) -> Iterator[HostEntry]:
+def remembering(
+    parts: Parts, roots: TrustRoots, reached: Hosts, module: ModuleId, *, whole: bool = False
+) -> Iterator[tuple[HostEntry, Memory]]:
+    """Hosts that remember a module: the one of this clone's state, else any.
+
+    Raises `Unreachable` behind the last where one that could remember it does not answer: then nobody knows.
+    """
+    silent: list[Unreachable] = []
+    for entry in _candidates(parts, roots, module):
+        try:
+            memory = _memory(parts, roots, reached, entry, module, whole=whole)
+        except Unreachable as refusal:
+            silent.append(refusal)
+            continue
+        if memory.content is not None:
+            yield entry, memory
+    if silent:
+        raise silent[0]
+
+
+def _candidates(parts: Parts, roots: TrustRoots, module: ModuleId) -> Iterator[HostEntry]:
     status = parts.states.read(module)
     if status is not None:
-        yield require_host(desire.roots, status.host)
+        yield require_host(roots, status.host)
         return
-    yield from desire.roots.hosts.values()
+    yield from roots.hosts.values()
 
 
-def _record(parts: Parts, desire: Desire, reached: Hosts, entry: HostEntry, module: ModuleId) -> HostRecord:
+def _memory(
+    parts: Parts, roots: TrustRoots, reached: Hosts, entry: HostEntry, module: ModuleId, *, whole: bool
+) -> Memory:
     transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
-    layout, keys = HostLayout(entry.root), keyring(parts, desire.roots)
-    return remember(transport, layout, module, keys, parts.clock.now()).record
+    layout, keys = HostLayout(entry.root), keyring(parts, roots)
+    return remember(transport, layout, module, keys, parts.clock.now(), whole=whole)

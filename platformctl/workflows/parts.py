@@ -131,8 +131,13 @@ def require_module(known: Sequence[ModuleId], name: str) -> ModuleId:
     """The module of that name; raises `InvalidInput` with the near names."""
     if name in known:
         return ModuleId.parse(name)
+    raise no_such_module(known, name)
+
+
+def no_such_module(known: Sequence[ModuleId], name: str) -> InvalidInput:
+    """The refusal of a name that is no module's, with the near ones."""
     near = get_close_matches(name, known, n=1)
-    raise InvalidInput(
+    return InvalidInput(
         "there is no such module",
         detail=f"modules has: {', '.join(known) or 'nothing'}",
         hint=f"did you mean {near[0]}?" if near else "platformctl validate",

@@ -1,33 +1,41 @@
 """The way back as a plan: of a recorded release, signed, approved by one person, and applied like any other."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from platformctl.errors import ExitCode, PolicyViolation, StalePlan, Usage
+from platformctl.errors import (
+    ApprovalMismatch,
+    DestructiveNeedsApproval,
+    Refusal,
+    Usage,
+)
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
-from platformctl.model.desired import NOTHING, ApprovalRule, Finding, Release, Strategy, TrustRoots
-from platformctl.model.names import ModuleId
+from platformctl.model.desired import ApprovalRule, Finding, Release, TrustRoots
 from platformctl.model.plan import PAYLOAD_TYPE, Plan
 from platformctl.model.reports import ApplyReport
-from platformctl.model.state import HostRecord, Receipt
+from platformctl.planning.compare import differences
 from platformctl.policy import judge
 from platformctl.trust.approvals import encode_approval
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import seal
-from platformctl.trust.plan_codec import encode_plan
+from platformctl.trust.plan_codec import decode_plan, encode_plan
 from platformctl.trust.rules import approved_sha, for_apply
 from platformctl.trust.verify import VerifiedPlan, verify
 from platformctl.workflows.apply import require_key_of, run_case
 from platformctl.workflows.approve import NAMESPACE as APPROVAL
 from platformctl.workflows.case import Case, refuse_unarmed
-from platformctl.workflows.desire import agreed, owners_at, release_at
+from platformctl.workflows.desire import agreed, owners_at, release_at, require_merged
+from platformctl.workflows.going_back import target_of
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.looking import look
-from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
+from platformctl.workflows.parts import Parts, keyring, moment, shown, trust_roots
 from platformctl.workflows.plan import circumstances, plan_release
 from platformctl.workflows.plan_files import NAMESPACE as PLAN
+from platformctl.workflows.plan_files import write_plans
+from platformctl.workflows.pull_request import require_pull_request
+from platformctl.workflows.signed import PlanFile, read_envelope, read_plan
 from platformctl.workflows.status import recall_module
 
 
@@ -41,96 +49,41 @@ class RollbackRequest:
     key: Path
     phase: int | None
     lock_wait: float = 0.0
+    approved_pr: int | None = None
 
 
 def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
-    """Go back to a recorded release. Raises `PolicyViolation` where policy does not accept one person's word."""
+    """Go back to a recorded release: to the one before by one person's word, elsewhere by all that an apply asks for.
+
+    Raises `PolicyViolation` where there is no such release, and what an apply raises; where approvals are missing the
+    plan is written for people to approve, and the same rollback goes on from there.
+    """
     roots = trust_roots(parts)
-    target = _target(parts, roots, request)
-    release = release_at(parts, roots, target.source_sha, ModuleId.parse(request.module))
-    findings = _own_findings(parts, roots, release)
+    record = recall_module(parts, roots, request.module)[1].record
+    wanted = None if request.to is None else approved_sha(request.to)
+    target, alone = target_of(record, wanted, roots.policy.rollback, parts.clock.now())
+    release = release_at(parts, roots, target.source_sha, record.module)
+    findings = _own_findings(parts, roots, release) if alone else _agreed(parts, roots, release)
+    warnings = () if alone else require_pull_request(parts, roots, request.approved_pr, target.source_sha)
     pinned = {image.ref: image for image in target.images}
     owners = owners_at(parts, roots, target.source_sha, release)
     with hosts(parts) as reached:
         observation, memory = look(parts, reached, release, roots)
         when = circumstances(parts, roots)
         plan = plan_release(parts, release, observation, memory.record, when, findings, owners, pinned)
-        verified = _verified(parts, roots, request, plan)
-        case = Case(verified, release, roots, findings, request.key, None, request.lock_wait, pinned)
+        by_one = alone or not plan.has_changes
+        verified = (_verified if by_one else _approved)(parts, roots, request, plan)
+        key, wait = request.key, request.lock_wait
+        case = Case(verified, release, roots, findings, key, request.approved_pr, wait, pinned, warnings)
         refuse_unarmed(request.phase, case)
         require_key_of(parts, (case,))
         return run_case(parts, case, reached)
 
 
-def _target(parts: Parts, roots: TrustRoots, request: RollbackRequest) -> Receipt:
-    """The receipt to go back to: signed, healthy, and within what policy accepts."""
-    record = recall_module(parts, roots, ModuleId.parse(request.module), whole=True).record
-    target = before(record)
-    if target is None:
-        raise PolicyViolation(
-            "there is no release to go back to",
-            detail=f"{request.module}: none that was proven to work came before the one that is there",
-            hint=f"platformctl history {request.module}",
-            reason="no_release",
-        )
-    if request.to is not None and approved_sha(request.to) != target.source_sha:
-        raise PolicyViolation(
-            "one person may go back by one release only",
-            detail=f"{request.module}: the release before is of {target.source_sha}",
-            hint="git revert to what you want, have that merged, then plan, approve and apply it",
-            reason="rollback",
-        )
-    _require_preapproved(roots, target, parts.clock.now())
-    return target
-
-
-def before(record: HostRecord) -> Receipt | None:
-    """The last release known to work before the one that is there, as last known good is ours to keep.
-
-    Releases are a stack: to come back to one that was there before takes away all that came after it, so that going
-    back twice goes further back and never forward again to what was left. One that failed is not on the stack, and none
-    is where the module was removed.
-    """
-    stack: list[Receipt] = []
-    for receipt in (signed.receipt for signed in record.receipts if signed.receipt.healthy):
-        if receipt.desired == NOTHING:
-            stack.clear()
-            continue
-        known = [n for n, earlier in enumerate(stack) if _same(earlier, receipt)]
-        del stack[known[0] if known else len(stack) :]
-        stack.append(receipt)
-    latest = record.latest
-    if stack and latest is not None and (_left_the_proven_one(latest) or _same(stack[-1], latest)):
-        stack.pop()
-    return stack[-1] if stack else None
-
-
-def _left_the_proven_one(latest: Receipt) -> bool:
-    """Whether the last apply proved its release, or went back to the one that was proven before."""
-    return latest.healthy or latest.outcome == ExitCode.ROLLED_BACK.name
-
-
-def _same(one: Receipt, other: Receipt) -> bool:
-    return (one.desired, one.images) == (other.desired, other.images)
-
-
-def _require_preapproved(roots: TrustRoots, target: Receipt, now: datetime) -> None:
-    rule = roots.policy.rollback
-    age = (now - datetime.strptime(target.applied_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)).total_seconds()
-    if rule.preapproved is not Strategy.PREVIOUS:
-        raise PolicyViolation(
-            "policy does not accept a rollback by one person",
-            detail="rollback.preapproved is none",
-            hint="plan the earlier commit and have it approved",
-            reason="rollback",
-        )
-    if age > rule.max_age:
-        raise StalePlan(
-            "the release is too old to go back to without approval",
-            detail=f"applied at {target.applied_at}; policy says at most {rule.max_age} seconds",
-            hint="plan the earlier commit and have it approved",
-            reason="plan_expired",
-        )
+def _agreed(parts: Parts, roots: TrustRoots, release: Release) -> tuple[Finding, ...]:
+    """As for any apply: the commit is a merged one, and policy has no denial today."""
+    require_merged(parts, release.source_sha, roots)
+    return agreed(release, roots.policy, moment(parts.clock.now())[:10])
 
 
 def _own_findings(parts: Parts, roots: TrustRoots, release: Release) -> tuple[Finding, ...]:
@@ -143,9 +96,7 @@ def _own_findings(parts: Parts, roots: TrustRoots, release: Release) -> tuple[Fi
 
 def _verified(parts: Parts, roots: TrustRoots, request: RollbackRequest, plan: Plan) -> VerifiedPlan:
     """Sign, approve with the operator's own key, and verify as apply would, with one person as quorum."""
-    if request.planner_key is None:
-        raise Usage("there is no key to sign the plan with", hint="name the planner's key with --planner-key")
-    sealed = seal(encode_plan(plan), PAYLOAD_TYPE, request.planner_key, PLAN, parts.environment)
+    sealed = seal(encode_plan(plan), PAYLOAD_TYPE, _require_planner_key(request), PLAN, parts.environment)
     approval = Approval(
         subject=sealed.digest,
         approver=parts.operator,
@@ -165,3 +116,50 @@ def _verified(parts: Parts, roots: TrustRoots, request: RollbackRequest, plan: P
         head=plan.source_sha,
         now=parts.clock.now(),
     )
+
+
+def _approved(parts: Parts, roots: TrustRoots, request: RollbackRequest, plan: Plan) -> VerifiedPlan:
+    """The plan as people approved it before; else it is written, and refused for want of approvals.
+
+    What was approved counts while planning gives the very same changes and steps.
+    """
+    rule = for_apply(roots.policy.approvals, tool_version=parts.tool_version)
+    ring, now = keyring(parts, roots), parts.clock.now()
+    file = _waiting(parts, plan) or _written(parts, request, plan)
+    try:
+        return verify(
+            file.sealed, file.approvals, rule=rule, keyring=ring, head=plan.source_sha, now=now, index=file.index
+        )
+    except (ApprovalMismatch, DestructiveNeedsApproval) as refusal:
+        raise type(refusal)(
+            refusal.summary,
+            detail=refusal.detail,
+            hint=f"platformctl approve {shown(parts, file.path) or file.path}, then the same rollback again",
+            reason=refusal.reason,
+            host=plan.host.name,
+        ) from refusal
+
+
+def _waiting(parts: Parts, plan: Plan) -> PlanFile | None:
+    """The newest plan of this clone that says the same and is in date; whether its signature holds is seen later."""
+    found: list[tuple[str, Path]] = []
+    for path in (parts.platform / "plans").glob("*.json"):
+        with suppress(Refusal):
+            sealed = read_envelope(path)
+            if sealed.payload_type == PAYLOAD_TYPE:
+                theirs = decode_plan(sealed.payload)
+                if theirs.expires_at > plan.created_at and not differences(theirs, plan):
+                    found.append((theirs.created_at, path))
+    return read_plan(parts, max(found)[1]) if found else None
+
+
+def _written(parts: Parts, request: RollbackRequest, plan: Plan) -> PlanFile:
+    _require_planner_key(request)
+    ((planned,), _) = write_plans(parts, (plan,), request.planner_key, None, head=None)
+    return read_plan(parts, parts.root / str(planned.path))
+
+
+def _require_planner_key(request: RollbackRequest) -> Path:
+    if request.planner_key is None:
+        raise Usage("there is no key to sign the plan with", hint="name the planner's key with --planner-key")
+    return request.planner_key

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from platformctl.errors import ExitCode, Refusal, Unreachable
 from platformctl.model.desired import Module, TrustRoots
-from platformctl.model.names import ModuleId
+from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Container
 from platformctl.model.reports import HistoryReport, HistoryRow, ModuleRow, StatusReport
 from platformctl.model.state import Receipt
@@ -12,8 +12,9 @@ from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain
 from platformctl.store.host import HostLayout
 from platformctl.trust import envelope
+from platformctl.workflows.gone import remembering
 from platformctl.workflows.hosts import Hosts, hosts
-from platformctl.workflows.parts import Parts, keyring, require_host, require_module, trust_roots
+from platformctl.workflows.parts import Parts, keyring, no_such_module, require_host, require_module, trust_roots
 from platformctl.workflows.records import Memory, read_receipt, remember
 
 
@@ -39,16 +40,16 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
 def history(parts: Parts, name: str) -> HistoryReport:
     """A module's receipts, newest first: the host's, or this clone's audit when the host does not answer."""
     roots = trust_roots(parts)
-    module = require_module(module_ids(CommitTree(parts.repository, parts.repository.head())), name)
     try:
-        memory = recall_module(parts, roots, module, whole=True)
+        host, memory = recall_module(parts, roots, name)
     except Unreachable:
+        module = ModuleId.parse(name)
         rows = tuple(map(_history_row, _audited(parts, module)))
+        if not rows:
+            raise
         return HistoryReport(module=module, source="this clone's audit; the host does not answer", rows=rows)
     receipts = (signed.receipt for signed in reversed(memory.record.receipts))
-    return HistoryReport(
-        module=module, source=f"host {_host_of(parts, module)}", rows=tuple(map(_history_row, receipts))
-    )
+    return HistoryReport(module=memory.record.module, source=f"host {host}", rows=tuple(map(_history_row, receipts)))
 
 
 def _audited(parts: Parts, module: ModuleId) -> Iterator[Receipt]:
@@ -60,11 +61,21 @@ def _audited(parts: Parts, module: ModuleId) -> Iterator[Receipt]:
             yield read_receipt(envelope.read(str(fields["receipt"]).encode()))
 
 
-def recall_module(parts: Parts, roots: TrustRoots, name: ModuleId, *, whole: bool = False) -> Memory:
-    """What the host of a module remembers of it."""
-    module = read_manifest(CommitTree(parts.repository, parts.repository.head()), name)
+def recall_module(parts: Parts, roots: TrustRoots, name: str) -> tuple[HostName, Memory]:
+    """All that the host of a module remembers of it, and which host that is; also of one that has no manifest any more.
+
+    Raises `InvalidInput` where nobody knows the module.
+    """
+    tree = CommitTree(parts.repository, parts.repository.head())
+    known = module_ids(tree)
     with hosts(parts) as reached:
-        return _memory(parts, roots, reached, module, whole=whole)
+        if name in known:
+            module = read_manifest(tree, ModuleId.parse(name))
+            return module.host, _memory(parts, roots, reached, module, whole=True)
+        if ModuleId.pattern.match(name):
+            for entry, memory in remembering(parts, roots, reached, ModuleId(name), whole=True):
+                return entry.name, memory
+    raise no_such_module(known, name)
 
 
 def _memory(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, *, whole: bool = False) -> Memory:
@@ -140,7 +151,3 @@ def _history_row(receipt: Receipt) -> HistoryRow:
         plan_digest=receipt.plan_digest,
         pull_request=receipt.pull_request,
     )
-
-
-def _host_of(parts: Parts, module: ModuleId) -> str:
-    return read_manifest(CommitTree(parts.repository, parts.repository.head()), module).host
