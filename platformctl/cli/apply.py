@@ -21,7 +21,7 @@ from platformctl.workflows.parts import TrustSource
     "--approved-pr",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The pull request that must agree.",
+    help="The pull request; it must agree where the policy names a forge.",
 )
 @click.option("--approval", "approvals", type=PATH, multiple=True, metavar="F", help="An approval to count too.")
 @click.option("--parallel", type=click.IntRange(1, 64), default=fleet.PARALLEL, metavar="N", help="Hosts at a time.")
