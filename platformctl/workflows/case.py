@@ -1,7 +1,7 @@
 """A plan that may run as far as this machine can tell: design section 5, steps 1 to 4."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from platformctl.applying.run import in_words
@@ -12,7 +12,7 @@ from platformctl.errors import (
 )
 from platformctl.model.desired import Finding, Release, TrustRoots
 from platformctl.model.names import Digest, GitSha
-from platformctl.model.plan import Plan, PlannedImage
+from platformctl.model.plan import Plan, PlannedHost, PlannedImage
 from platformctl.planning.build import planned_host
 from platformctl.policy.plans import require_phase
 from platformctl.trust.envelope import Envelope
@@ -101,16 +101,22 @@ def verified_plan(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> Ver
 def same_release(parts: Parts, plan: Plan, roots: TrustRoots) -> Release:
     """Step 4: git's objects give what was planned, and what was merged since does not replace it."""
     release = planned_release(parts, roots, plan.source_sha, plan)
-    if planned_host(release.host) != plan.host:
-        raise stale("host_entry_changed", "the allow-list's entry of the host is not the planned one", plan.host.name)
+    if changed := _changed_fields(plan.host, planned_host(release.host)):
+        detail = f"{plan.host.name}: {', '.join(changed)}"
+        raise stale("host_entry_changed", "the allow-list's entry of the host is not the planned one", detail)
     if release.digest != plan.desired:
         raise stale("changed", "the files of the commit do not give the planned release", plan.source_sha)
     trusted = roots.commit or parts.repository.trusted_ref(None)
-    if trusted != plan.source_sha and _inputs_at(parts, roots, trusted, plan) != release.inputs:
-        raise stale(
-            "superseded", "the module's files were changed since", f"by {trusted}, planned was {plan.source_sha}"
-        )
+    merged = release.inputs if trusted == plan.source_sha else _inputs_at(parts, roots, trusted, plan)
+    if merged != release.inputs:
+        how = "changed" if merged else "removed, or made unreadable,"
+        detail = f"{how} by {trusted}, planned was {plan.source_sha}"
+        raise stale("superseded", "the module's files were changed since", detail)
     return release
+
+
+def _changed_fields(planned: PlannedHost, now: PlannedHost) -> list[str]:
+    return [each.name for each in fields(planned) if getattr(planned, each.name) != getattr(now, each.name)]
 
 
 def _inputs_at(parts: Parts, roots: TrustRoots, commit: GitSha, plan: Plan) -> Digest | None:

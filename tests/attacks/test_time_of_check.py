@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from platformctl.trust.keys import public_line
+from platformctl.trust.keys import fingerprint, public_line
 from tests.e2e.refusals import refusal
 from tests.e2e.witness import untouched
 from tests.lab import Host, Lab
@@ -40,6 +40,9 @@ class Scene:
 
     def read(self, path: str) -> str:
         return (self.repo.root / path).read_text()
+
+    def keys(self) -> dict[str, str]:
+        return {who: fingerprint(self.repo.keys / f"{who}_ed25519", ENVIRONMENT) for who in ("approver", "planner")}
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +88,9 @@ def two_people_are_asked_for(scene: Scene) -> None:
     scene.commit(POLICY, scene.read(POLICY).replace("required: 1,", "required: 2,"))
 
 
-def two_people_are_asked_for_by_a_label(scene: Scene) -> None:
+def three_people_are_asked_for_by_a_label(scene: Scene) -> None:
     scene.repo.hosts_file({"rs2000": {**host_entry(scene.host), "labels": {"env": "prod"}}})
-    scene.commit(POLICY, scene.read(POLICY).replace("required: 1,", "required: 1, per_label: {env=prod: 2},"))
+    scene.commit(POLICY, scene.read(POLICY).replace("required: 1,", "required: 1, per_label: {env=prod: 3},"))
 
 
 def hardware_keys_are_asked_for(scene: Scene) -> None:
@@ -129,26 +132,30 @@ def the_file_is_there_already_with_other_bytes(scene: Scene) -> None:
     scene.host.write("modules/web/compose.yaml", b"services: {web: {image: evil}}\n")
 
 
-MEANWHILE: dict[Callable[[Scene], None], tuple[int, str]] = {
-    another_release_is_merged: (7, "superseded"),
-    the_module_is_removed: (7, "superseded"),
-    the_commit_is_taken_back: (5, "not_merged"),
-    the_approver_leaves: (5, "signer"),
-    the_planner_leaves: (5, "signer"),
-    the_approvers_key_is_revoked: (5, "signer"),
-    the_approvers_key_runs_out: (5, "signer"),
-    two_people_are_asked_for: (5, "approval_missing"),
-    two_people_are_asked_for_by_a_label: (5, "approval_missing"),
-    hardware_keys_are_asked_for: (5, "approval_missing"),
-    the_image_is_no_longer_allowed: (4, "image-not-allowed"),
-    its_port_is_forbidden: (4, "port-forbidden"),
-    the_gate_is_closed: (4, "phase"),
-    the_host_leaves_the_list: (4, "host-allow-list"),
-    the_host_moves: (7, "host_entry_changed"),
-    another_key_is_pinned: (7, "host_entry_changed"),
-    nobody_knows_which_branch_is_trusted: (5, "trust_ref_missing"),
-    the_file_is_there_already_with_other_bytes: (7, "changed"),
+MEANWHILE: dict[Callable[[Scene], None], tuple[int, str, str]] = {
+    another_release_is_merged: (7, "superseded", "changed by"),
+    the_module_is_removed: (7, "superseded", "removed, or made unreadable, by"),
+    the_commit_is_taken_back: (5, "not_merged", "is not an ancestor of"),
+    the_approver_leaves: (5, "signer", "the key {approver} is not in"),
+    the_planner_leaves: (5, "signer", "the key {planner} is not in"),
+    the_approvers_key_is_revoked: (5, "signer", "the key of ann@example.org in .platform/allowed_signers was revoked"),
+    the_approvers_key_runs_out: (5, "signer", "the key of ann@example.org in .platform/allowed_signers is not valid"),
+    two_people_are_asked_for: (5, "approval_missing", "1 of 2 people"),
+    three_people_are_asked_for_by_a_label: (5, "approval_missing", "1 of 3 people"),
+    hardware_keys_are_asked_for: (5, "approval_missing", "0 of 1 people, with keys that can not leave their hardware"),
+    the_image_is_no_longer_allowed: (4, "image-not-allowed", "no pattern of images.allow"),
+    its_port_is_forbidden: (4, "port-forbidden", "takes port 8080"),
+    the_gate_is_closed: (4, "phase", "phase 4"),
+    the_host_leaves_the_list: (4, "host-allow-list", "rs2000 is not in .platform/hosts.yaml"),
+    the_host_moves: (7, "host_entry_changed", "rs2000: address"),
+    another_key_is_pinned: (7, "host_entry_changed", "rs2000: host_key"),
+    nobody_knows_which_branch_is_trusted: (5, "trust_ref_missing", "names no commit here"),
+    the_file_is_there_already_with_other_bytes: (7, "changed", "steps"),
 }
+
+
+def test_every_reason_is_another() -> None:
+    assert len({(reason, words) for _, reason, words in MEANWHILE.values()}) == len(MEANWHILE)
 
 
 @pytest.mark.parametrize("attack", MEANWHILE, ids=lambda attack: attack.__name__)
@@ -158,7 +165,8 @@ def test_meanwhile(scene: Scene, attack: Callable[[Scene], None]) -> None:
         attack(scene)
         with untouched(scene.host):
             ended = repo.run("apply", scene.plan, "--approved-sha", scene.sha, "--json")
-        refusal(ended, *MEANWHILE[attack])
+        code, reason, words = MEANWHILE[attack]
+        assert words.format(**scene.keys()) in refusal(ended, code, reason)["detail"]
     finally:
         repo.git("reset", "--quiet", "--hard", scene.sha)
         if "origin" in repo.git("remote"):
