@@ -265,6 +265,17 @@ def test_other_steps_than_planning_gives(scene: Scene, change: Callable[[list[di
     assert "steps" in error["detail"]
 
 
+def test_a_plan_that_says_it_changes_nothing_so_that_nobody_is_asked(scene: Scene) -> None:
+    """Its steps are there all the same; without an approval and with one."""
+    plan = the_plan(scene)
+    (change,) = plan.changes
+    for changes in ((), (replace(change, action=model.Action.KEEP),)):
+        quiet = replace(plan, changes=changes)
+        error = scene.apply(envelope.write(scene.forge(encode_plan(quiet))), 7, "changed")
+        assert "changes" in error["detail"]
+        scene.apply_approved(quiet, 7, "changed")
+
+
 def test_other_images_or_files_than_planning_gives(scene: Scene) -> None:
     plan = the_plan(scene)
     evil = Digest("sha256:" + "e" * 64)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,9 @@ def layout(tmp_path: Path) -> HostLayout:
 
 
 def test_writing_through_a_linked_folder(layout: HostLayout, outside: Path) -> None:
-    for link in ("linked", "a/linked"):
+    for link, target in (("linked", outside), ("a/linked", outside), ("dangling", outside / "new")):
         Path(layout.root, link).parent.mkdir(exist_ok=True)
-        Path(layout.root, link).symlink_to(outside)
+        Path(layout.root, link).symlink_to(target)
         path = RepoPath.parse(f"{link}/x")
         for command in (
             Command(host_files.place(layout, path, DIGEST, 0o644)),
@@ -99,6 +100,27 @@ def test_swapping_a_folder_for_a_link_while_a_file_is_placed(layout: HostLayout,
             swapper.kill()
     assert contents(outside) == {"x": b"theirs"}
     assert {completed.status for completed in ended} <= {0, 71}
+
+
+# Comes before a script: the folder is swapped after it was looked at and before it is entered, every time.
+MEANWHILE = """
+cd() { [ "$*" != '-P -- ./data' ] || { mv data real && ln -s "$OUTSIDE" data; }; command cd "$@"; }
+"""
+
+
+@pytest.mark.parametrize("what", ["place", "remove", "keep"])
+def test_swapping_a_folder_for_a_link_just_when_it_is_entered(layout: HostLayout, outside: Path, what: str) -> None:
+    Path(layout.root, "data").mkdir()
+    path = RepoPath.parse("data/x")
+    command = {
+        "place": Command(host_files.place(layout, path, DIGEST, 0o644)),
+        "remove": Command(host_files.remove(layout, path)),
+        "keep": host_files.keep(layout, [path]),
+    }[what]
+    sh, option, script, *operands = command.argv
+    swapped = replace(command, argv=(sh, option, MEANWHILE + script, *operands))
+    assert run(swapped, OUTSIDE=str(outside)).text == "unsafe data/x\n"
+    assert contents(outside) == {"x": b"theirs"}
 
 
 def test_a_link_in_the_place_of_the_own_folder(tmp_path: Path, outside: Path) -> None:
