@@ -224,17 +224,14 @@ def resolve_images(
 
 def refuse_foreign(plan: Plan, owners: Mapping[ServiceName, str]) -> None:
     """Raise `PolicyViolation` when the plan would change a service that another module names."""
-    foreign = [
-        f"{change.service} (of module {owners[change.service]})"
-        for change in plan.changes
-        if change.action is not Action.KEEP and owners.get(change.service, plan.module) != plan.module
-    ]
+    changed = (change.service for change in plan.changes if change.action is not Action.KEEP)
+    foreign = {name: owners[name] for name in changed if owners.get(name, plan.module) != plan.module}
     if foreign:
-        names = sorted({owners[c.service] for c in plan.changes if owners.get(c.service, plan.module) != plan.module})
+        told = ", ".join(f"{service} (of module {owner})" for service, owner in foreign.items())
         raise PolicyViolation(
             "the plan would change another module's service",
-            detail=f"module {plan.module} would also change {', '.join(foreign)}",
-            hint=f"apply that one first: platformctl plan {names[0]}",
+            detail=f"module {plan.module} would also change {told}",
+            hint=f"apply that one first: platformctl plan {min(foreign.values())}",
             host=plan.host.name,
         )
 
