@@ -37,10 +37,16 @@ _ASSIGNMENT = re.compile(
 )
 
 
+_VARIABLE = re.compile(r"\$\{\w+(?::?[-+?])?|\}|\$\w+")
+"""What Compose puts other values, or a default, in the place of."""
+
+
 def _values(text: str) -> Iterator[str]:
-    """Every value of an env file: as it stands, without its quotes, and without a comment behind it."""
+    """Every value of an env file: as it stands, without its quotes, without a comment behind it; and what stands
+    around variables in it."""
     for _, quoted, bare in _ASSIGNMENT.findall(text):
-        yield from filter(None, (quoted, bare.strip(), bare.partition(" #")[0].strip(), bare.strip(" \t'\"")))
+        whole = (quoted, bare.strip(), bare.partition(" #")[0].strip(), bare.strip(" \t'\""))
+        yield from filter(None, (*whole, quoted.replace("\\t", "\t"), *_VARIABLE.split(quoted or bare.strip())))
 
 
 def make_run(

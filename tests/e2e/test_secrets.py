@@ -114,6 +114,26 @@ def test_the_last_words_are_left_out_where_the_values_can_not_be_read(repo: Plat
     assert_nowhere(SECRET, repo, host, ended)
 
 
+def test_a_value_that_is_put_together_is_hidden_in_all_its_parts(repo: PlatformRepo, host: Host) -> None:
+    """Compose fills in variables and defaults of the env file itself."""
+    lines = 'NAME=first-half\nDB_PASSWORD=${NAME}second-half${NOBODY:-third-part}\nTABBED="one-and\\ttwo-and"\n'
+    host.write("secrets/web.env", lines.encode())
+    host.sh(f"chmod 600 {host.root}/secrets/web.env")
+    service = {
+        "image": "platformctl-lab/sleeper:1",
+        "environment": {"DB_PASSWORD": "${DB_PASSWORD:?}", "TABBED": "${TABBED}"},
+        "command": ["sh", "-c", 'echo "said: $$DB_PASSWORD and $$TABBED"; exit 3'],
+    }
+    env = {"file": "secrets/web.env", "required": ["DB_PASSWORD"]}
+    repo.add_module("web", {"services": {"web": service}}, health=HEALTH, env=env)
+    plan = repo.plan("web")
+    repo.approve(plan)
+    ended = repo.run("apply", plan, "--approved-sha", repo.head, "-v", expect=11)
+    assert "said: [redacted] and [redacted]" in ended.stdout + ended.stderr
+    for part in ("first-half", "second-half", "third-part", "one-and", "two-and"):
+        assert_nowhere(part, repo, host, ended)
+
+
 def test_what_compose_prints_is_redacted_on_both_streams(repo: PlatformRepo, host: Host) -> None:
     """P5, P34, P55: a failing step's last words are told, the passwords in them are not."""
     module(repo, "sleep 2147483647")
