@@ -5,6 +5,7 @@ from time import process_time
 
 import pytest
 
+from platformctl.cli import printing
 from platformctl.model.secret import Secret
 from platformctl.redaction import REDACTED, Redactor, sanitise
 
@@ -33,6 +34,12 @@ def test_output_cannot_command_the_ci_runner(command: str) -> None:
     assert "##teamcity[" not in shown
     assert not [line for line in shown.splitlines() if line.strip().startswith("::")]
     assert command.strip(" \u00a0#:")[-6:] in shown  # and a person can still read it
+
+
+def test_what_is_said_meanwhile_passes_the_sink_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """Keys that a host shows of itself, and a plan before it is approved."""
+    printing.progress("ssh-\x1b[2Jrsa password=hunter2")
+    assert capsys.readouterr().err == f"ssh-\\x1b[2Jrsa password={REDACTED}\n"
 
 
 def test_redaction_does_not_put_a_ci_command_together() -> None:
