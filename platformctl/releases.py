@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from platformctl import paths
 from platformctl.errors import InvalidInput
 from platformctl.gitinfo import SMALL_BLOB, Repository, input_file, read_inputs
-from platformctl.manifests.compose import deciding_variables, read_compose
+from platformctl.manifests.compose import read_compose
 from platformctl.manifests.load import read_module
 from platformctl.model.compose import ComposeModel, ComposeService
 from platformctl.model.desired import TAG, HostEntry, InputFile, Module, Release
@@ -157,7 +157,6 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
     variables = {"COMPOSE_PROJECT_NAME": str(module.runtime.project)}
     variables.update({str(name): value for name, value in module.env.set.items()})
     compose = read_compose(compose_file.content, compose_path, variables)
-    deciding = deciding_variables(compose_file.content, compose_path)
     _require_service(module, compose)
     _require_tag(module, compose)
     others = _others(tree, module, compose)
@@ -171,7 +170,7 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
         compose=compose,
         digest=_desired_digest(module, host, compose, (*others, *_environment_file(module))),
         inputs=inputs_digest(tree, module.id, (file.path for file in files)),
-        deciding=tuple(name for name in deciding if name not in variables),
+        deciding=tuple(sorted({name for name, _ in compose.deciding} - variables.keys())),
     )
 
 

@@ -37,18 +37,8 @@ def read_compose(text: bytes, path: RepoPath, variables: Mapping[str, str]) -> C
         networks=tuple(document.get("networks") or ()),
         volumes=tuple(document.get("volumes") or ()),
         unset=tuple(reading.resolver.unset),
+        deciding=tuple(reading.resolver.deciding),
     )
-
-
-def deciding_variables(text: bytes, path: RepoPath) -> tuple[str, ...]:
-    """Return the variables that decide anything but `environment:` values, sorted.
-
-    A default is what was judged only as long as nothing on the host sets its variable: the host's env file must name
-    none of these. Raises `InvalidInput` for what does not parse.
-    """
-    reading = _Reading(path, text, {})
-    reading.resolved()
-    return tuple(sorted(reading.resolver.deciding))
 
 
 class _Reading:

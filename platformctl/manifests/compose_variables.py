@@ -18,15 +18,15 @@ Place = tuple[str, ...]
 class Resolver:
     """Walks one document. `refuse` turns what is wrong at a place into the refusal that names file and line.
 
-    Afterwards `unset` has each variable without a value that the host may not decide, with the dotted path of the
-    value that names it, `deciding` has every variable that decides anything but `environment:` values, and `by_service`
-    all that a service names.
+    Afterwards `unset` has each variable without a value that the host may not decide, and `deciding` every variable
+    that decides anything but `environment:` values, both with the dotted path of the value that names it; `by_service`
+    has all that a service names.
     """
 
     variables: Mapping[str, str]
     refuse: Callable[[Place, InvalidInput], InvalidInput]
     unset: list[tuple[str, str]] = field(default_factory=list)
-    deciding: set[str] = field(default_factory=set)
+    deciding: list[tuple[str, str]] = field(default_factory=list)
     by_service: dict[str, set[str]] = field(default_factory=dict)
 
     def resolved(self, value: Any, place: Place = ()) -> Any:
@@ -46,7 +46,7 @@ class Resolver:
             self.by_service.setdefault(place[1], set()).update(mentioned(value))
         if not is_the_hosts(place):
             self.unset.extend((name, ".".join(place)) for name in missing)
-            self.deciding.update(mentioned(value))
+            self.deciding.extend((name, ".".join(place)) for name in mentioned(value))
         return text
 
 

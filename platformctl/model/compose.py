@@ -5,7 +5,7 @@ from defaults alone; nothing on a host has a say in it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from platformctl.model.names import RepoPath, ServiceName
@@ -47,7 +47,9 @@ class ComposeService:
 class ComposeModel:
     """A whole compose file, resolved. `lines` tells the 1-based line of a dotted path such as `services.web.image`.
 
-    `unset` are variables without a value or default, each with the dotted path of the value that names it.
+    `unset` are variables without a value or default, `deciding` all that decide anything but `environment:` values,
+    each with the dotted path of the value that names it. A default is what was judged only as long as nothing on the
+    host sets its variable.
     """
 
     path: RepoPath
@@ -56,7 +58,8 @@ class ComposeModel:
     lines: Mapping[str, int]
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
-    unset: tuple[tuple[str, str], ...] = field(default=())
+    unset: tuple[tuple[str, str], ...] = ()
+    deciding: tuple[tuple[str, str], ...] = ()
 
     def closure(self, service: ServiceName) -> tuple[ServiceName, ...]:
         """`service` and all it needs, each after what it needs; a cycle ends where it began."""

@@ -271,6 +271,22 @@ def test_compose_gets_no_orders_from_env_set(name: str) -> None:
     assert denials(service(), module=module, variables=module.env.set) == {"compose-variable"}
 
 
+@pytest.mark.parametrize("name", ["HOME", "PATH", "PWD", "DOCKER_CLI_PLUGIN_SOCKET", "OTEL_RESOURCE_ATTRIBUTES"])
+def test_what_compose_is_given_decides_nothing(name: str) -> None:
+    """The shell and Docker's command line set these for Compose: its `${HOME:+x}` is x, whatever was judged."""
+    module = with_environment(Environment({VariableName(name): ""}))
+
+    assert denials(service(f"volumes: ['./data${{{name}:+/../../../../../etc}}:/d']")) == {"compose-variable"}
+    assert denials(service(f"privileged: '${{{name}:-false}}'")) == {"compose-variable"}
+    assert denials(service(), module=module, variables=module.env.set) == {"compose-variable"}
+    assert denials(service(f"environment: {{A: '${{{name}}}'}}")) == set()
+
+
+@pytest.mark.parametrize("name", ["COMPOSE_PROJECT_NAME", "DOCKER_SOCKET_LOCATION", "HOME_FOLDER", "DATA_PATH"])
+def test_what_compose_is_not_given_may_have_a_default(name: str) -> None:
+    assert denials(service(f"container_name: '${{{name}:-cache}}'")) == set()
+
+
 @pytest.mark.parametrize(
     "text",
     [

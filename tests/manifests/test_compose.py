@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platformctl.errors import InvalidInput
-from platformctl.manifests.compose import deciding_variables, read_compose
+from platformctl.manifests.compose import read_compose
 from platformctl.model.compose import ComposeModel
 from platformctl.model.names import RepoPath
 
@@ -165,7 +165,7 @@ def test_a_default_can_not_be_decided_by_the_host_behind_the_judge() -> None:
         web("volumes: ['${DATA:-data}:/data']", "environment: {A: '${SECRET}', B: '${DATA}'}") + "volumes: {data: }\n"
     )
 
-    assert deciding_variables(text.encode(), FILE) == ("DATA",)
+    assert read(text, DATA="data").deciding == (("DATA", "services.web.volumes.0"),)
 
 
 @pytest.mark.parametrize(
