@@ -18,8 +18,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _VOLUME_OPTIONS = frozenset({"type", "o", "device", "size"})
 _SHARED_FILE_SYSTEMS = {"nfs": ":", "nfs4": ":", "cifs": "//", "smb3": "//"}
 _ORDERS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "LD_", "OTEL_")
-# What a shell and Docker's command line give to Compose however empty the environment was (seen with 20.10 and 2.26.1).
-_GIVEN = re.compile(r"(?:HOME|PATH|PWD|OLDPWD|SHLVL|_)\Z|DOCKER_CLI_|OTEL_")
+GIVEN = re.compile(r"(?:HOME|PATH|PWD|OLDPWD|SHLVL|_)\Z|DOCKER_CLI_|OTEL_")
+"""What a shell and Docker's command line give to Compose however empty the environment is (seen with 20.10, 2.26.1)."""
 _MOUNT_FLAGS = frozenset({"bind", "rbind", "remount", "move", "shared", "rshared"})
 
 
@@ -144,10 +144,10 @@ def _project_name(case: Case) -> Iterator[Sighting]:
 def _compose_variables(case: Case) -> Iterator[Sighting]:
     """What Compose is given wins over env.set and over any default."""
     for name in case.module.env.set:
-        if name.startswith(_ORDERS) or _GIVEN.match(name):
+        if name.startswith(_ORDERS) or GIVEN.match(name):
             yield Sighting(f"spec.env.set.{name}", f"env.set has {name}", in_manifest=True)
     for variable, place in case.compose.deciding:
-        if _GIVEN.match(variable) and _concerns(case, place):
+        if GIVEN.match(variable) and _concerns(case, place):
             yield Sighting(place, f"the variable {variable} is used")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from platformctl.policy.sections import GIVEN
 from tests.lab import Host
 from tests.platform_repo import PlatformRepo
 
@@ -35,3 +36,20 @@ def test_the_hosts_env_file_is_not_replaced_by_one_of_the_repository(tmp_path: P
     mounts = host.docker("inspect", "--format", "{{range .Mounts}}{{.Type}} {{.Source}}\n{{end}}", "web-web-1")
     assert "/etc" not in mounts.split()
     assert "volume" in mounts.split()
+
+
+PLUGIN = """#!/bin/sh
+case $1 in
+  docker-cli-plugin-metadata) echo '{"SchemaVersion": "0.1.0", "Vendor": "a test", "Version": "2"}' ;;
+  *) env | cut -d= -f1 ;;
+esac
+"""
+
+
+def test_whatever_compose_is_given_is_known_to_the_judge(host: Host) -> None:
+    """In the place of Compose stands a program that tells which variables it has; a step gives it these two words."""
+    host.write("tmp-home/.docker/cli-plugins/docker-compose", PLUGIN.encode())
+    host.sh(f"chmod 755 {host.root}/tmp-home/.docker/cli-plugins/docker-compose")
+    told = host.sh(f"cd {host.root}; env -i HOME={host.root}/tmp-home PATH=$PATH timeout 20 sh -c 'docker compose up'")
+    assert {"HOME", "PATH"} <= set(told.split())
+    assert [name for name in told.split() if not GIVEN.match(name)] == []
