@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from platformctl.trust import envelope
-from tests.e2e.witness import overheard
+from tests.e2e.witness import overheard, untouched
 from tests.lab import Host
 from tests.platform_repo import Ended, PlatformRepo
 
@@ -103,14 +103,26 @@ def test_the_last_words_of_a_failing_container_are_shown_without_it(repo: Platfo
     assert_nowhere(SECRET, repo, host, people, repo.run("status"), repo.run("audit", "show", "--json"))
 
 
-def test_the_last_words_are_left_out_where_the_values_can_not_be_read(repo: PlatformRepo, host: Host) -> None:
-    """What can not be known can not be taken out: a file of another user, which only Docker's root could read."""
+def test_a_release_whose_values_the_agent_can_not_read_is_refused(repo: PlatformRepo, host: Host) -> None:
+    """A file of another user, which only Docker's root could read."""
     module(repo, 'echo "the value is $$DB_PASSWORD"; exit 3')
     plan = repo.plan("web")
     repo.approve(plan)
     host.sh(f"chown root: {host.root}/secrets/web.env")
-    ended = repo.run("apply", plan, "--approved-sha", repo.head, "-v", "--json")
-    assert ended.code != 9
+    with untouched(host):
+        ended = repo.run("apply", plan, "--approved-sha", repo.head, "-v", "--json", expect=4)
+    assert_nowhere(SECRET, repo, host, ended)
+
+
+def test_the_last_words_are_left_out_where_not_all_values_are_known(repo: PlatformRepo, host: Host) -> None:
+    """What is not known can not be taken out: the value stands behind more than is read of the file."""
+    host.sh(f"""cd {host.root}/secrets; yes '# padding' | head -c 9000000 >big; echo >>big; cat web.env >>big
+        cat big >web.env; rm big""")
+    module(repo, 'echo "the value is $$DB_PASSWORD"; exit 3')
+    plan = repo.plan("web")
+    repo.approve(plan)
+    ended = repo.run("apply", plan, "--approved-sha", repo.head, "-v", "--json", expect=11)
+    assert "the value is" not in ended.stdout + ended.stderr
     assert_nowhere(SECRET, repo, host, ended)
 
 
