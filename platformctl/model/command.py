@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Command:
-    """Words to run on a host, bytes for its standard input, and seconds until its outcome counts as unknown."""
+    """Words to run on a host, bytes for its standard input, and seconds until its outcome counts as unknown.
+
+    `terse` is one that says a few lines at its end, so that nobody has to drain what it says.
+    """
 
     argv: tuple[str, ...]
     stdin: bytes = b""
     timeout: float = 120.0
+    terse: bool = False
 
 
 @dataclass(frozen=True)

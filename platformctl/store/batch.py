@@ -19,9 +19,10 @@ WORDS_LIMIT = 60_000
 """Bytes of words that go into one exchange: a line of shell is one word to the kernel, which takes 128 KiB."""
 NO_ROOM = 73
 
-# nonce, output limit; then for each command: where its input begins (from 1), its size, the number of its words, its
-# words. Standard input: all inputs, one behind the other. A command's outputs pass a filter that drains what is too
-# much: who is no longer there to read does not end it by that. A mark on both outputs says how it ended.
+# nonce, output limit; then for each command: where its input begins (from 1), its size, 1 where it is terse, the number
+# of its words, its words. Standard input: all inputs, one behind the other. A command's outputs pass a filter that
+# drains what is too much, but where it is terse: who is no longer there to read does not end it by that. A mark on both
+# outputs says how it ended.
 _BATCH = r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL
 work=; trap '[ -z "$work" ] || rm -rf "$work"' EXIT; trap 'exit 74' HUP INT TERM
@@ -33,9 +34,10 @@ few() { head -c "$limit"; cat >/dev/null; }
 fed() { if [ "$2" = 0 ]; then shift 2; "$@" </dev/null
   else from=$1; some=$2; shift 2; tail -c "+$from" -- "$work/in" | head -c "$some" | "$@"; fi; }
 one() {
-  from=$1; size=$2; count=$3; shift 3; turned=0
+  from=$1; size=$2; terse=$3; count=$4; shift 4; turned=0
   while [ "$turned" -lt "$count" ]; do set -- "$@" "$1"; shift; turned=$((turned + 1)); done
   shift $(($# - count))
+  if [ "$terse" = 1 ]; then fed "$from" "$size" "$@" 5>&-; status=$?; return; fi
   status=$({ { { fed "$from" "$size" "$@" 3>&- 5>&- 6>&-; echo $? >&6; } 2>&1 >&3 | few >&2; } 3>&1 | few >&5; } 6>&1)
 }
 exec 5>&1
@@ -44,7 +46,7 @@ while [ $# -gt 0 ]; do
   printf '\nplatformctl-batch %s %s\n' "$nonce" "$status"
   printf '\nplatformctl-batch %s %s\n' "$nonce" "$status" >&2
   [ "$status" = 0 ] || exit 0
-  shift $((3 + $3))
+  shift $((4 + $4))
 done
 """
 
@@ -62,7 +64,8 @@ class Batch:
         words: list[str] = []
         at = 1
         for command in self.commands:
-            words += [str(at), str(len(command.stdin)), str(len(command.argv)), *command.argv]
+            numbers = (at, len(command.stdin), int(command.terse), len(command.argv))
+            words += [*map(str, numbers), *command.argv]
             at += len(command.stdin)
         head = ("sh", "-c", _BATCH, "platformctl", self.nonce, str(OUTPUT_LIMIT), str(at - 1))
         stdin = b"".join(command.stdin for command in self.commands)

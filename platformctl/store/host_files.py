@@ -21,15 +21,20 @@ _STAGE = (
     PRELUDE
     + r"""
 into "$1"; receive "$3" "$4"
-tar -tf "$work/in" 2>/dev/null >"$work/names" || no unsafe archive
-kinds=$(tar -tvf "$work/in" 2>/dev/null | cut -c1 | sort -u)
-if grep -qvxE '[0-9a-f]{64}' "$work/names" || [ "$kinds" != - ]; then no unsafe archive; fi
-[ "$(sort -u "$work/names" | wc -l)" -eq "$2" ] || no unsafe archive
+tar -tvf "$work/in" 2>/dev/null >"$work/list" || no unsafe archive
+while read -r kind _ _ _ _ name; do
+  case $kind in -*) ;; *) no unsafe archive ;; esac
+  case $name in *[!0-9a-f]*) no unsafe archive ;; esac
+  [ "${#name}" -eq 64 ] || no unsafe archive
+done <"$work/list"
 mkdir "$work/out" || fail "$base/tmp" 4096
 tar -xf "$work/in" -C "$work/out" --no-same-owner --no-same-permissions 2>/dev/null || fail "$base/tmp" "$3"
 cd "$work/out" || no failed "$base/tmp"
-if sha256sum -- * | grep -qvx '\([0-9a-f]\{64\}\)  \1'; then no damaged archive; fi
-if ! sync -- * || ! mv -f -t "$base/blobs" -- *; then fail "$base/blobs" 4096; fi
+files=$2; set -- *
+if [ $# -ne "$files" ] || [ ! -f "$1" ]; then no unsafe archive; fi
+sha256sum -- "$@" >"$work/sums" || no failed "$base/tmp"
+while read -r sum name; do [ "$sum" = "$name" ] || no damaged archive; done <"$work/sums"
+if ! sync -- "$@" || ! mv -f -t "$base/blobs" -- "$@"; then fail "$base/blobs" 4096; fi
 show "$base/blobs"
 say staged
 """
@@ -42,10 +47,10 @@ _KEEP = (
 keep() {
   if ! reach "$1" look || [ ! -e "./$leaf" ]; then printf 'absent - - %s\n' "$1"; return 0; fi
   [ -f "./$leaf" ] || no unsafe "$1"
-  rm -f "$work/copy"
+  [ ! -e "$work/copy" ] || rm -f "$work/copy"
   cp -P --preserve=mode -- "./$leaf" "$work/copy" 2>/dev/null || fail "$base/tmp" "$(stat -c %s -- "./$leaf")"
   [ ! -L "$work/copy" ] || no unsafe "$1"
-  name=$(digest "$work/copy"); mode=$(stat -c %a -- "$work/copy")
+  digest "$work/copy"; name=$sum; mode=$(stat -c %a -- "$work/copy")
   chmod 600 "$work/copy"
   [ -e "$base/blobs/$name" ] || replace "$work/copy" "$base/blobs/$name"
   printf 'kept %s %s %s\n' "$name" "$mode" "$1"
@@ -64,11 +69,13 @@ into "$1"; blob=$base/blobs/$3
 if [ -L "$blob" ] || [ ! -f "$blob" ]; then no missing "$3"; fi
 reach "$2" make
 [ ! -d "./$leaf" ] || no unsafe "$2"
-part=./.platformctl.$3; rm -f -- "$part"
+part=./.platformctl.$3
+if [ -e "$part" ] || [ -L "$part" ]; then rm -f -- "$part"; fi
 if ! (set -C; cat -- "$blob" >"$part") 2>/dev/null; then
   why . "$(stat -c %s -- "$blob")"; rm -f -- "$part"; no "$word" "$2"
 fi
-if [ "$(digest "$part")" != "$3" ]; then rm -f -- "$part"; no damaged "$3"; fi
+digest "$part"
+if [ "$sum" != "$3" ]; then rm -f -- "$part"; no damaged "$3"; fi
 if ! chmod "$4" "$part" || ! sync -- "$part" || ! mv -fT -- "$part" "./$leaf"; then fail . 4096; fi
 show .
 say placed
@@ -111,13 +118,14 @@ def stage(layout: HostLayout, contents: Iterable[bytes]) -> Command:
     blobs = {hashlib.sha256(content).hexdigest(): content for content in contents}
     archive = _archive(blobs)
     size, digest = str(len(archive)), hashlib.sha256(archive).hexdigest()
-    return script(_STAGE, layout.root, str(len(blobs)), size, digest, stdin=archive, timeout=600)
+    return script(_STAGE, layout.root, str(len(blobs)), size, digest, stdin=archive, timeout=600, terse=True)
 
 
 def keep(layout: HostLayout, paths: Iterable[RepoPath]) -> Command:
     """Copy the files at `paths`, where there are any, to the host's blobs before they are replaced."""
     lines = "".join(f"{path}\n" for path in paths).encode()
-    return script(_KEEP, layout.root, str(len(lines)), hashlib.sha256(lines).hexdigest(), stdin=lines, timeout=600)
+    size, digest = str(len(lines)), hashlib.sha256(lines).hexdigest()
+    return script(_KEEP, layout.root, size, digest, stdin=lines, timeout=600, terse=True)
 
 
 def read_kept(completed: Completed, host: HostName) -> Mapping[RepoPath, PlannedFile | None]:

@@ -59,7 +59,8 @@ mark() { printf '\nplatformctl-step %s %s\n' "$nonce" "$*" >&2; }
 [ ! -L step.lock ] || no unsafe .platformctl/step.lock
 exec 8>>step.lock
 flock -w "$wait" 8 || { mark busy; exit 75; }
-[ "$(cat lock.token 2>/dev/null)" = "$token" ] || { mark fenced; exit 75; }
+newest=; [ ! -e lock.token ] || IFS= read -r newest <lock.token || :
+[ "$newest" = "$token" ] || { mark fenced; exit 75; }
 exec 9<>lock
 if flock -n 9; then mark fenced; exit 75; fi
 exec 9>&-

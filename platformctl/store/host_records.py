@@ -26,7 +26,7 @@ into "$1"; receive "$3" "$4"
 exec 9<modules; flock -w 10 9 || no busy
 file=modules/$2.json; now=none
 [ ! -L "$file" ] || no unsafe ".platformctl/$file"
-[ ! -e "$file" ] || now=$(digest "$file")
+if [ -e "$file" ]; then digest "$file"; now=$sum; fi
 [ "$now" != "$4" ] || say written
 [ "$now" = "$5" ] || no conflict "$now"
 replace "$work/in" "$file"
@@ -34,23 +34,50 @@ say written
 """
 )
 
-# root, file, size, digest, digest of the last line, a file that must not be there
-_APPEND = (
+# behind FILE DIGEST LAST: whether the line of DIGEST may follow the line of LAST; a torn line is ended.
+_BEHIND = r"""
+behind() {
+  [ ! -L "$1" ] || no unsafe ".platformctl/$1"
+  now=none
+  if [ -s "$1" ]; then now=$(tail -n 1 -- "$1" | tr -d '\n' | sha256sum); now=${now%% *}; fi
+  [ "$now" != "$2" ] || say written
+  [ "$now" = "$3" ] || no conflict "$now"
+  [ "$now" != none ] || return 0
+  [ "$(tail -c 1 -- "$1"; printf .)" = '
+.' ] || echo >>"$1" || fail "${1%/*}" 4096
+}
+"""
+
+# root, size, digest, digest of the last line
+_APPEND_AUDIT = (
     PRELUDE
+    + _BEHIND
     + r"""
-into "$1"; receive "$3" "$4"; file=$2; folder=.; now=none
-case $file in */*) folder=${file%/*} ;; esac
-exec 9<"$folder"; flock -w 10 9 || no busy
-[ -z "$6" ] || [ ! -e "$6" ] || no consumed
-[ ! -L "$file" ] || no unsafe ".platformctl/$file"
-[ ! -s "$file" ] || now=$(tail -n 1 -- "$file" | tr -d '\n' | sha256sum | cut -c1-64)
-[ "$now" != "$4" ] || say written
-[ "$now" = "$5" ] || no conflict "$now"
+into "$1"; receive "$2" "$3"; file=./audit.jsonl
+exec 9<.; flock -w 10 9 || no busy
+behind "$file" "$3" "$4"
 echo >>"$work/in" || fail "$base/tmp" 4096
-if [ "$now" != none ] && [ -n "$(tail -c 1 -- "$file")" ]; then echo >>"$file" || fail "$folder" 4096; fi
-if ! cat -- "$work/in" 2>/dev/null >>"$file" || ! sync -- "$file" "$folder"; then
+if ! cat -- "$work/in" 2>/dev/null >>"$file" || ! sync -- "$file" .; then
   [ "$now" != none ] || rm -f -- "$file"
-  fail "$folder" "$3"
+  fail . "$2"
+fi
+say written
+"""
+)
+
+# root, hexadecimal digest of the plan, line, its digest, digest of the last line. A line is short and has nothing
+# secret: it comes as a word, which arrives whole or not at all, so that nothing has to be put aside first.
+_APPEND_JOURNAL = (
+    PRELUDE
+    + _BEHIND
+    + r"""
+into "$1"; file=journal/$2
+exec 9<journal; flock -w 10 9 || no busy
+[ ! -e "journal/settled/$2" ] || no consumed
+behind "$file" "$4" "$5"
+if ! printf '%s\n' "$3" 2>/dev/null >>"$file" || ! sync -- "$file" journal; then
+  [ "$now" != none ] || rm -f -- "$file"
+  fail journal "${#3}"
 fi
 say written
 """
@@ -112,7 +139,8 @@ class Recalled:
 def write_record(layout: HostLayout, module: ModuleId, content: bytes, *, replacing: bytes | None) -> Command:
     """Make the host record of `module` hold `content`, only while it holds `replacing` (None: nothing)."""
     before = NONE if replacing is None else _hexadecimal(replacing)
-    return script(_WRITE_RECORD, layout.root, module, str(len(content)), _hexadecimal(content), before, stdin=content)
+    operands = (module, str(len(content)), _hexadecimal(content), before)
+    return script(_WRITE_RECORD, layout.root, *operands, stdin=content, terse=True)
 
 
 def append_journal(layout: HostLayout, plan: Digest, line: bytes, *, after: bytes | None) -> Command:
@@ -120,18 +148,19 @@ def append_journal(layout: HostLayout, plan: Digest, line: bytes, *, after: byte
 
     Refused with `StalePlan` when the journal was settled.
     """
-    name = plan.hexadecimal
-    return _append(layout, f"journal/{name}", line, after, f"journal/settled/{name}")
+    operands = (plan.hexadecimal, line.decode(), digest_of(line).hexadecimal, _digest_of_last(after))
+    return script(_APPEND_JOURNAL, layout.root, *operands, terse=True)
 
 
 def append_audit(layout: HostLayout, line: bytes, *, after: bytes | None) -> Command:
     """Add a line to the audit chain, only behind the line `after` (None: the first line)."""
-    return _append(layout, "audit.jsonl", line, after, "")
+    operands = (str(len(line)), digest_of(line).hexadecimal, _digest_of_last(after))
+    return script(_APPEND_AUDIT, layout.root, *operands, stdin=line, terse=True)
 
 
 def settle_journal(layout: HostLayout, plan: Digest) -> Command:
     """Put the journal of `plan` with the settled ones, where it shows for ever that the plan is used."""
-    return script(_SETTLE, layout.root, plan.hexadecimal)
+    return script(_SETTLE, layout.root, plan.hexadecimal, terse=True)
 
 
 def recall(layout: HostLayout, *modules: ModuleId) -> Command:
@@ -164,10 +193,8 @@ def read_audit(layout: HostLayout) -> Command:
     return Command(("cat", "--", layout.audit))
 
 
-def _append(layout: HostLayout, file: str, line: bytes, after: bytes | None, absent: str) -> Command:
-    before = NONE if after is None else digest_of(after).hexadecimal
-    size, digest = str(len(line)), digest_of(line).hexadecimal
-    return script(_APPEND, layout.root, file, size, digest, before, absent, stdin=line)
+def _digest_of_last(line: bytes | None) -> str:
+    return NONE if line is None else digest_of(line).hexadecimal
 
 
 def _hexadecimal(content: bytes) -> str:

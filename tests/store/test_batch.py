@@ -43,6 +43,12 @@ def test_one_that_does_not_read_its_input_spoils_nobody_elses() -> None:
     assert (one.status, two.stdout) == (0, b"mine")
 
 
+def test_a_terse_one_has_its_input_and_its_outputs_too() -> None:
+    told = Command(("sh", "-c", 'cat; echo "$1" >&2; exit 3', "sh", "a b"), b"mine", terse=True)
+    one, two = ran(sh("cat", stdin=b"theirs"), told, sh("echo never"))
+    assert (one.stdout, two.stdout, two.stderr, two.status) == (b"theirs", b"mine", b"a b\n", 3)
+
+
 def test_a_flood_is_drained_and_the_status_is_known_all_the_same() -> None:
     one, two = ran(sh("head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2"), sh("echo 2"))
     assert (one.status, len(one.stdout), len(one.stderr), one.truncated) == (0, OUTPUT_LIMIT, OUTPUT_LIMIT, True)
