@@ -37,16 +37,28 @@ class _Guard:
     command: Command
 
 
-class HostSession:
-    """A host whose lock we hold. Made by `held`; good until its block ends."""
+@dataclass(frozen=True)
+class HostLock:
+    """A host whose lock we hold, `token` is its number. Made by `locked`; good until its block ends."""
 
-    def __init__(
-        self, transport: Transport, token: int, plan: Digest, journals: Journals, now: Callable[[], str]
-    ) -> None:
-        self._transport = transport
-        self._layout = HostLayout(transport.entry.root)
-        self._host = transport.entry.name
-        self.token = token
+    transport: Transport
+    token: int
+    heart: threading.Thread
+
+    @property
+    def is_fed(self) -> bool:
+        """Whether its holder still took the last byte; that the host still has it, only the host can tell."""
+        return self.heart.is_alive()
+
+
+class HostSession:
+    """The apply of one plan on a host whose lock we hold; good as long as the lock."""
+
+    def __init__(self, lock: HostLock, plan: Digest, journals: Journals, now: Callable[[], str]) -> None:
+        self._transport = lock.transport
+        self._layout = HostLayout(lock.transport.entry.root)
+        self._host = lock.transport.entry.name
+        self.token = lock.token
         self._plan = plan
         self._journals = journals
         self._now = now
@@ -76,13 +88,16 @@ class HostSession:
     def consume(self, then: Iterable[Command], **details: str) -> tuple[Completed, ...]:
         """Write the intent, here and then on the host, and run `then` behind it: from here on the plan is used.
 
-        All in one exchange, and nothing of `then` begins before the host's disk has the intent. Raises `StalePlan` when
-        the plan was used before, and `ToolError` when a disk did not confirm it.
+        All in one exchange, and nothing of `then` begins before the host's disk has the intent. Raises `Locked` when
+        the lock is no longer ours, `StalePlan` when the plan was used before, and `ToolError` when a disk did not
+        confirm it.
         """
         try:
-            intent, *ended = self._together((self._line("intent", details), *then))
-            read_answer(intent, self._host)
-        except StalePlan:
+            still = host_lock.still_held(self._layout, self.token)
+            answers = self._together((still, self._line("intent", details), *then))
+            for answer in answers[:2]:
+                read_answer(answer, self._host)
+        except (Locked, StalePlan):
             raise
         except Refusal as refusal:
             raise ToolError(
@@ -91,7 +106,7 @@ class HostSession:
                 hint="platformctl recover, then plan again",
                 host=self._host,
             ) from refusal
-        return tuple(ended)
+        return answers[2:]
 
     def perform(self, event: str, step: str, operations: Sequence[Operation]) -> tuple[Done, ...]:
         """Write the intent of a step to both journals, then run its operations as far as each ends with status 0.
@@ -210,14 +225,20 @@ def held(
     now: Callable[[], str],
     patience: Patience,
 ) -> Iterator[HostSession]:
+    """The host under our lock for one plan while the block runs; raises what `locked` raises."""
+    with locked(transport, owner, patience) as lock:
+        yield HostSession(lock, plan, journals, now)
+
+
+@contextmanager
+def locked(transport: Transport, owner: Owner, patience: Patience) -> Iterator[HostLock]:
     """Hold the host's lock while the block runs, fed by a heartbeat; raises `Locked` when `patience` ended before."""
-    layout = HostLayout(transport.entry.root)
-    holder, token = _take(transport, layout, owner, patience)
+    holder, token = _take(transport, HostLayout(transport.entry.root), owner, patience)
     stop = threading.Event()
     heart = threading.Thread(target=_beat, args=(holder, stop), name="heartbeat", daemon=True)
     heart.start()
     try:
-        yield HostSession(transport, token, plan, journals, now)
+        yield HostLock(transport, token, heart)
     finally:
         stop.set()
         holder.release()

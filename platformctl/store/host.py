@@ -7,7 +7,7 @@ was asked. A disk that is full or read-only is told apart by trying, not by the 
 
 from dataclasses import dataclass
 
-from platformctl.errors import Refusal, StalePlan, ToolError, Unreachable
+from platformctl.errors import Locked, Refusal, StalePlan, ToolError, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.names import Digest, HostName
 
@@ -165,6 +165,9 @@ def refusal_of(word: str, what: str, host: HostName) -> Refusal:
     if word in _DAMAGE:
         hint = f"platformctl doctor {host}"
         return ToolError(_DAMAGE[word], detail=f"{host}: {what or word}", hint=hint, reason=word, host=host)
+    if word == "lost":
+        hint = "run it again: nothing was touched"
+        return Locked("the lock is no longer ours", detail=f"{host}", hint=hint, reason="lost", host=host)
     if word == "consumed":
         return StalePlan("the plan was used already", detail=f"{host}", hint="plan again", reason="used", host=host)
     return Unreachable(

@@ -48,22 +48,42 @@ while [ "$(exec 9>&-; timeout "$3" head -c 1 | wc -c)" -eq 1 ]; do :; done
 """
 )
 
+# ours TOKEN: whether it is the newest and somebody holds the lock.
+_OURS = r"""
+ours() {
+  if [ -L lock ] || [ ! -e lock ]; then return 1; fi
+  newest=; [ ! -e lock.token ] || IFS= read -r newest <lock.token || :
+  [ "$newest" = "$1" ] || return 1
+  exec 9<>lock
+  if flock -n 9; then exec 9>&-; return 1; fi
+  exec 9>&-
+}
+"""
+
+# root, token
+_STILL = (
+    PRELUDE
+    + _OURS
+    + r"""
+into "$1"
+ours "$2" || no lost
+say ours
+"""
+)
+
 # root, token, nonce, seconds to wait for a running step, seconds until it is ended, seconds until it is killed, words.
 # The inner shell says how the words ended. It outlives the SIGTERM that `timeout` sends to it and them, since `timeout`
 # kills nobody once its own child is gone; SIGKILL ends it too, and the outer shell says so.
 _GUARD = (
     PRELUDE
+    + _OURS
     + r"""
 into "$1"; token=$2; nonce=$3; wait=$4; limit=$5; patience=$6; shift 6
 mark() { printf '\nplatformctl-step %s %s\n' "$nonce" "$*" >&2; }
 [ ! -L step.lock ] || no unsafe .platformctl/step.lock
 exec 8>>step.lock
 flock -w "$wait" 8 || { mark busy; exit 75; }
-newest=; [ ! -e lock.token ] || IFS= read -r newest <lock.token || :
-[ "$newest" = "$token" ] || { mark fenced; exit 75; }
-exec 9<>lock
-if flock -n 9; then mark fenced; exit 75; fi
-exec 9>&-
+ours "$token" || { mark fenced; exit 75; }
 cd -P -- "$root" || no unsafe "$root"
 umask 022
 mark began
@@ -175,6 +195,11 @@ def read_hold(line: str, host: HostName) -> int:
     if word == "held" and operand.isascii() and operand.isdigit():
         return int(operand)
     raise _not_held(word, operand, host)
+
+
+def still_held(layout: HostLayout, token: int) -> Command:
+    """Ask whether `token` has the lock, in a row before what may only be done while it has; `Locked` when not."""
+    return script(_STILL, layout.root, str(token), terse=True)
 
 
 def guarded(

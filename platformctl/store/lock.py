@@ -27,7 +27,7 @@ def hold_locally(folder: Path, host: HostName, owner: Owner, patience: Patience)
     """
     sidecar = folder / _FOLDER / f"{host}.owner.json"
     files.make_folder(sidecar.parent, within=folder)
-    lock = FileLock(sidecar.with_name(f"{host}.lock"), mode=0o600)
+    lock = FileLock(sidecar.with_name(f"{host}.lock"), mode=0o600, thread_local=False)
     while not _is_taken(lock, sidecar.parent):
         if not patience.lasts():
             raise locked(parse_owner(files.read(sidecar, within=folder) or b""), host)

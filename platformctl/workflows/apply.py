@@ -22,12 +22,10 @@ from platformctl.planning.build import Circumstances
 from platformctl.planning.compare import differences
 from platformctl.policy.plans import check_targets
 from platformctl.session import HostSession
-from platformctl.store.lock import hold_locally
-from platformctl.store.owner import Owner
 from platformctl.store.patience import Patience
 from platformctl.workflows.case import ApplyRequest, Case, refuse_unarmed, same_release, stale, verified_plan
 from platformctl.workflows.desire import agreed, owners_at
-from platformctl.workflows.hosts import Hosts, holding, hosts
+from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.looking import look
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
@@ -72,22 +70,13 @@ def require_key_of(parts: Parts, cases: Iterable[Case]) -> None:
 def run_case(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
     """Steps 5 to 14: connect, lock, look, compare, journal, prepare, run, prove, remember.
 
-    That its key can sign the receipt was found out before (`require_key_of`).
-    Once the report of a run is there, nothing that goes wrong while the host is let go of can change it.
+    That its key can sign the receipt was found out before (`require_key_of`). The host stays locked for who applies the
+    next plan, until it is let go of.
     """
+    if not case.plan.has_changes:
+        return _unchanged(parts, case, reached)
     driver = parts.driver_of(case.release.module)
-    ended: list[ApplyReport] = []
-    try:
-        if not case.plan.has_changes:
-            return _unchanged(parts, case, reached)
-        with _locked(parts, case, reached) as session:
-            ended.append(_under_lock(parts, case, reached, session, driver))
-    except Exception as problem:
-        if not ended:
-            raise
-        warning = f"the host was not let go of cleanly: {type(problem).__name__}"
-        return replace(ended[0], warnings=(*ended[0].warnings, warning))
-    return ended[0]
+    return _under_lock(parts, case, reached, _locked(parts, case, reached, driver), driver)
 
 
 def _unchanged(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
@@ -97,18 +86,13 @@ def _unchanged(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
     return report_of(case.verified, Outcome(ApplyResult(ExitCode.NO_CHANGES, "", None), warnings=case.warnings))
 
 
-@contextmanager
-def _locked(parts: Parts, case: Case, reached: Hosts) -> Iterator[HostSession]:
-    """Steps 5 and 6: this clone's lock before the network, so that two terminals do not meet there; then the host's."""
-    entry = case.release.host
-    why = f"apply {case.plan.module} {case.verified.digest[:19]}"
-    owner = Owner(parts.operator, moment(parts.clock.now()), why)
+def _locked(parts: Parts, case: Case, reached: Hosts, driver: Driver) -> HostSession:
+    """Steps 5 and 6."""
     patience = Patience(case.lock_wait, lambda seconds: _pause(parts, seconds))
-    with hold_locally(parts.platform, entry.name, owner, patience):
-        transport = reached.reach(entry, parts.driver_of(case.release.module)).transport
-        with holding(parts, transport, case.verified.digest, why, patience) as session:
-            parts.tell(LockTaken(entry.name, session.token))
-            yield session
+    why = f"apply {case.plan.module} {case.verified.digest[:19]}"
+    lock = reached.lock(case.release.host, driver, why, patience)
+    parts.tell(LockTaken(case.release.host.name, lock.token))
+    return HostSession(lock, case.verified.digest, parts.journals, lambda: moment(parts.clock.now()))
 
 
 def _under_lock(parts: Parts, case: Case, reached: Hosts, session: HostSession, driver: Driver) -> ApplyReport:

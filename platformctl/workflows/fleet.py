@@ -57,8 +57,8 @@ def apply(parts: Parts, request: ApplyRequest, train: Train) -> Report:
     for leg in _legs(index, cases):
         if leg.module not in cases:
             schedule.ended(leg, well=False)
-    with hosts(parts) as reached:
-        _run(parts, schedule, train.parallel, lambda leg: _one(parts, cases[leg.module], reached, results))
+    with hosts(parts, f"apply index {sealed.digest[:19]}") as reached:
+        _run(parts, schedule, train.parallel, reached, lambda leg: _one(parts, cases[leg.module], reached, results))
     return _report(sealed, index, results, schedule.left(), parts.interrupted())
 
 
@@ -114,13 +114,17 @@ def _schedule(index: Index, cases: Mapping[ModuleId, Case], roots: TrustRoots, t
     return Schedule(_legs(index, cases), first=first, parallel=train.parallel, keep_going=train.keep_going)
 
 
-def _run(parts: Parts, schedule: Schedule, parallel: int, run: Callable[[Leg], bool]) -> None:
-    """Begin what may begin, wait until something ends, and again; once somebody asked to stop, only wait."""
+def _run(parts: Parts, schedule: Schedule, parallel: int, reached: Hosts, run: Callable[[Leg], bool]) -> None:
+    """Begin what may begin, wait until something ends, and again; once somebody asked to stop, only wait.
+
+    A host is let go of when it has nothing under way: who waits for another host's plans keeps nobody from this one.
+    """
     running: dict[Future[bool], Leg] = {}
     with ThreadPoolExecutor(parallel, "host") as pool:
         while True:
             while parts.interrupted() is None and (leg := schedule.begin()) is not None:
                 running[pool.submit(run, leg)] = leg
+            reached.let_go(*(reached.under_lock - {leg.host for leg in running.values()}))
             if not running:
                 return
             for ended in wait(running, return_when=FIRST_COMPLETED).done:
@@ -128,7 +132,10 @@ def _run(parts: Parts, schedule: Schedule, parallel: int, run: Callable[[Leg], b
 
 
 def _one(parts: Parts, case: Case, reached: Hosts, results: Results) -> bool:
-    """Apply one plan, keep what became of it, and say whether that was well."""
+    """Apply one plan, keep what became of it, and say whether that was well.
+
+    Behind one that was not, the host's lock is taken anew: that waits for a step whose end was not seen.
+    """
     told = replace(parts, tell=_named(parts.tell, case.plan.module))
     try:
         result: Result = run_case(told, case, reached)
@@ -138,7 +145,10 @@ def _one(parts: Parts, case: Case, reached: Hosts, results: Results) -> bool:
         detail = f"{case.plan.module}: {type(mistake).__name__}"
         result = ErrorReport.of(ToolError("platformctl made a mistake", detail=detail))
     results[case.plan.module] = result
-    return result.exit_code in GOOD
+    well = result.exit_code in GOOD
+    if not well:
+        reached.let_go(case.plan.host.name)
+    return well
 
 
 def _named(tell: Callable[[Event], None], module: ModuleId) -> Callable[[Event], None]:

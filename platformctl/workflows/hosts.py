@@ -14,7 +14,8 @@ from platformctl.model.desired import HostEntry
 from platformctl.model.events import HostReached
 from platformctl.model.names import Digest, HostName
 from platformctl.model.observed import Identity
-from platformctl.session import HostSession, held
+from platformctl.session import HostLock, HostSession, held, locked
+from platformctl.store.lock import hold_locally
 from platformctl.store.owner import Owner
 from platformctl.store.patience import Patience
 from platformctl.transports.interface import Held, Transport
@@ -70,12 +71,17 @@ class Reached:
 
 
 class Hosts:
-    """The hosts of one run: each is connected to once, asked who it is, and closed at the end."""
+    """The hosts of one run: each is connected to once, asked who it is, and closed at the end.
 
-    def __init__(self, parts: Parts, stack: ExitStack) -> None:
+    A host that is locked stays so until it is let go of: whoever asks for its lock again gets the same.
+    """
+
+    def __init__(self, parts: Parts, stack: ExitStack, why: str) -> None:
         self._parts = parts
         self._stack = stack
+        self._why = why
         self._reached: dict[HostName, Reached] = {}
+        self._locks: dict[HostName, tuple[HostLock, ExitStack]] = {}
 
     def reach(self, entry: HostEntry, driver: Driver) -> Reached:
         """The host, connected. Raises `WrongHost` before anything but the question who it is was said."""
@@ -86,13 +92,41 @@ class Hosts:
             self._parts.tell(HostReached(entry.name))
         return self._reached[entry.name]
 
+    def lock(self, entry: HostEntry, driver: Driver, why: str, patience: Patience) -> HostLock:
+        """The host under our lock: this clone's before the network, so that two terminals do not meet there.
 
-def holding(
-    parts: Parts, transport: Transport, subject: Digest, why: str, patience: Patience | None = None
-) -> AbstractContextManager[HostSession]:
+        `why` is told to who finds it locked, unless the run as a whole has a reason. Raises `Locked` when somebody else
+        has one of the two for longer than `patience` lasts.
+        """
+        kept = self._locks.get(entry.name)
+        if kept is not None and kept[0].is_fed:
+            return kept[0]
+        self.let_go(entry.name)
+        owner = Owner(self._parts.operator, moment(self._parts.clock.now()), self._why or why)
+        with ExitStack() as stack:
+            stack.enter_context(hold_locally(self._parts.platform, entry.name, owner, patience))
+            transport = self.reach(entry, driver).transport
+            lock = stack.enter_context(locked(transport, owner, patience))
+            self._locks[entry.name] = lock, stack.pop_all()
+        return lock
+
+    def let_go(self, *names: HostName) -> None:
+        """Unlock these hosts. What goes wrong with that is nobody's outcome: a lock that is not fed ends by itself."""
+        for name in names:
+            _, stack = self._locks.pop(name, (None, ExitStack()))
+            with suppress(Exception):
+                stack.close()
+
+    @property
+    def under_lock(self) -> frozenset[HostName]:
+        """The hosts whose lock is kept."""
+        return frozenset(tuple(self._locks))
+
+
+def holding(parts: Parts, transport: Transport, subject: Digest, why: str) -> AbstractContextManager[HostSession]:
     """The host under our lock while the block runs; `subject` is what the journal goes by, a plan's digest mostly.
 
-    Raises `Locked` when somebody else has it for longer than `patience` lasts.
+    Raises `Locked` when somebody else has it.
     """
 
     def now() -> str:
@@ -105,19 +139,22 @@ def holding(
         owner=owner,
         journals=parts.journals,
         now=now,
-        patience=patience or Patience(),
+        patience=Patience(),
     )
 
 
 @contextmanager
-def hosts(parts: Parts) -> Iterator[Hosts]:
+def hosts(parts: Parts, why: str = "") -> Iterator[Hosts]:
     """The hosts of one run; every connection is closed when the block ends, several threads may reach one host each.
 
-    What goes wrong with closing is nobody's outcome: whatever became of a host was known before.
+    `why` they are locked, where one lock serves several plans. What goes wrong with closing is nobody's outcome:
+    whatever became of a host was known before.
     """
     stack = ExitStack()
+    reached = Hosts(parts, stack, why)
     try:
-        yield Hosts(parts, stack)
+        yield reached
     finally:
+        reached.let_go(*reached.under_lock)
         with suppress(Exception):
             stack.close()

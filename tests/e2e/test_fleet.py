@@ -232,3 +232,62 @@ def test_a_key_that_may_not_sign_receipts_keeps_all_hosts_from_being_reached(
 
     refusal(ended, 5, "signer")
     assert host_was_left_alone(hosts[0])
+
+
+TOKEN = ".platformctl/lock.token"
+"""How many had the lock of a host so far."""
+
+
+def test_the_plans_of_a_host_are_applied_under_one_lock_which_is_free_then(tmp_path: Path, host: Host) -> None:
+    """Each with an intent and a receipt of its own all the same."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    for name in ("first", "second", "third"):
+        add(repo, name, "platformctl-lab/sleeper:1")
+
+    repo.apply(index_of(repo))
+
+    assert host.sh(f"cat {host.root}/{TOKEN}") == "1"
+    assert len(host.sh(f"ls {host.root}/.platformctl/journal/settled").split()) == 3
+    assert len(host.sh(f"ls {host.root}/.platformctl/modules").split()) == 3
+    repo.run("audit", "verify", expect=0)
+    repo.run("lock", "rs2000", "--reason", "it is free", expect=0)
+
+
+def test_a_lock_that_is_lost_between_two_plans_keeps_the_second_from_being_touched(tmp_path: Path, host: Host) -> None:
+    """Who goes on behind it takes the lock anew."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    for name in ("a-first", "b-second", "c-third"):
+        add(repo, name, "platformctl-lab/sleeper:1")
+    index = index_of(repo)
+    with held_up(host, STARTS) as compose:
+        process = repo.start("apply", index, "--approved-sha", repo.head, "--json", "--keep-going")
+        compose.arrived()
+        host.sh(f"printf 7 >{host.root}/{TOKEN}")
+        compose.let_go()
+        stdout, stderr = process.communicate(timeout=90)
+
+    assert process.returncode == 13, stdout + stderr
+    assert [(each["module"], each["exit_code"], each["reason"]) for each in json.loads(stdout)["outcomes"]] == [
+        ("a-first", 9, ""),
+        ("b-second", 75, "lost"),
+        ("c-third", 9, ""),
+    ]
+    assert sorted(host.docker("ps", "--format", "{{.Names}}").split()) == ["a-first-main-1", "c-third-main-1"]
+    assert host.sh(f"cat {host.root}/{TOKEN}") == "8"
+    repo.apply(index_of(repo))
+
+
+def test_a_host_whose_plans_wait_for_another_hosts_is_free_meanwhile(tmp_path: Path, hosts: tuple[Host, ...]) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": hosts[0], "rs3000": hosts[1]})
+    add(repo, "a-db", "platformctl-lab/sleeper:1")
+    add(repo, "b-api", "platformctl-lab/sleeper:1", host="rs3000", needs=["a-db"])
+    add(repo, "c-site", "platformctl-lab/sleeper:1", needs=["b-api"])
+    index = index_of(repo)
+    with held_up(hosts[1], STARTS) as compose:
+        process = repo.start("apply", index, "--approved-sha", repo.head, "--json")
+        compose.arrived()
+        repo.run("lock", "rs2000", "--reason", "moving the disks", expect=0)
+        compose.let_go()
+        stdout, stderr = process.communicate(timeout=90)
+    assert process.returncode == 13, stdout + stderr
+    assert [each["exit_code"] for each in json.loads(stdout)["outcomes"]] == [9, 9, 75]

@@ -13,7 +13,7 @@ from platformctl.store import host_lock
 from platformctl.store.host import HostLayout
 from platformctl.store.host_lock import Busy, Fenced, Guarded, Lost, Ran, TimedOut
 from platformctl.store.owner import Owner
-from tests.store.hosts import OWNER, first_line, prepared, run, started
+from tests.store.hosts import OWNER, ask, first_line, prepared, run, started
 from tests.store.samples import AT, HOST
 
 NONCE = "5d41402abc4b2a76"
@@ -94,6 +94,26 @@ def test_a_client_that_falls_silent_loses_the_lock_and_is_fenced_when_it_returns
             assert isinstance(step(layout, stale + 1, "touch", "y"), Ran)
     assert not (tmp_path / "x").exists()
     assert (tmp_path / "y").exists()
+
+
+def test_who_has_the_lock_is_told_so_and_who_lost_it_too(tmp_path: Path) -> None:
+    """Lost to a successor, or to nobody: then too somebody may have had it meanwhile."""
+    layout = prepared(tmp_path)
+    with started(host_lock.hold_lock(layout, OWNER)) as first:
+        token = held(first)
+        assert ask(host_lock.still_held(layout, token)).word == "ours"
+        first.kill()
+        first.wait()
+        assert not_ours(layout, token)
+        with started(host_lock.hold_lock(layout, OWNER)) as second:
+            assert ask(host_lock.still_held(layout, held(second))).word == "ours"
+            assert not_ours(layout, token)
+
+
+def not_ours(layout: HostLayout, token: int) -> bool:
+    with pytest.raises(Locked) as caught:
+        ask(host_lock.still_held(layout, token))
+    return caught.value.reason == "lost"
 
 
 def test_a_stopped_holder_keeps_the_lock_and_gives_it_up_when_it_goes_on(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "place": Command(host_files.place(LAYOUT, PATH, PLAN, 0o644)),
     "remove": Command(host_files.remove(LAYOUT, PATH)),
     "hold": host_lock.hold_lock(LAYOUT, OWNER),
+    "still held": host_lock.still_held(LAYOUT, 1),
     "guard": host_lock.guarded(LAYOUT, 1, ("true",), nonce="n", limit=1),
     "batch": batch.Batch((Command(("true",)),)).command,
     "lock": host_lock.lock_by_hand(LAYOUT, OWNER),
