@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measure import machine, row
+from benchmarks.measure import machine, processor, row
 from tests.lab import Host, Lab
 from tests.lab.client import SSH_CONFIG
 from tests.lab.machine import run
@@ -28,9 +28,12 @@ HANDSHAKES, EXCHANGES = "Accepted publickey", "Starting session"
 
 @dataclass(frozen=True)
 class Run:
-    """One command: its wall time in seconds, and the logins and remote commands that the host's sshd saw meanwhile."""
+    """One command: its wall time in seconds, the processor time of all that ran on this side, and the logins and remote
+    commands that the host's sshd saw meanwhile.
+    """
 
     seconds: float
+    own: float
     handshakes: int
     exchanges: int
 
@@ -61,11 +64,11 @@ class Bench:
 
     def _timed(self, command: Callable[[], object]) -> Run:
         lines = len(self._log())
-        began = time.perf_counter()
+        before, began = processor(), time.perf_counter()
         command()
-        seconds = time.perf_counter() - began
+        seconds, own = time.perf_counter() - began, processor() - before
         seen = self._log()[lines:]
-        return Run(seconds, sum(HANDSHAKES in line for line in seen), sum(EXCHANGES in line for line in seen))
+        return Run(seconds, own, sum(HANDSHAKES in line for line in seen), sum(EXCHANGES in line for line in seen))
 
     def _log(self) -> list[str]:
         return self.host.sh(f"cat {LOG}").splitlines()
@@ -107,8 +110,8 @@ def _rounds(bench: Bench) -> dict[str, list[Run]]:
 
 
 def _print(results: dict[str, list[Run]]) -> None:
-    row("command", "service", "median", "times ssh", "fastest", "times ssh", "handshakes", "exchanges")
-    row(*["---"] * 8)
+    row("command", "service", "median", "times ssh", "fastest", "times ssh", "own CPU", "handshakes", "exchanges")
+    row(*["---"] * 9)
     for service, ours, theirs in (
         ("unchanged", results["apply"], results["raw"]),
         ("changed", results["apply changed"], results["raw changed"]),
@@ -122,8 +125,9 @@ def _cells(summary: Callable[[list[float]], float], runs: list[Run], theirs: lis
     return f"{seconds:.2f} s", f"{seconds / base:.2f}"
 
 
-def _counts(runs: list[Run]) -> tuple[int, int]:
-    return max(each.handshakes for each in runs), max(each.exchanges for each in runs)
+def _counts(runs: list[Run]) -> tuple[str, int, int]:
+    own = f"{min(each.own for each in runs):.2f} s"
+    return own, max(each.handshakes for each in runs), max(each.exchanges for each in runs)
 
 
 def _service(port: int, mode: str) -> dict[str, object]:

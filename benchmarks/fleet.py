@@ -5,7 +5,6 @@ The hosts share this machine, so that their own work is the limit for both. Need
 
 import json
 import os
-import resource
 import subprocess
 import tempfile
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measure import machine, row
+from benchmarks.measure import machine, processor, row
 from tests.lab import Host, Lab
 from tests.lab.client import SSH_CONFIG
 from tests.platform_repo import PlatformRepo
@@ -105,10 +104,9 @@ def _print(theirs: Sequence[Run], ours: Sequence[Run]) -> None:
 
 
 def _timed(command: Callable[[], object]) -> Run:
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    before, began = processor(), time.perf_counter()
     command()
-    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Run(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return Run(time.perf_counter() - began, processor() - before)
 
 
 def _service(name: str, mode: str) -> dict[str, object]:

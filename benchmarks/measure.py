@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -66,6 +67,12 @@ def _once(subject: Subject) -> Timed:
     seconds = time.perf_counter() - began
     child.returncode = os.waitstatus_to_exitcode(status)
     return Timed(seconds, seconds, usage.ru_maxrss / 1024, child.returncode, processor=usage.ru_utime + usage.ru_stime)
+
+
+def processor() -> float:
+    """Seconds of a processor, in user and system mode, that the programs used which we ran and that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def machine() -> str:
