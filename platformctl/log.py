@@ -100,6 +100,9 @@ def _stamped(now: Callable[[], datetime]) -> Callable[[object, str, Fields], Fie
 
 
 def _cleaned(clean: Callable[[str], str]) -> Callable[[object, str, Fields], Fields]:
+    """The names of fields are ours and few: each is cleaned once, and again with every line it stands in."""
+    names: dict[str, str] = {}
+
     def plain(value: object) -> object:
         if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
             return value
@@ -108,7 +111,8 @@ def _cleaned(clean: Callable[[str], str]) -> Callable[[object, str, Fields], Fie
         return clean(str(value))
 
     def each(_logger: object, _method: str, fields: Fields) -> Fields:
-        return {clean(name): plain(value) for name, value in fields.items()}
+        names.update((name, clean(name)) for name in fields.keys() - names.keys())
+        return {names[name]: plain(value) for name, value in fields.items()}
 
     return each
 

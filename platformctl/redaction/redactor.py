@@ -10,6 +10,9 @@ from platformctl.redaction.spans import REDACTED, Span, markers, merged, replace
 
 _CARRIED = 64 * 1024  # characters a stream holds back at most, or eight times the longest known value if that is more
 
+_WORD, _WORDS = 40, 4096
+"""Names of fields, modules and hosts come again and again: texts so short are looked through once, so many of them."""
+
 # How the rest of a secret is dropped that is too long to be carried over.
 _TO_LINE_END = re.compile(r"[^\n]*+")
 _TO_ARMOUR = re.compile(r"(?:[^\-]|-(?!----))*+(?:-----END [^\-\n]*+-----)?")
@@ -19,7 +22,7 @@ _PART_OF_COMMAND = re.compile(r"#+\w{0,32}\Z")
 class Redactor:
     """Takes known and recognisable secrets out of text. Immutable; safe to share between threads."""
 
-    __slots__ = ("_known", "_secrets")
+    __slots__ = ("_known", "_secrets", "_words")
 
     def __init__(self, known: Iterable[Secret] = ()) -> None:
         # Here and in `spans`, imported on first use: the tables take longer to build than `--help` takes.
@@ -27,6 +30,7 @@ class Redactor:
 
         self._secrets = frozenset(known)
         self._known = KnownSecrets(self._secrets)
+        self._words: dict[str, str] = {}
 
     def with_known(self, more: Iterable[Secret]) -> "Redactor":
         """Return a redactor that knows these secrets too."""
@@ -34,6 +38,13 @@ class Redactor:
 
     def clean(self, text: str) -> str:
         """Return `text` as it may be shown: sanitised, each secret replaced by `[redacted]`; never raises."""
+        if len(text) > _WORD:
+            return self._cleaned(text)
+        if text not in self._words and len(self._words) < _WORDS:
+            self._words[text] = self._cleaned(text)
+        return self._words[text] if text in self._words else self._cleaned(text)
+
+    def _cleaned(self, text: str) -> str:
         shown = visible(text)
         return neutralised(replaced(shown, self.spans(shown)))
 

@@ -6,6 +6,7 @@ entry that says something else than its plan.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from platformctl.errors import InvalidInput
@@ -61,8 +62,12 @@ def encode_index(index: Index) -> bytes:
     return strict_json.dump(codec.encode(document))
 
 
+@lru_cache(maxsize=1)
 def decode_index(payload: bytes) -> Index:
-    """Return the index in `payload`; raises `InvalidInput`, also when a plan or a module stands in it twice."""
+    """Return the index in `payload`; raises `InvalidInput`, also when a plan or a module stands in it twice.
+
+    The last one is remembered: each of its plans asks for it.
+    """
     document = codec.decode(
         _Document, _of_known_format(strict_json.load(payload, "index")), "index", ignore_unknown=True
     )

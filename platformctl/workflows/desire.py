@@ -132,7 +132,9 @@ def require_merged(parts: Parts, commit: GitSha, roots: TrustRoots) -> None:
 def owners_at(parts: Parts, roots: TrustRoots, commit: GitSha, release: Release) -> Mapping[ServiceName, str]:
     """Which module names which service beside this one, at one commit; for one that is to go also who needs which."""
     tree = CommitTree(parts.repository, commit)
-    return _owners(tree, manifests(tree).values(), roots, release)
+    if commit not in parts.manifests:
+        parts.manifests[commit] = manifests(tree)
+    return _owners(tree, parts.manifests[commit].values(), roots, release)
 
 
 def _owners(tree: Tree, modules: Collection[Module], roots: TrustRoots, release: Release) -> Mapping[ServiceName, str]:

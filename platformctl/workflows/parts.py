@@ -40,7 +40,10 @@ class TrustSource:
 
 @dataclass(frozen=True)
 class Parts:
-    """The bundle that the command line builds. It has the way to each room and no behaviour of its own."""
+    """The bundle that the command line builds. It has the way to each room and no behaviour of its own.
+
+    `keyrings` by signers and revoked keys, and `manifests` by commit, were made or read before in this run.
+    """
 
     root: Path
     repository: Repository
@@ -57,6 +60,7 @@ class Parts:
     tool_version: str
     trust_source: TrustSource = TrustSource()
     keyrings: dict[tuple[str, str], Keyring] = field(default_factory=dict, compare=False, repr=False)
+    manifests: dict[GitSha, Mapping[ModuleId, Module]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def platform(self) -> Path:
