@@ -128,7 +128,7 @@ EXIT_CODES: Mapping[ExitCode, CodeRow] = {
     ExitCode.LOCKED: CodeRow(
         "someone holds the lock (who, since when, why), or an earlier apply is unsettled",
         Touched.NO,
-        ("held", "lost", "unsettled"),
+        ("held", "unsettled"),
     ),
     ExitCode.WRONG_HOST: CodeRow(
         "live host key, machine id, engine id or user (uid 0) is not what was pinned", Touched.NO

@@ -29,6 +29,15 @@ def lenders_of(release: Release) -> tuple[ServiceName, ...]:
     return tuple(dict.fromkeys(name for each in release.closure for name in lenders(release.compose.services[each])))
 
 
+def from_others(release: Release) -> bool:
+    """Whether a service of the closure names a container itself, of whatever project, to use a part of it."""
+    definitions = [release.compose.services[name].definition for name in release.closure]
+    namespaces = any(str(each.get(key, "")).startswith("container:") for each in definitions for key in _NAMESPACES)
+    volumes = any(item.startswith("container:") for each in definitions for item in each.get("volumes_from", ()))
+    links = any(each.get("external_links") for each in definitions)
+    return namespaces or volumes or links
+
+
 def borrowed(release: Release) -> str:
     """A compose file that says where ids belong, with `@service@` in the place of each; `NOTHING` where none does."""
     services = (release.compose.services[name] for name in release.closure)

@@ -73,6 +73,14 @@ def _own(declared: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     return (name for name, each in declared.items() if is_own(each))
 
 
+def are_own(release: Release) -> bool:
+    """Whether Compose makes every network and volume of the closure under a name that no other project has."""
+    services = release.closure
+    declared = [each for name in services for each in (networks(release, name) or {}).values()]
+    declared += [each for name in services for each in volumes(release, name).values()]
+    return all(is_own(each) and not each.get("name") for each in declared)
+
+
 def network_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a network looks like that Compose makes as declared."""
     flags = {flag: _truth(declared.get(flag)) for flag in ("internal", "attachable", "enable_ipv6")}

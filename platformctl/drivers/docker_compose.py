@@ -10,7 +10,7 @@ from typing import Any
 from platformctl.drivers import compose_answers as answers
 from platformctl.drivers import compose_questions as questions
 from platformctl.drivers import compose_resources as resources
-from platformctl.drivers.compose_borrowing import lenders
+from platformctl.drivers.compose_borrowing import from_others, lenders
 from platformctl.drivers.compose_engine import requests
 from platformctl.drivers.compose_foresight import foreseen
 from platformctl.drivers.compose_look import look, project_folder
@@ -82,6 +82,10 @@ class DockerCompose:
     def foresee(self, release: Release, seen: Observation, before: Preceding) -> Observation:
         """Files, images, and in the same project containers, networks and volumes that the plan before brings."""
         return foreseen(release, seen, before, self.one_shots(before.release))
+
+    def stands_alone(self, release: Release) -> bool:
+        """No network or volume by a name that others may give, and no part of a container that is not its own."""
+        return resources.are_own(release) and not from_others(release)
 
     def watch(self, release_project: str) -> Command:
         """Ask how the project's containers are now."""

@@ -61,6 +61,9 @@ class Driver(Protocol):
     def foresee(self, release: Release, seen: Observation, before: Preceding) -> Observation:
         """`seen`, a look for `release`, as it would be after the plan `before` for the same host was applied."""
 
+    def stands_alone(self, release: Release) -> bool:
+        """Whether a look for it sees nothing of another project, so that no step there can change what it sees."""
+
     def watch(self, release_project: str) -> Command:
         """A short question: how are the project's containers now?"""
 

@@ -167,7 +167,7 @@ def refusal_of(word: str, what: str, host: HostName) -> Refusal:
         return ToolError(_DAMAGE[word], detail=f"{host}: {what or word}", hint=hint, reason=word, host=host)
     if word == "lost":
         hint = "run it again: nothing was touched"
-        return Locked("the lock is no longer ours", detail=f"{host}", hint=hint, reason="lost", host=host)
+        return Locked("the lock is no longer ours", detail=f"{host}", hint=hint, reason="held", host=host)
     if word == "consumed":
         return StalePlan("the plan was used already", detail=f"{host}", hint="plan again", reason="used", host=host)
     return Unreachable(

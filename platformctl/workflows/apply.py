@@ -1,6 +1,6 @@
 """Verify, plan again, run, and prove: design section 5, in its order. Each function is one sentence of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -15,9 +15,9 @@ from platformctl.errors import (
 )
 from platformctl.model.desired import TrustRoots
 from platformctl.model.events import IntentWritten, LockTaken, Settled
-from platformctl.model.observed import Observation
 from platformctl.model.reports import ApplyReport
 from platformctl.model.result import ApplyResult
+from platformctl.model.state import TrustSeen
 from platformctl.planning.build import Circumstances
 from platformctl.planning.compare import differences
 from platformctl.policy.plans import check_targets
@@ -26,14 +26,14 @@ from platformctl.store.patience import Patience
 from platformctl.workflows.case import ApplyRequest, Case, refuse_unarmed, same_release, stale, verified_plan
 from platformctl.workflows.desire import agreed, owners_at
 from platformctl.workflows.hosts import Hosts, hosts
-from platformctl.workflows.looking import look
+from platformctl.workflows.looking import Seen, look
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
 from platformctl.workflows.plan import plan_release
 from platformctl.workflows.preparing import preparation, prepare
 from platformctl.workflows.pull_request import require_pull_request
 from platformctl.workflows.readiness import learn_secrets, make_run
-from platformctl.workflows.records import Memory, require_receipt_key
+from platformctl.workflows.records import require_receipt_key
 from platformctl.workflows.remembered import refuse_by_record
 
 
@@ -67,7 +67,16 @@ def require_key_of(parts: Parts, cases: Iterable[Case]) -> None:
         require_receipt_key(changing.key, keyring(parts, changing.roots), parts.clock.now(), parts.environment)
 
 
-def run_case(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
+Sights = Callable[[Parts, Case, Hosts, int], Iterator[Seen]]
+"""What may be known of a plan's module under the lock of that number, the last of it of now."""
+
+
+def own_look(parts: Parts, case: Case, reached: Hosts, _token: int) -> Iterator[Seen]:
+    """A look for this plan alone."""
+    yield Seen(*look(parts, reached, case.release, case.roots))
+
+
+def run_case(parts: Parts, case: Case, reached: Hosts, sights: Sights = own_look) -> ApplyReport:
     """Steps 5 to 14: connect, lock, look, compare, journal, prepare, run, prove, remember.
 
     That its key can sign the receipt was found out before (`require_key_of`). The host stays locked for who applies the
@@ -76,13 +85,14 @@ def run_case(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
     if not case.plan.has_changes:
         return _unchanged(parts, case, reached)
     driver = parts.driver_of(case.release.module)
-    return _under_lock(parts, case, reached, _locked(parts, case, reached, driver), driver)
+    session = _locked(parts, case, reached, driver)
+    return _under_lock(parts, case, session, driver, sights(parts, case, reached, session.token))
 
 
 def _unchanged(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
     """A plan without changes consumes nothing; it is compared all the same."""
-    observation, memory = look(parts, reached, case.release, case.roots)
-    _require_same(parts, case, observation, memory)
+    seen = Seen(*look(parts, reached, case.release, case.roots))
+    _require_same(case, _differences(parts, case, seen))
     return report_of(case.verified, Outcome(ApplyResult(ExitCode.NO_CHANGES, "", None), warnings=case.warnings))
 
 
@@ -95,11 +105,10 @@ def _locked(parts: Parts, case: Case, reached: Hosts, driver: Driver) -> HostSes
     return HostSession(lock, case.verified.digest, parts.journals, lambda: moment(parts.clock.now()))
 
 
-def _under_lock(parts: Parts, case: Case, reached: Hosts, session: HostSession, driver: Driver) -> ApplyReport:
+def _under_lock(parts: Parts, case: Case, session: HostSession, driver: Driver, sights: Iterator[Seen]) -> ApplyReport:
     _refuse_expired(parts, case)
-    observation, memory = look(parts, reached, case.release, case.roots)
-    seen = refuse_by_record(parts, case.plan, case.verified.digest, case.roots, memory)
-    _require_same(parts, case, observation, memory)
+    trust, seen = _still_as_planned(parts, case, sights)
+    observation, memory = seen.observation, seen.memory
     show_logs = learn_secrets(parts, case.release, session)
     needed = preparation(case, driver, observation, memory.record)
     _refuse_interrupted(parts)
@@ -110,7 +119,7 @@ def _under_lock(parts: Parts, case: Case, reached: Hosts, session: HostSession, 
         _refuse_interrupted(parts)
         result = make_run(parts, case, session, driver, memory.record.current, show_logs)(before)
     parts.tell(Settled(result.exit_code.name))
-    return report_of(case.verified, remember_outcome(parts, case, session, memory, result, seen, observation))
+    return report_of(case.verified, remember_outcome(parts, case, session, memory, result, trust, observation))
 
 
 @contextmanager
@@ -133,8 +142,20 @@ def _untouched(session: HostSession) -> Iterator[None]:
         raise
 
 
-def _require_same(parts: Parts, case: Case, observation: Observation, memory: Memory) -> None:
-    """Step 7: planning again gives the same changes and steps, else the operator hears field by field what differs."""
+def _still_as_planned(parts: Parts, case: Case, sights: Iterator[Seen]) -> tuple[TrustSeen, Seen]:
+    """Steps 6 and 7: the host remembers nothing against the plan, and planning again gives the same."""
+    differs: tuple[str, ...] = ()
+    for seen in sights:
+        trust = refuse_by_record(parts, case.plan, case.verified.digest, case.roots, seen.memory)
+        differs = _differences(parts, case, seen)
+        if not differs:
+            return trust, seen
+    _require_same(case, differs)
+    raise AssertionError("there is always a look")
+
+
+def _differences(parts: Parts, case: Case, seen: Seen) -> tuple[str, ...]:
+    """What planning again from what was seen says otherwise, field by field."""
     owners = owners_at(parts, case.roots, case.plan.source_sha, case.release)
     when = Circumstances(
         created_at=moment(parts.clock.now()),
@@ -145,8 +166,12 @@ def _require_same(parts: Parts, case: Case, observation: Observation, memory: Me
         trust=case.roots,
         hide=parts.hide,
     )
-    again = plan_release(parts, case.release, observation, memory.record, when, case.findings, owners, case.pinned)
-    differs = differences(case.plan, again)
+    record = seen.memory.record
+    again = plan_release(parts, case.release, seen.observation, record, when, case.findings, owners, case.pinned)
+    return differences(case.plan, again)
+
+
+def _require_same(case: Case, differs: tuple[str, ...]) -> None:
     if differs:
         raise StalePlan(
             "planning again gives a different answer",

@@ -22,6 +22,7 @@ from platformctl.workflows.case import ApplyRequest, Case
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.parts import Parts, keyring, trust_roots
 from platformctl.workflows.schedule import Leg, Schedule
+from platformctl.workflows.shared_look import SharedLooks
 from platformctl.workflows.signed import read_envelope
 
 Result = ApplyReport | ErrorReport
@@ -57,8 +58,13 @@ def apply(parts: Parts, request: ApplyRequest, train: Train) -> Report:
     for leg in _legs(index, cases):
         if leg.module not in cases:
             schedule.ended(leg, well=False)
+    looks = SharedLooks(cases)
     with hosts(parts, f"apply index {sealed.digest[:19]}") as reached:
-        _run(parts, schedule, train.parallel, reached, lambda leg: _one(parts, cases[leg.module], reached, results))
+
+        def one(leg: Leg) -> bool:
+            return _one(parts, cases[leg.module], reached, looks, results)
+
+        _run(parts, schedule, train.parallel, reached, one)
     return _report(sealed, index, results, schedule.left(), parts.interrupted())
 
 
@@ -131,14 +137,14 @@ def _run(parts: Parts, schedule: Schedule, parallel: int, reached: Hosts, run: C
                 schedule.ended(running.pop(ended), well=ended.result())
 
 
-def _one(parts: Parts, case: Case, reached: Hosts, results: Results) -> bool:
+def _one(parts: Parts, case: Case, reached: Hosts, looks: SharedLooks, results: Results) -> bool:
     """Apply one plan, keep what became of it, and say whether that was well.
 
     Behind one that was not, the host's lock is taken anew: that waits for a step whose end was not seen.
     """
     told = replace(parts, tell=_named(parts.tell, case.plan.module))
     try:
-        result: Result = run_case(told, case, reached)
+        result: Result = run_case(told, case, reached, looks)
     except Refusal as refusal:
         result = ErrorReport.of(refusal)
     except Exception as mistake:  # noqa: BLE001 - other plans may have touched hosts: the report must say so

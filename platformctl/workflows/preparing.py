@@ -9,7 +9,7 @@ from platformctl.model.command import Command, Completed
 from platformctl.model.desired import Delivery
 from platformctl.model.events import Preparing
 from platformctl.model.names import RepoPath
-from platformctl.model.observed import Observation, ProjectSeen
+from platformctl.model.observed import Container, Observation, ProjectSeen
 from platformctl.model.plan import OWN_FOLDER, Operation, Place, PlannedFile, PlannedImage, Remove, Step
 from platformctl.model.state import HostRecord
 from platformctl.session import HostSession
@@ -81,7 +81,9 @@ def prepare(
         rest = list(session.say(*needed.keeping))
     for tagged in rest[: len(needed.keeping) - 1]:
         _succeed(tagged, "a previous image can not be kept")
-    return ProjectSeen(driver.read_watch(rest[-1], host), observation.resources)
+    containers = driver.read_watch(rest[-1], host)
+    _refuse_replaced(observation, containers)
+    return ProjectSeen(containers, observation.resources)
 
 
 def _refuse_swapped(observation: Observation, kept: Mapping[RepoPath, PlannedFile | None]) -> None:
@@ -89,6 +91,14 @@ def _refuse_swapped(observation: Observation, kept: Mapping[RepoPath, PlannedFil
     swapped = sorted(seen.path for seen in observation.files if found.get(seen.path, seen.digest) != seen.digest)
     if swapped:
         raise StalePlan("a file changed on the host meanwhile", detail=", ".join(swapped), reason="changed")
+
+
+def _refuse_replaced(observation: Observation, containers: Sequence[Container]) -> None:
+    """What the plan was compared with may be of a while ago: images were pulled since, or other plans applied."""
+    was, now = ({c.id: c.service for c in each if not c.oneoff} for each in (observation.containers, containers))
+    if was.keys() != now.keys():
+        other = {service for ids in (was, now) for id_, service in ids.items() if (id_ in was) != (id_ in now)}
+        raise StalePlan("a container changed on the host meanwhile", detail=", ".join(sorted(other)), reason="changed")
 
 
 def _deliveries(case: Case, way: Callable[[Step], tuple[Operation, ...]]) -> tuple[Place | Remove, ...]:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.drivers.interface import Preceding
 from platformctl.model.desired import Release
@@ -75,3 +77,27 @@ def test_of_another_project_only_files_and_images_are_found() -> None:
 
     assert after.files == (FileSeen(FILE, NEW, 0o644),)
     assert (after.containers, after.networks, after.volumes) == ((), (), ())
+
+
+def test_a_release_stands_alone_that_has_nothing_of_another_project() -> None:
+    assert DRIVER.stands_alone(a_release(COMPOSE))
+    assert DRIVER.stands_alone(a_release("services: {web: {image: 'web:1', network_mode: none}}"))
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        "{services: {web: {image: 'w:1', networks: [n]}}, networks: {n: {external: true}}}",
+        "{services: {web: {image: 'w:1', networks: [n]}}, networks: {n: {name: shared}}}",
+        "{services: {web: {image: 'w:1'}}, networks: {default: {name: shared}}}",
+        "{services: {web: {image: 'w:1', volumes: ['data:/v']}}, volumes: {data: {external: true}}}",
+        "{services: {web: {image: 'w:1', volumes: ['data:/v']}}, volumes: {data: {name: shared}}}",
+        "services: {web: {image: 'w:1', network_mode: 'container:other'}}",
+        "services: {web: {image: 'w:1', pid: 'container:other'}}",
+        "services: {web: {image: 'w:1', volumes_from: ['container:other']}}",
+        "services: {web: {image: 'w:1', external_links: [other]}}",
+        "services: {web: {image: 'w:1', depends_on: [db]}, db: {image: 'w:1', ipc: 'container:other'}}",
+    ],
+)
+def test_a_release_does_not_stand_alone_that_has_something_of_another_project(compose: str) -> None:
+    assert not DRIVER.stands_alone(a_release(compose))

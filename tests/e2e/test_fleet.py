@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.refusals import refusal
-from tests.e2e.witness import STARTS, held_up, untouched
+from tests.e2e.witness import STARTS, Overheard, held_up, overheard, running, untouched
 from tests.lab import Host
 from tests.platform_repo import PROGRAM, PlatformRepo
 
@@ -24,14 +24,16 @@ def service(image: str) -> dict[str, object]:
     return {"services": {"main": {"image": image}}}
 
 
-def add(repo: PlatformRepo, name: str, image: str, host: str = "rs2000", needs: Sequence[str] = ()) -> None:
+def add(
+    repo: PlatformRepo, name: str, image: str, host: str = "rs2000", needs: Sequence[str] = (), **spec: object
+) -> None:
     """A module whose service is called main."""
     runtime = {
         "orchestrator": "docker-compose",
         "compose_file": f"modules/{name}/compose.yaml",
         "compose_service": "main",
     }
-    repo.add_module(name, service(image), host=host, runtime=runtime, depends_on=needs)
+    repo.add_module(name, service(image), host=host, runtime=runtime, depends_on=needs, **spec)
 
 
 def is_plan_of(module: str, path: Path) -> bool:
@@ -269,7 +271,7 @@ def test_a_lock_that_is_lost_between_two_plans_keeps_the_second_from_being_touch
     assert process.returncode == 13, stdout + stderr
     assert [(each["module"], each["exit_code"], each["reason"]) for each in json.loads(stdout)["outcomes"]] == [
         ("a-first", 9, ""),
-        ("b-second", 75, "lost"),
+        ("b-second", 75, "held"),
         ("c-third", 9, ""),
     ]
     assert sorted(host.docker("ps", "--format", "{{.Names}}").split()) == ["a-first-main-1", "c-third-main-1"]
@@ -291,3 +293,57 @@ def test_a_host_whose_plans_wait_for_another_hosts_is_free_meanwhile(tmp_path: P
         stdout, stderr = process.communicate(timeout=90)
     assert process.returncode == 13, stdout + stderr
     assert [each["exit_code"] for each in json.loads(stdout)["outcomes"]] == [9, 9, 75]
+
+
+def looks(heard: Overheard) -> int:
+    """How often the host's engine was asked for everything; before that it was asked who it is."""
+    return sum(told.words[:2] == ("system", "dial-stdio") for told in heard.all()) - 1
+
+
+def test_plans_of_a_host_that_share_nothing_are_compared_with_one_look(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    for name in ("first", "second", "third"):
+        add(repo, name, "platformctl-lab/sleeper:1", health={"timeout": "20s", "stable_for": "0s"})
+    index = index_of(repo)
+    with overheard(host) as heard:
+        repo.apply(index)
+        assert looks(heard) == 1
+    assert len(host.docker("ps", "-q").split()) == 3
+
+
+def test_a_plan_sees_what_the_one_before_it_did_to_their_project(tmp_path: Path, host: Host) -> None:
+    """The second one's compose file, network and neighbour are of the first: it is compared with a look of its own."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    path = "modules/a-db/compose.yaml"
+    both = {name: {"image": "platformctl-lab/sleeper:1"} for name in ("db", "api")}
+    both["api"]["depends_on"] = ["db"]
+    for name, service in (("a-db", "db"), ("b-api", "api")):
+        runtime = {"orchestrator": "docker-compose", "compose_file": path, "compose_service": service, "project": "one"}
+        compose = {"services": both} if name == "a-db" else None
+        repo.add_module(name, compose, runtime=runtime, health={"timeout": "20s", "stable_for": "0s"})
+    index = index_of(repo)
+    with overheard(host) as heard:
+        repo.apply(index)
+        assert looks(heard) == 2
+    assert running(host).keys() == {"db", "api"}
+
+
+def test_what_happened_to_a_later_plans_container_since_the_look_ends_it_untouched(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    for image in ("platformctl-lab/sleeper:1", "platformctl-lab/web:1"):
+        for name in ("a-first", "b-second"):
+            add(repo, name, image, health={"timeout": "20s", "stable_for": "0s"})
+        index = index_of(repo)
+        if image.endswith("sleeper:1"):
+            repo.apply(index)
+    with held_up(host, STARTS) as compose:
+        process = repo.start("apply", index, "--approved-sha", repo.head, "--json")
+        compose.arrived()
+        host.docker("rm", "-f", "b-second-main-1")
+        compose.let_go()
+        stdout, stderr = process.communicate(timeout=90)
+        assert len(compose.heard.composed()) == 1
+
+    assert process.returncode == 13, stdout + stderr
+    assert [(each["exit_code"], each["reason"]) for each in json.loads(stdout)["outcomes"]] == [(9, ""), (7, "changed")]
+    assert host.docker("ps", "-a", "--format", "{{.Names}}").split() == ["a-first-main-1"]

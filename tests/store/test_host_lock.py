@@ -113,7 +113,7 @@ def test_who_has_the_lock_is_told_so_and_who_lost_it_too(tmp_path: Path) -> None
 def not_ours(layout: HostLayout, token: int) -> bool:
     with pytest.raises(Locked) as caught:
         ask(host_lock.still_held(layout, token))
-    return caught.value.reason == "lost"
+    return caught.value.summary == "the lock is no longer ours"
 
 
 def test_a_stopped_holder_keeps_the_lock_and_gives_it_up_when_it_goes_on(tmp_path: Path) -> None:

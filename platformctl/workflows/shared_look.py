@@ -1,0 +1,105 @@
+"""One look for several plans of a host, taken under its lock before the first of them is applied (ADR 0028).
+
+What it saw of a later plan's module counts only where nothing of the plans before it can have changed that, and for a
+while. Whoever finds that planning again from it gives another answer looks for himself: no plan is refused by it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from platformctl.drivers.interface import Preceding
+from platformctl.errors import Refusal
+from platformctl.model.names import HostName, ModuleId
+from platformctl.model.observed import Observation
+from platformctl.model.plan import Place, Remove
+from platformctl.store.host import HostLayout
+from platformctl.workflows.case import Case
+from platformctl.workflows.hosts import Hosts
+from platformctl.workflows.looking import Seen, look, look_at_all, or_raise
+from platformctl.workflows.parts import Parts, keyring
+from platformctl.workflows.records import remember
+
+FRESH = 30.0
+"""Seconds for which a look serves. More may lie between a look and the first step anyway, where images are pulled."""
+
+
+@dataclass(frozen=True)
+class _SharedLook:
+    """What was seen under the lock of `token`, when, and which plans were begun since."""
+
+    token: int
+    at: float
+    seen: Mapping[ModuleId, Seen | Refusal]
+    begun: list[Preceding] = field(default_factory=list)
+
+
+class SharedLooks:
+    """The looks of one run, one at a time for each host; `cases` are the plans in the order of the index."""
+
+    def __init__(self, cases: Mapping[ModuleId, Case]) -> None:
+        self._cases = cases
+        self._looks: dict[HostName, _SharedLook] = {}
+
+    def __call__(self, parts: Parts, case: Case, reached: Hosts, token: int) -> Iterator[Seen]:
+        """What is known of a plan's module, and where that is not of now, what a look of its own finds."""
+        shared = self._looks.get(case.plan.host.name)
+        if shared is None or shared.token != token:  # another lock: nobody knows what happened in between
+            seen = or_raise(self._look(parts, case, reached, token).seen[case.plan.module])
+            yield self._begun(case, seen)
+            return
+        kept = _kept(parts, case, reached, shared)
+        if kept is not None:
+            yield self._begun(case, kept)
+        yield self._begun(case, Seen(*look(parts, reached, case.release, case.roots)))
+
+    def _begun(self, case: Case, seen: Seen) -> Seen:
+        before = Preceding(case.release, case.plan, seen.observation)
+        self._looks[case.plan.host.name].begun.append(before)
+        return seen
+
+    def _look(self, parts: Parts, case: Case, reached: Hosts, token: int) -> _SharedLook:
+        at = parts.clock.monotonic()
+        releases = [each.release for each in self._soon(case)]
+        shared = _SharedLook(token, at, look_at_all(parts, reached, releases, case.roots))
+        self._looks[case.plan.host.name] = shared
+        return shared
+
+    def _soon(self, first: Case) -> Sequence[Case]:
+        """`first` and the plans behind it on its host whose turn comes while a look is good, if all goes well."""
+        cases = tuple(self._cases.values())
+        behind = [each for each in cases[cases.index(first) + 1 :] if each.plan.host.name == first.plan.host.name]
+        found, ahead = [first], first.release.module.health.stable_for
+        for case in behind:
+            if ahead < FRESH and case.plan.has_changes:
+                found.append(case)
+            ahead += case.release.module.health.stable_for
+        return found
+
+
+def _kept(parts: Parts, case: Case, reached: Hosts, shared: _SharedLook) -> Seen | None:
+    """What was seen, while it must still be so; with it what the host remembers by now. None where that is not sure."""
+    seen = shared.seen.get(case.plan.module)
+    if not isinstance(seen, Seen) or parts.clock.monotonic() - shared.at > FRESH:
+        return None
+    if not all(_is_apart(parts, case, seen.observation, before) for before in shared.begun):
+        return None
+    host = case.release.host
+    transport = reached.reach(host, parts.driver_of(case.release.module)).transport
+    keys, now = keyring(parts, case.roots), parts.clock.now()
+    memory = remember(transport, HostLayout(host.root), case.plan.module, keys, now)
+    return replace(seen, memory=memory) if memory.content == seen.memory.content else None
+
+
+def _is_apart(parts: Parts, case: Case, seen: Observation, before: Preceding) -> bool:
+    """Whether a plan can change nothing that was seen for another: not its project, files or images.
+
+    What a way back could use only grows; which of it a plan rests on, planning again asks.
+    """
+    driver, module = parts.driver_of(case.release.module), case.release.module
+    if module.runtime.project == before.release.module.runtime.project or not driver.stands_alone(case.release):
+        return False
+    operations = (operation for step in before.plan.steps for operation in (*step.do, *step.undo))
+    if module.env.file in {each.path for each in operations if isinstance(each, Place | Remove)}:
+        return False
+    after = driver.foresee(case.release, seen, before)
+    return replace(after, kept=seen.kept, image_ids=seen.image_ids) == seen
