@@ -8,7 +8,9 @@ that a host may have been touched, every other code that no host was.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
@@ -259,3 +261,10 @@ class OutcomeUnknown(Exception):
         self.summary = summary
         self.host = host
         self.detail = detail
+
+
+def or_raise(seen: T | Refusal) -> T:
+    """What there is; raises what there is instead."""
+    if isinstance(seen, Refusal):
+        raise seen
+    return seen

@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import platform
 import signal
 import sys
 import time
@@ -11,23 +10,26 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from platformctl import __version__
 from platformctl.cli import printing
-from platformctl.cli.telling import teller
 from platformctl.cli.verb import GLOBAL
 from platformctl.drivers.interface import Driver
 from platformctl.errors import Interrupted, PolicyViolation, Terminated, Usage
-from platformctl.forges.interface import Forge
 from platformctl.gitinfo import Repository
-from platformctl.model.forge import ForgeAddress, ForgeKind
 from platformctl.model.secret import Secret
 from platformctl.redaction import Redactor
-from platformctl.transports.table import transport_for
 from platformctl.workflows.parts import Parts, TrustSource
+
+if TYPE_CHECKING:  # what most commands do without takes its time to import
+    from platformctl.forges.interface import Forge
+    from platformctl.model.desired import HostEntry
+    from platformctl.model.events import Event
+    from platformctl.model.forge import ForgeAddress, ForgeKind
+    from platformctl.transports.interface import Transport
 
 _asked_to_stop: list[type[Interrupted]] = []
 _known: list[Secret] = []
@@ -75,10 +77,10 @@ def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts: 
         repository=repository,
         environment=environment(),
         clock=SystemClock(),
-        reach=lambda entry: transport_for(entry, environment()),
+        reach=_reach,
         forge=forge,
         driver_for=_driver,
-        tell=teller(_chosen(context)),
+        tell=_teller(_chosen(context)),
         learn=_learn,
         hide=lambda text: Redactor().clean(text),
         interrupted=lambda: _asked_to_stop[0] if _asked_to_stop else None,
@@ -88,9 +90,24 @@ def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts: 
     )
 
 
+def _reach(entry: "HostEntry") -> "Transport":
+    from platformctl.transports.table import transport_for
+
+    return transport_for(entry, environment())
+
+
+def _teller(chosen: Mapping[str, Any]) -> "Callable[[Event], None]":
+    def tell(event: "Event") -> None:
+        from platformctl.cli.telling import teller
+
+        teller(chosen)(event)
+
+    return tell
+
+
 def operator(repository: Repository) -> str:
     """Who is at work, as receipts and locks name them; who they really are, their key says."""
-    return repository.person() or f"{getpass.getuser()}@{platform.node()}"
+    return repository.person() or f"{getpass.getuser()}@{os.uname().nodename}"
 
 
 def planner_key(given: Path | None) -> Path | None:
@@ -135,7 +152,7 @@ def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def forge(address: ForgeAddress) -> Forge:
+def forge(address: "ForgeAddress") -> "Forge":
     """The forge at `address`, with the token that the environment has for its kind."""
     from platformctl.forges.table import forge_for
 
@@ -144,7 +161,7 @@ def forge(address: ForgeAddress) -> Forge:
     return forge_for(address, token)
 
 
-def forge_token(kind: ForgeKind) -> Secret | None:
+def forge_token(kind: "ForgeKind") -> Secret | None:
     """FORGEJO_TOKEN, GITEA_TOKEN or GITHUB_TOKEN; None when unset."""
     value = os.environ.get(f"{kind.name}_TOKEN", "")
     return Secret(value) if value else None

@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
+from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import borrowed, lenders_of
 from platformctl.drivers.compose_engine import ASK, requests
 from platformctl.drivers.compose_questions import COMPOSE, CONTAINER, FRAME, PROJECT, ROOM
@@ -149,16 +150,10 @@ def _asked(questions: Sequence[Question]) -> str:
     return requests([*images, *LISTS, f"/containers/json?all=1&filters={filters}"])
 
 
-def project_folder(release: Release) -> str:
-    """Where on the host Compose works for a release."""
-    folder = release.module.runtime.compose_file.parent
-    return f"{release.host.root}/{folder}" if folder else release.host.root
-
-
 def _operands(release: Release) -> tuple[str, str, str]:
     env_file = release.module.env.file
     place = f"{release.host.root}/{env_file}" if env_file else "/dev/null"
-    return release.module.runtime.project, project_folder(release), place
+    return release.module.runtime.project, resources.project_folder(release), place
 
 
 def _enclosed(questions: Sequence[Question]) -> bytes:

@@ -9,7 +9,7 @@ does, and programs that soon end are kept from starting a thread for each proces
 import re
 from dataclasses import dataclass
 
-from platformctl.drivers.compose_engine import ASK
+from platformctl.drivers.compose_engine import ASK, requests
 from platformctl.drivers.compose_settings import HOST_CONFIG
 from platformctl.errors import Unreachable
 
@@ -49,7 +49,7 @@ compose() { [ "$1" = yes ] || { echo unasked; return; }
   if command -v docker-compose >/dev/null; then echo v1; else echo missing; fi; }
 """
 
-IDENTIFY = (
+_IDENTIFY = (
     FRAME
     + ASK
     + PROGRAM
@@ -93,6 +93,11 @@ if [ "$2" = all ]; then ahead "$1" & fi
 tell containers again containers "$1"
 if [ "$2" = all ]; then tell resources later; fi
 """
+
+
+def identify(*, version: bool) -> tuple[str, ...]:
+    """The words that ask who answers, and with `version` which Compose."""
+    return ("sh", "-c", _IDENTIFY, "identify", requests(["/info"]), "yes" if version else "no")
 
 
 def watch(project: str | None) -> tuple[str, ...]:

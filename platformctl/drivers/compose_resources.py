@@ -34,6 +34,12 @@ def volumes(release: Release, service: ServiceName) -> Mapping[str, Mapping[str,
     return dict(_named(release, "volumes", source) for source in sources)
 
 
+def project_folder(release: Release) -> str:
+    """Where on the host Compose works for a release."""
+    folder = release.module.runtime.compose_file.parent
+    return f"{release.host.root}/{folder}" if folder else release.host.root
+
+
 def lent_names(release: Release) -> frozenset[str]:
     """The engine's names of volumes that the closure mounts and that may be another project's."""
     mounted = (pair for service in release.closure for pair in volumes(release, service).items())

@@ -7,14 +7,8 @@ Exit statuses and progress output of Compose are never the verdict; ids, labels 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from platformctl.drivers import compose_answers as answers
-from platformctl.drivers import compose_questions as questions
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import from_others, lenders
-from platformctl.drivers.compose_engine import requests
-from platformctl.drivers.compose_foresight import foreseen
-from platformctl.drivers.compose_look import look, project_folder
-from platformctl.drivers.compose_observations import observations
 from platformctl.drivers.compose_removal import removal_step
 from platformctl.drivers.interface import Preceding, Question
 from platformctl.errors import Refusal
@@ -55,32 +49,44 @@ done"""
 
 
 class DockerCompose:
-    """The driver `docker-compose`: Compose v2 on the host itself, by `docker compose`."""
+    """The driver `docker-compose`: Compose v2 on the host itself, by `docker compose`.
+
+    What speaks to a host and reads its answers is imported with the first such word: a plan offline does without.
+    """
 
     name = "docker-compose"
     version = "1"
 
     def identify(self, *, version: bool = False) -> Command:
         """Ask user, machine id, clock and engine id; Compose's own version takes a run of it."""
-        told = "yes" if version else "no"
-        return Command(("sh", "-c", questions.IDENTIFY, "identify", requests(["/info"]), told), timeout=90)
+        from platformctl.drivers.compose_questions import identify
+
+        return Command(identify(version=version), timeout=90)
 
     def read_identity(self, answer: Completed, entry: HostEntry) -> Identity:
         """Raises `Unreachable` when the engine or Compose v2 does not answer; the reason says which."""
-        return answers.identity(answer.stdout, entry)
+        from platformctl.drivers.compose_answers import identity
+
+        return identity(answer.stdout, entry)
 
     def look(self, questions: Sequence[Question], identity: Identity) -> Command:
         """One question for containers, files, images, networks, volumes, and the hashes of desired services."""
+        from platformctl.drivers.compose_look import look
+
         return look(questions, version=not identity.compose_version)
 
     def read_look(
         self, answer: Completed, questions: Sequence[Question], identity: Identity, at: str
     ) -> tuple[Observation | Refusal, ...]:
         """`InvalidInput` where Compose does not accept a release, `PolicyViolation` where its env.file is missing."""
+        from platformctl.drivers.compose_observations import observations
+
         return observations(answer.stdout, questions, identity, at)
 
     def foresee(self, release: Release, seen: Observation, before: Preceding) -> Observation:
         """Files, images, and in the same project containers, networks and volumes that the plan before brings."""
+        from platformctl.drivers.compose_foresight import foreseen
+
         return foreseen(release, seen, before, self.one_shots(before.release))
 
     def stands_alone(self, release: Release) -> bool:
@@ -89,11 +95,15 @@ class DockerCompose:
 
     def watch(self, release_project: str) -> Command:
         """Ask how the project's containers are now."""
-        return Command(questions.watch(release_project), timeout=30)
+        from platformctl.drivers.compose_questions import watch
+
+        return Command(watch(release_project), timeout=30)
 
     def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
         """The project's containers; raises `Unreachable` for garbage or a silent engine."""
-        return answers.containers(answer.stdout, entry)
+        from platformctl.drivers.compose_answers import containers
+
+        return containers(answer.stdout, entry)
 
     def watch_whole(self, release_project: str) -> Command:
         """Ask how the project's containers are now, and for its networks and volumes."""
@@ -105,7 +115,9 @@ class DockerCompose:
 
     def survey(self) -> Command:
         """Ask for everything on the host that Compose made."""
-        return Command(questions.watch(None), timeout=60)
+        from platformctl.drivers.compose_questions import watch
+
+        return Command(watch(None), timeout=60)
 
     def logs(self, container: Container) -> Command:
         """The last lines a container wrote."""
@@ -211,7 +223,7 @@ def _prefix(release: Release) -> tuple[str, ...]:
     root, module = release.host.root, release.module
     return (
         *("docker", "compose", "-f", f"{root}/{module.runtime.compose_file}", "-p", module.runtime.project),
-        *("--project-directory", project_folder(release)),
+        *("--project-directory", resources.project_folder(release)),
         *("--env-file", f"{root}/{module.env.file}" if module.env.file else "/dev/null"),
         *(word for file in release.files if _is_own(file.path) for word in ("--env-file", f"{root}/{file.path}")),
     )

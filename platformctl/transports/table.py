@@ -1,6 +1,7 @@
 """The table of transports: the entry points of the installed program, and nothing else."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from platformctl.errors import PolicyViolation, ToolError
@@ -17,7 +18,7 @@ def transport_for(entry: HostEntry, environment: Mapping[str, str]) -> Transport
     to the programs of theirs that a transport runs, never to a host. Raises `PolicyViolation` when the table has no
     such transport, `ToolError` when it is there and can not be loaded.
     """
-    table = {found.name: found for found in entry_points(group=GROUP)}
+    table = _table()
     if entry.transport not in table:
         raise PolicyViolation(
             "no such transport",
@@ -36,6 +37,12 @@ def scan_host_keys(entry: HostEntry, environment: Mapping[str, str]) -> tuple[tu
                 "this transport knows no host keys", detail=f"host {entry.name}: {entry.transport}", host=entry.name
             )
         return transport.scan_host_keys()
+
+
+@cache
+def _table() -> Mapping[str, EntryPoint]:
+    """Read once: it is looked for in every package that is installed."""
+    return {found.name: found for found in entry_points(group=GROUP)}
 
 
 def _loaded(found: EntryPoint) -> Callable[[HostEntry, Mapping[str, str]], Transport]:

@@ -5,7 +5,7 @@ What HEAD would change is no drift: each module is compared with the release of 
 
 from dataclasses import dataclass
 
-from platformctl.errors import ExitCode, PolicyViolation, Refusal
+from platformctl.errors import ExitCode, PolicyViolation, Refusal, or_raise
 from platformctl.model.desired import Module, Release, TrustRoots
 from platformctl.model.plan import Action, Change, Plan
 from platformctl.model.reports import DriftReport, DriftRow
@@ -15,7 +15,7 @@ from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store.host import HostLayout
 from platformctl.workflows.desire import owners_at, release_at
 from platformctl.workflows.hosts import Hosts, hosts
-from platformctl.workflows.looking import Seen, look_at_all, or_raise
+from platformctl.workflows.looking import Seen, look_at_all
 from platformctl.workflows.parts import Parts, keyring, require_host, require_module, trust_roots
 from platformctl.workflows.plan import circumstances
 from platformctl.workflows.records import remember

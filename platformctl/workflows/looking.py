@@ -9,11 +9,10 @@ and where an env file differs, which of its variables do.
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from platformctl import observing
 from platformctl.drivers.interface import Driver, Question
-from platformctl.errors import PolicyViolation, Refusal
+from platformctl.errors import PolicyViolation, Refusal, or_raise
 from platformctl.model.desired import Release, TrustRoots
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Observation
@@ -25,7 +24,6 @@ from platformctl.workflows.hosts import Hosts, Reached
 from platformctl.workflows.parts import Parts, keyring, moment
 from platformctl.workflows.records import Memory, remember_each
 
-T = TypeVar("T")
 AT_ONCE = 8
 """Hosts that are connected to at the same time: sshd takes ten at most that have not logged in yet, and so may a
 jump host on the way.
@@ -44,13 +42,6 @@ def look(parts: Parts, reached: Hosts, release: Release, roots: TrustRoots) -> t
     """What runs of one release on its host, and what the host remembers of it."""
     seen = or_raise(_look_at(parts, reached, (release,), roots, moment(parts.clock.now()))[0])
     return seen.observation, seen.memory
-
-
-def or_raise(seen: T | Refusal) -> T:
-    """What there is; raises what there is instead."""
-    if isinstance(seen, Refusal):
-        raise seen
-    return seen
 
 
 def look_at_all(

@@ -5,24 +5,27 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from platformctl.applying.clock import Clock
-from platformctl.drivers.interface import Driver
 from platformctl.errors import Interrupted, InvalidInput, PolicyViolation, ToolError
-from platformctl.forges.interface import Forge
 from platformctl.gitinfo import Repository
 from platformctl.manifests.load import read_hosts, read_module, read_policy
 from platformctl.model.desired import HostEntry, Module, TrustRoots
-from platformctl.model.events import Event
-from platformctl.model.forge import ForgeAddress
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath, ServiceName
 from platformctl.model.secret import Secret
 from platformctl.releases import CommitTree, FolderTree, Tree, manifest_path, module_ids
-from platformctl.store.audit import AuditLog
-from platformctl.store.journal import Journals
 from platformctl.store.states import StateStore
-from platformctl.transports.interface import Transport
 from platformctl.trust.keys import Keyring
+
+if TYPE_CHECKING:  # what a command does without takes its time to import
+    from platformctl.applying.clock import Clock
+    from platformctl.drivers.interface import Driver
+    from platformctl.forges.interface import Forge
+    from platformctl.model.events import Event
+    from platformctl.model.forge import ForgeAddress
+    from platformctl.store.audit import AuditLog
+    from platformctl.store.journal import Journals
+    from platformctl.transports.interface import Transport
 
 PLATFORM = ".platform"
 _SIGNERS, _REVOKED = "allowed_signers", "revoked_keys"
@@ -48,11 +51,11 @@ class Parts:
     root: Path
     repository: Repository
     environment: Mapping[str, str]
-    clock: Clock
-    reach: Callable[[HostEntry], Transport]
-    forge: Callable[[ForgeAddress], Forge]
-    driver_for: Callable[[str], Driver]
-    tell: Callable[[Event], None]
+    clock: "Clock"
+    reach: "Callable[[HostEntry], Transport]"
+    forge: "Callable[[ForgeAddress], Forge]"
+    driver_for: "Callable[[str], Driver]"
+    tell: "Callable[[Event], None]"
     learn: Callable[[Iterable[Secret]], None]
     hide: Callable[[str], str]
     interrupted: Callable[[], type[Interrupted] | None]
@@ -73,16 +76,20 @@ class Parts:
         return StateStore(self.platform)
 
     @property
-    def journals(self) -> Journals:
+    def journals(self) -> "Journals":
         """This clone's journals."""
+        from platformctl.store.journal import Journals
+
         return Journals(self.platform)
 
     @property
-    def audit(self) -> AuditLog:
+    def audit(self) -> "AuditLog":
         """This clone's audit chain."""
+        from platformctl.store.audit import AuditLog
+
         return AuditLog(self.platform)
 
-    def driver_of(self, module: Module) -> Driver:
+    def driver_of(self, module: Module) -> "Driver":
         """The driver that runs a module."""
         return self.driver_for(module.runtime.orchestrator)
 

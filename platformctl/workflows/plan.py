@@ -1,14 +1,16 @@
 """Say what would change, why, and sign it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformctl.drivers.interface import Preceding
-from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage
+from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, or_raise
 from platformctl.model.desired import Finding, Release, TrustRoots
-from platformctl.model.names import ModuleId, ServiceName
+from platformctl.model.names import GitSha, ModuleId, ServiceName
 from platformctl.model.observed import Observation
 from platformctl.model.plan import Plan, PlannedImage
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
@@ -18,15 +20,15 @@ from platformctl.planning.order import in_order
 from platformctl.planning.removal import build_removal, build_removal_offline
 from platformctl.planning.sighted import build_sighted, build_unseen
 from platformctl.releases import inputs_digest, manifest_path
-from platformctl.trust.fleet_observation import FleetObservation
 from platformctl.trust.keys import require_usable
 from platformctl.workflows.desire import Desire, agreed
-from platformctl.workflows.gone import gone_modules, gone_release
-from platformctl.workflows.hosts import Hosts, hosts
-from platformctl.workflows.looking import Seen, look_at_all, or_raise
+from platformctl.workflows.gone import gone_modules, gone_release, recorded
 from platformctl.workflows.parts import Parts, moment, trust_roots
 from platformctl.workflows.plan_files import write_plans
-from platformctl.workflows.sighting import read_observation, seen_then
+
+if TYPE_CHECKING:
+    from platformctl.trust.fleet_observation import FleetObservation
+    from platformctl.workflows.looking import Seen
 
 _WORST_FIRST = (
     ExitCode.TOOL_ERROR,
@@ -62,16 +64,16 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     names, unchanged = _split(parts, desire, request)
     desire.commit.fetch(manifest_path(ModuleId(name)).parent for name in names)
     when = circumstances(parts, roots, request.expires_in)
-    fleet = read_observation(parts, request.observation, roots) if request.observation else None
-    offline = request.offline or fleet is not None
-    with hosts(parts) as reached:
-        wanted = {name: _wanted(parts, desire, when, reached, name, offline=offline) for name in names}
-        ordered = _in_order(wanted)
-        seen = {} if offline else _look(parts, wanted, reached, roots)
+    seen: Mapping[ModuleId, Seen | Refusal] = {}
+    if request.offline or request.observation:
+        wanted = _wanted(desire, when, names, partial(recorded, parts))
+    else:
+        wanted, seen = _look(parts, desire, when, names)
+    fleet = _read_observation(parts, request.observation, roots) if request.observation else None
     plans: list[Plan] = []
     failed: list[NotPlanned] = []
     preceding: list[Preceding] = []
-    for name in ordered:
+    for name in _in_order(wanted):
         try:
             each, there = or_raise(wanted[name]), seen.get(ModuleId(name))
             if fleet is not None:
@@ -97,17 +99,19 @@ class _Wanted:
 
 
 def _wanted(
-    parts: Parts, desire: Desire, when: Circumstances, reached: Hosts, name: str, *, offline: bool
-) -> _Wanted | Refusal:
-    """What is wanted of a module, or why it can not be; of one without a manifest, that nothing of it is left."""
-    try:
-        if name in desire.names:
-            release = desire.release(ModuleId(name))
-        else:
-            release = gone_release(parts, desire, reached, name, offline=offline)
-        return _Wanted(release, agreed(release, when.trust.policy, when.created_at[:10]))
-    except Refusal as refusal:
-        return refusal
+    desire: Desire, when: Circumstances, names: Iterable[str], applied: Callable[[ModuleId], GitSha | None]
+) -> dict[str, _Wanted | Refusal]:
+    """What is wanted of each module, or why it can not be; of one without a manifest, that nothing of it is left."""
+
+    def wanted(name: str) -> _Wanted | Refusal:
+        try:
+            known = name in desire.names
+            release = desire.release(ModuleId(name)) if known else gone_release(desire, name, applied)
+            return _Wanted(release, agreed(release, when.trust.policy, when.created_at[:10]))
+        except Refusal as refusal:
+            return refusal
+
+    return {name: wanted(name) for name in names}
 
 
 def _in_order(wanted: Mapping[str, _Wanted | Refusal]) -> tuple[str, ...]:
@@ -133,10 +137,23 @@ def _owned(release: Release, service: ServiceName) -> tuple[str, str, str]:
 
 
 def _look(
-    parts: Parts, wanted: Mapping[str, _Wanted | Refusal], reached: Hosts, roots: TrustRoots
-) -> Mapping[ModuleId, Seen | Refusal]:
-    releases = [each.release for each in wanted.values() if isinstance(each, _Wanted)]
-    return look_at_all(parts, reached, releases, roots)
+    parts: Parts, desire: Desire, when: Circumstances, names: Iterable[str]
+) -> tuple[dict[str, _Wanted | Refusal], Mapping[ModuleId, "Seen | Refusal"]]:
+    """What is wanted, and what hosts say. All that speaks to a host is imported here: a plan offline does without."""
+    from platformctl.workflows.hosts import hosts
+    from platformctl.workflows.left_there import applied
+    from platformctl.workflows.looking import look_at_all
+
+    with hosts(parts) as reached:
+        wanted = _wanted(desire, when, names, partial(applied, parts, desire, reached))
+        releases = [each.release for each in wanted.values() if isinstance(each, _Wanted)]
+        return wanted, look_at_all(parts, reached, releases, when.trust)
+
+
+def _read_observation(parts: Parts, path: Path, roots: TrustRoots) -> "FleetObservation":
+    from platformctl.workflows.sighting import read_observation
+
+    return read_observation(parts, path, roots)
 
 
 def circumstances(parts: Parts, roots: TrustRoots, expires_in: int | None = None) -> Circumstances:
@@ -182,7 +199,7 @@ def _plan_one(
     desire: Desire,
     when: Circumstances,
     wanted: _Wanted,
-    seen: Seen | Refusal | None,
+    seen: "Seen | Refusal | None",
     preceding: list[Preceding],
     *,
     alone: bool,
@@ -204,8 +221,10 @@ def _plan_one(
     return plan
 
 
-def _sighted(parts: Parts, desire: Desire, when: Circumstances, wanted: _Wanted, fleet: FleetObservation) -> Plan:
+def _sighted(parts: Parts, desire: Desire, when: Circumstances, wanted: _Wanted, fleet: "FleetObservation") -> Plan:
     """A plan from what somebody else saw."""
+    from platformctl.workflows.sighting import seen_then
+
     release, driver = wanted.release, parts.driver_of(wanted.release.module)
     seen = seen_then(parts, fleet, release, when.trust)
     if seen is None:

@@ -12,8 +12,8 @@ from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain
 from platformctl.store.host import HostLayout
 from platformctl.trust import envelope
-from platformctl.workflows.gone import remembering
 from platformctl.workflows.hosts import Hosts, hosts
+from platformctl.workflows.left_there import remembering
 from platformctl.workflows.parts import Parts, keyring, no_such_module, require_host, require_module, trust_roots
 from platformctl.workflows.records import Memory, read_receipt, remember
 

@@ -8,8 +8,8 @@ from platformctl.model.names import HostName
 from platformctl.model.observed import Container
 from platformctl.model.reports import Stray, StrayReport
 from platformctl.releases import CommitTree, read_release
-from platformctl.workflows.gone import DRIVER
 from platformctl.workflows.hosts import Hosts, hosts
+from platformctl.workflows.left_there import DRIVER
 from platformctl.workflows.parts import Parts, manifests, require_host, trust_roots
 
 Owned = Mapping[HostName, frozenset[tuple[str, str]]]

@@ -14,7 +14,7 @@ import pytest
 from platformctl.drivers.compose_borrowing import NOTHING, borrowed, lenders_of
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.drivers.interface import Question
-from platformctl.errors import InvalidInput, PolicyViolation, Unreachable
+from platformctl.errors import InvalidInput, PolicyViolation, Unreachable, or_raise
 from platformctl.model.command import Completed
 from platformctl.model.desired import Environment, HostEntry, InputFile, ModuleKind, Release
 from platformctl.model.names import Digest, HostName, ProjectName, RepoPath, ServiceName, VariableName
@@ -22,7 +22,6 @@ from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen,
 from platformctl.model.plan import Action, Cause, Change, Place, PlannedFile, PlannedImage, Remove, Run
 from platformctl.model.state import Receipt, RunningContainer
 from platformctl.transports.ssh import SshTransport
-from platformctl.workflows.looking import or_raise
 from tests.contracts.compose_host import (
     CONTAINER,
     FOUND,

@@ -16,13 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platformctl.drivers.interface import Driver, Question
-from platformctl.errors import EXIT_CODES, ExitCode, Refusal, Unreachable
+from platformctl.errors import EXIT_CODES, ExitCode, Refusal, Unreachable, or_raise
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import Release
 from platformctl.model.names import ModuleId, ProjectName, ServiceName
 from platformctl.model.observed import Container, Identity, Observation
 from platformctl.model.plan import Action, Cause, Change, PlannedImage, Run
-from platformctl.workflows.looking import or_raise
 from tests.contracts import compose_host
 from tests.contracts.releases import HOST, MODULE, a_release
 

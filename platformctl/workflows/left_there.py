@@ -1,0 +1,59 @@
+"""What hosts say of modules that may have no manifest any more."""
+
+from collections.abc import Iterator
+
+from platformctl.errors import Unreachable
+from platformctl.model.desired import HostEntry, TrustRoots
+from platformctl.model.names import GitSha, ModuleId
+from platformctl.store.host import HostLayout
+from platformctl.workflows.desire import Desire
+from platformctl.workflows.hosts import Hosts
+from platformctl.workflows.parts import Parts, keyring, require_host
+from platformctl.workflows.records import Memory, remember
+
+DRIVER = "docker-compose"
+"""Whoever has no manifest names no driver; who answers on a host is asked in the same words by each."""
+
+
+def applied(parts: Parts, desire: Desire, reached: Hosts, module: ModuleId) -> GitSha | None:
+    """The commit of the release on the host that has one."""
+    for _, memory in remembering(parts, desire.roots, reached, module):
+        if memory.record.current is not None:
+            return memory.record.current.source_sha
+    return None
+
+
+def remembering(
+    parts: Parts, roots: TrustRoots, reached: Hosts, module: ModuleId, *, whole: bool = False
+) -> Iterator[tuple[HostEntry, Memory]]:
+    """Hosts that remember a module: the one of this clone's state, else any.
+
+    Raises `Unreachable` behind the last where one that could remember it does not answer: then nobody knows.
+    """
+    silent: list[Unreachable] = []
+    for entry in _candidates(parts, roots, module):
+        try:
+            memory = _memory(parts, roots, reached, entry, module, whole=whole)
+        except Unreachable as refusal:
+            silent.append(refusal)
+            continue
+        if memory.content is not None:
+            yield entry, memory
+    if silent:
+        raise silent[0]
+
+
+def _candidates(parts: Parts, roots: TrustRoots, module: ModuleId) -> Iterator[HostEntry]:
+    status = parts.states.read(module)
+    if status is not None:
+        yield require_host(roots, status.host)
+        return
+    yield from roots.hosts.values()
+
+
+def _memory(
+    parts: Parts, roots: TrustRoots, reached: Hosts, entry: HostEntry, module: ModuleId, *, whole: bool
+) -> Memory:
+    transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+    layout, keys = HostLayout(entry.root), keyring(parts, roots)
+    return remember(transport, layout, module, keys, parts.clock.now(), whole=whole)
