@@ -16,7 +16,7 @@ from platformctl.model.names import Digest, HostName, ModuleId
 from platformctl.store.chain import digest_of
 from platformctl.store.host import NONE, OWN_FOLDER, PRELUDE, HostLayout, read_answer, refusal_of, script
 
-_LINE = re.compile(r"names|tar|audit|ends/[0-9]{1,6}")
+_LINE = re.compile(r"names|tar|audit|modules|ends")
 
 # root, module, size, digest, digest of what is to be replaced
 _WRITE_RECORD = (
@@ -113,7 +113,9 @@ for file; do
 done
 if [ $# != 0 ]; then printf names; printf ' %s' "$@"; printf '\ntar '; tar -cf - -- "$@" | base64 -w0; echo; fi
 set -- modules/*.json
-if [ -e "$1" ]; then printf 'ends/%s ' "$#"; tail -q -c 1024 -- "$@" | base64 -w0; echo; fi
+if [ -e "$1" ]; then
+  printf modules; printf ' %s' "$@"; printf '\nends '; tail -q -c 1024 -- "$@" | base64 -w0; echo
+fi
 if [ -e audit.jsonl ]; then printf 'audit '; tail -n 2 -- audit.jsonl | base64 -w0; echo; fi
 say recalled
 """
@@ -124,15 +126,15 @@ say recalled
 class Recalled:
     """What a host remembers, as bytes. `records` are those of the modules that were asked about and have one.
 
-    `journals` are those not settled; `audit_tail` is the end of its audit chain. `ends` are the last bytes of all its
-    records, `ends_of` so many: a host has seen the trust roots that any of its modules saw.
+    `modules` are all it has a record of, `ends` the last bytes of each: a host has seen the trust roots that any of its
+    modules saw. `journals` are those not settled; `audit_tail` is the end of its audit chain.
     """
 
     records: Mapping[ModuleId, bytes] = field(default_factory=dict)
     manual_lock: bytes | None = None
     journals: Mapping[Digest, bytes] = field(default_factory=dict)
     audit_tail: bytes = b""
-    ends_of: int = 0
+    modules: tuple[ModuleId, ...] = ()
     ends: bytes = b""
 
 
@@ -177,14 +179,13 @@ def read_recall(completed: Completed, host: HostName) -> Recalled:
     files = _files(lines, host)
     journals = {name.removeprefix("journal/"): body for name, body in files.items() if name.startswith("journal/")}
     records = {name: body for name, body in files.items() if name.startswith("modules/")}
-    ends_of, ends = next(((name[5:], body) for name, body in lines.items() if name.startswith("ends/")), ("0", ""))
     return Recalled(
         records={ModuleId(PurePosixPath(name).stem): body for name, body in records.items()},
         manual_lock=files.get("lock.manual"),
         journals={Digest.parse("sha256:" + name): body for name, body in journals.items()},
         audit_tail=_decoded(lines.get("audit", ""), host),
-        ends_of=int(ends_of),
-        ends=_decoded(ends, host),
+        modules=tuple(ModuleId.parse(PurePosixPath(file).stem) for file in lines.get("modules", "").split()),
+        ends=_decoded(lines.get("ends", ""), host),
     )
 
 

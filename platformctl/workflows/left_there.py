@@ -1,13 +1,14 @@
 """What hosts say of modules that may have no manifest any more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from platformctl.errors import Unreachable
-from platformctl.model.desired import HostEntry, TrustRoots
+from platformctl.errors import Refusal, Unreachable
+from platformctl.model.desired import NOTHING, HostEntry, Release, TrustRoots
 from platformctl.model.names import GitSha, ModuleId
 from platformctl.store.host import HostLayout
 from platformctl.workflows.desire import Desire
 from platformctl.workflows.hosts import Hosts
+from platformctl.workflows.looking import Seen
 from platformctl.workflows.parts import Parts, keyring, require_host
 from platformctl.workflows.records import Memory, remember
 
@@ -21,6 +22,23 @@ def applied(parts: Parts, desire: Desire, reached: Hosts, module: ModuleId) -> G
         if memory.record.current is not None:
             return memory.record.current.source_sha
     return None
+
+
+def left_behind(
+    parts: Parts, desire: Desire, reached: Hosts, looked_at: Mapping[ModuleId, tuple[Release, Seen | Refusal]]
+) -> dict[ModuleId, GitSha]:
+    """Modules without a manifest that a host which was looked at has something of, and the commit that is of.
+
+    A host remembers what no clone needs to know: in a pipeline no state was ever written.
+    """
+    found: dict[ModuleId, GitSha] = {}
+    for release, seen in looked_at.values():
+        known = () if isinstance(seen, Refusal) else seen.memory.recalled.modules
+        for module in sorted(set(known) - {*desire.names, *looked_at, *found}):
+            current = _memory(parts, desire.roots, reached, release.host, module, whole=False).record.current
+            if current is not None and current.desired != NOTHING:
+                found[module] = current.source_sha
+    return found
 
 
 def remembering(

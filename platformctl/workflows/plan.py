@@ -68,7 +68,7 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     if request.offline or request.observation:
         wanted = _wanted(desire, when, names, partial(recorded, parts))
     else:
-        wanted, seen = _look(parts, desire, when, names)
+        wanted, seen = _look(parts, desire, when, names, everything=request.everything)
     fleet = _read_observation(parts, request.observation, roots) if request.observation else None
     plans: list[Plan] = []
     failed: list[NotPlanned] = []
@@ -119,7 +119,7 @@ def _in_order(wanted: Mapping[str, _Wanted | Refusal]) -> tuple[str, ...]:
 
     Raises `InvalidInput` naming a cycle.
     """
-    releases = {ModuleId(name): each.release for name, each in wanted.items() if isinstance(each, _Wanted)}
+    releases = _releases(wanted)
     owners = {_owned(release, release.module.runtime.compose_service): name for name, release in releases.items()}
 
     def needs(name: ModuleId) -> set[ModuleId]:
@@ -137,17 +137,28 @@ def _owned(release: Release, service: ServiceName) -> tuple[str, str, str]:
 
 
 def _look(
-    parts: Parts, desire: Desire, when: Circumstances, names: Iterable[str]
+    parts: Parts, desire: Desire, when: Circumstances, names: Iterable[str], *, everything: bool
 ) -> tuple[dict[str, _Wanted | Refusal], Mapping[ModuleId, "Seen | Refusal"]]:
     """What is wanted, and what hosts say. All that speaks to a host is imported here: a plan offline does without."""
     from platformctl.workflows.hosts import hosts
-    from platformctl.workflows.left_there import applied
+    from platformctl.workflows.left_there import applied, left_behind
     from platformctl.workflows.looking import look_at_all
 
     with hosts(parts) as reached:
         wanted = _wanted(desire, when, names, partial(applied, parts, desire, reached))
-        releases = [each.release for each in wanted.values() if isinstance(each, _Wanted)]
-        return wanted, look_at_all(parts, reached, releases, when.trust)
+        releases = _releases(wanted)
+        seen = look_at_all(parts, reached, releases.values(), when.trust)
+        if everything:
+            looked_at = {module: (release, seen[module]) for module, release in releases.items()}
+            left = left_behind(parts, desire, reached, looked_at)
+            gone = _wanted(desire, when, left, left.get)
+            wanted.update(gone)
+            seen = {**seen, **look_at_all(parts, reached, _releases(gone).values(), when.trust)}
+        return wanted, seen
+
+
+def _releases(wanted: Mapping[str, "_Wanted | Refusal"]) -> dict[ModuleId, Release]:
+    return {ModuleId(name): each.release for name, each in wanted.items() if isinstance(each, _Wanted)}
 
 
 def _read_observation(parts: Parts, path: Path, roots: TrustRoots) -> "FleetObservation":

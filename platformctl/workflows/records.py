@@ -58,7 +58,7 @@ class Memory:
     def trusts(self) -> tuple[TrustSeen, ...]:
         """The trust roots that the host saw, with this module or another one; raises `ToolError`."""
         found = _TRUST.findall(self.recalled.ends)
-        if len(found) != self.recalled.ends_of:
+        if len(found) != len(self.recalled.modules):
             raise ToolError("a host record can not be read", detail="one does not end with the trust roots it saw")
         what = "host record: trust"
         seen = (strict_json.load(text, what, refusal=ToolError) for text in found if text != b"null")

@@ -1,5 +1,6 @@
 """A module whose manifest is gone: planned as delete, applied where an approval allows it, data and files stay."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,24 @@ def test_what_can_not_be_removed_comes_back_and_another_clone_finds_the_module_o
     host.docker("update", "--restart=no", "cache-cache-1")
     elsewhere.apply(plan, "--trust-ref", "origin/main", expect=9)
     assert names(host) == set()
+
+
+def test_a_clone_without_state_plans_the_removal_that_the_host_knows_of(tmp_path: Path, host: Host) -> None:
+    """As in a pipeline: state is this machine's, and never in a commit."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    for name in ("cache", "web"):
+        repo.add_module(name, {"services": {name: {"image": SLEEPER}}})
+        repo.deploy(name)
+    (repo.root / "modules/cache/module.yaml").unlink()
+    repo.commit("the cache is not needed")
+    shutil.rmtree(repo.root / ".platform/state")
+
+    planned = repo.run("plan", "--all", "--json", expect=1).json["plans"]
+    assert {each["module"]: each["plan"]["exitCode"] for each in planned} == {"cache": 1, "web": 0}
+    plan = next(repo.root / each["path"] for each in planned if each["module"] == "cache")
+    repo.approve(plan, "--allow-destructive")
+    repo.apply(plan)
+    shutil.rmtree(repo.root / ".platform/state")
+
+    assert names(host) == {"web-web-1"}
+    assert [each["module"] for each in repo.run("plan", "--all", "--json", expect=0).json["plans"]] == ["web"]

@@ -53,7 +53,7 @@ def test_a_record_is_written_and_replaced_and_recalled(tmp_path: Path) -> None:
     assert ask(host_records.write_record(layout, WEB, b"one", replacing=None)).durable
     ask(host_records.write_record(layout, WEB, b"two", replacing=b"one"))
     recalled = host_records.read_recall(run(host_records.recall(layout, WEB)), HOST)
-    assert recalled == host_records.Recalled({WEB: b"two"}, ends_of=1, ends=b"two")
+    assert recalled == host_records.Recalled({WEB: b"two"}, modules=(WEB,), ends=b"two")
 
 
 def test_a_record_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) -> None:

@@ -68,7 +68,9 @@ class Remembering:
             member.size = len(self.content)
             archive.addfile(member, io.BytesIO(self.content))
         files, end = b64encode(packed.getvalue()), b64encode(self.content)
-        return Completed(0, b"names modules/web.json\ntar %b\nends/1 %b\nrecalled\n" % (files, end), b"")
+        return Completed(
+            0, b"names modules/web.json\ntar %b\nmodules modules/web.json\nends %b\nrecalled\n" % (files, end), b""
+        )
 
     def hold(self, command: Command) -> Held:
         raise NotImplementedError
@@ -161,14 +163,14 @@ def test_a_host_saw_what_any_of_its_modules_saw(workshop: Workshop) -> None:
         *(record_bytes(HostRecord(ModuleId(name), 1, trust=later), ()) for name in ("db", "cache")),
     ]
     ends = b"".join(record[-1024:] for record in records)
-    memory = Memory(HostRecord(WEB, 1), records[0], Recalled({WEB: records[0]}, ends_of=4, ends=ends))
+    memory = Memory(HostRecord(WEB, 1), records[0], Recalled({WEB: records[0]}, modules=(WEB,) * 4, ends=ends))
     assert memory.trusts == (saw, later)
 
 
 @pytest.mark.parametrize("end", [b"", b"{", b'"trust":{}}', b'{"trust":{"commit":null}}\n'])
 def test_a_record_that_does_not_tell_what_it_saw_is_not_passed_over(end: bytes) -> None:
     with pytest.raises(ToolError):
-        _ = Memory(HostRecord(WEB, 1), None, Recalled(ends_of=1, ends=end)).trusts
+        _ = Memory(HostRecord(WEB, 1), None, Recalled(modules=(WEB,), ends=end)).trusts
 
 
 def test_a_key_that_may_sign_receipts_is_known_before(workshop: Workshop) -> None:
