@@ -107,11 +107,15 @@ class DockerCompose:
 
     def watch_whole(self, release_project: str) -> Command:
         """Ask how the project's containers are now, and for its networks and volumes."""
-        return Command(questions.watch_whole(release_project), timeout=30)
+        from platformctl.drivers.compose_questions import watch_whole
+
+        return Command(watch_whole(release_project), timeout=30)
 
     def read_whole(self, answer: Completed, entry: HostEntry) -> ProjectSeen:
         """As `read_watch`, with networks and volumes by Compose's own labels: others are nobody's plan's."""
-        return answers.whole(answer.stdout, entry)
+        from platformctl.drivers.compose_answers import whole
+
+        return whole(answer.stdout, entry)
 
     def survey(self) -> Command:
         """Ask for everything on the host that Compose made."""
