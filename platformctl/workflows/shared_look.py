@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from platformctl.drivers.interface import Preceding
-from platformctl.errors import Refusal
+from platformctl.errors import Refusal, or_raise
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Observation
 from platformctl.model.plan import Place, Remove
 from platformctl.store.host import HostLayout
 from platformctl.workflows.case import Case
 from platformctl.workflows.hosts import Hosts
-from platformctl.workflows.looking import Seen, look, look_at_all, or_raise
+from platformctl.workflows.looking import Seen, look, look_at_all
 from platformctl.workflows.parts import Parts, keyring
 from platformctl.workflows.records import remember
 
