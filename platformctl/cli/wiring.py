@@ -83,6 +83,7 @@ def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts: 
         tell=_teller(_chosen(context)),
         learn=_learn,
         hide=lambda text: Redactor().clean(text),
+        clean=printing.clean,
         interrupted=lambda: _asked_to_stop[0] if _asked_to_stop else None,
         operator=operator(repository),
         tool_version=__version__,

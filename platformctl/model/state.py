@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from platformctl.model.desired import NOTHING
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
 from platformctl.model.plan import OWN_FOLDER, PlannedFile, PlannedImage, Run
+from platformctl.model.result import ContainerHealth
 
 RECEIPT_PAYLOAD_TYPE = "application/vnd.platformctl.receipt.v1+json"
 
@@ -40,7 +41,7 @@ class Receipt:
     """What an apply left behind. `outcome` is the name of its exit code; `up` are the words that bring the release up.
 
     `pull_request` is what the operator gave as `--approved-pr`. `containers` are those observed at the end, `computed`
-    is None where it was not seen to hold.
+    is None where it was not seen to hold. `failed` are those that were not healthy, with their last lines, cleaned.
     """
 
     module: ModuleId
@@ -58,6 +59,7 @@ class Receipt:
     closure: tuple[str, ...]
     containers: tuple[RunningContainer, ...]
     computed: Computed | None = None
+    failed: tuple[ContainerHealth, ...] = ()
 
     def left_behind(self, paths: Iterable[str]) -> tuple[PlannedFile, ...]:
         """Files this release had delivered that are not among `paths`; the tool's own are not meant."""

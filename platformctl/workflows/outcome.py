@@ -14,7 +14,7 @@ from platformctl.model.command import Command
 from platformctl.model.names import GitSha
 from platformctl.model.observed import Container, Observation
 from platformctl.model.reports import AppliedService, ApplyReport
-from platformctl.model.result import ApplyResult
+from platformctl.model.result import ApplyResult, ContainerHealth
 from platformctl.model.state import (
     RECEIPT_PAYLOAD_TYPE,
     ModuleStatus,
@@ -35,6 +35,9 @@ from platformctl.workflows.parts import Parts, moment, shown
 from platformctl.workflows.records import NAMESPACE, Memory, next_record, receipt_payload, record_bytes
 
 _Made = TypeVar("_Made")
+
+LOG_TAIL = 2000
+"""Characters of a failed container's last lines that a receipt keeps: a record has up to fifty receipts."""
 
 _STATUS = {
     ExitCode.NO_CHANGES: ("no_changes", "no"),
@@ -174,7 +177,13 @@ def _receipt(parts: Parts, case: Case, result: ApplyResult, observation: Observa
         closure=tuple(closure),
         containers=tuple(RunningContainer(c.service, c.id, c.image_id) for c in containers),
         computed=computed(case.release, observation, containers, driver) if proven else None,
+        failed=tuple(_cleaned(parts, each) for each in result.proof.health if not each.healthy) if result.proof else (),
     )
+
+
+def _cleaned(parts: Parts, failed: ContainerHealth) -> ContainerHealth:
+    """A host keeps it for long, and others read it: what a container said passes the sink, and is cut."""
+    return replace(failed, reason=parts.clean(failed.reason), log=parts.clean(failed.log)[-LOG_TAIL:])
 
 
 def _record(

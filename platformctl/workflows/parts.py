@@ -45,6 +45,7 @@ class TrustSource:
 class Parts:
     """The bundle that the command line builds. It has the way to each room and no behaviour of its own.
 
+    `hide` is the sink as it came, so that same input stays same plan; `clean` is the sink with all it has learnt.
     `keyrings` by signers and revoked keys, and `manifests` by commit, were made or read before in this run.
     """
 
@@ -58,6 +59,7 @@ class Parts:
     tell: "Callable[[Event], None]"
     learn: Callable[[Iterable[Secret]], None]
     hide: Callable[[str], str]
+    clean: Callable[[str], str]
     interrupted: Callable[[], type[Interrupted] | None]
     operator: str
     tool_version: str

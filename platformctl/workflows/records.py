@@ -224,7 +224,7 @@ def read_receipt(sealed: Envelope) -> Receipt:
     if isinstance(told, dict):
         made = told.get("computed")
         older = not isinstance(made, dict) or made.keys() < _COMPUTED
-        told = {**told, "computed": None if older else made}
+        told = {"failed": [], **told, "computed": None if older else made}
     return decode(Receipt, told, "receipt")
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,16 @@ def test_the_last_words_of_a_failing_container_are_shown_without_it(repo: Platfo
     assert "tokenizer works" in people.stdout + people.stderr
     assert "the value is [redacted]" in people.stdout + people.stderr
     assert_nowhere(SECRET, repo, host, people, repo.run("status"), repo.run("audit", "show", "--json"))
+    (failed,) = last_receipt(host)["failed"]
+    assert "the value is [redacted]" in failed["log"]
+    assert not [spelling for spelling in spellings(SECRET) if spelling in json.dumps(failed)]
+
+
+def last_receipt(host: Host) -> dict[str, Any]:
+    """What the host keeps of the last apply, as it was signed."""
+    record = json.loads(host.sh(f"cat {host.root}/.platformctl/modules/web.json"))
+    told: dict[str, Any] = json.loads(envelope.read(record["receipts"][-1].encode()).payload)
+    return told
 
 
 def test_a_release_whose_values_the_agent_can_not_read_is_refused(repo: PlatformRepo, host: Host) -> None:
@@ -123,6 +134,7 @@ def test_the_last_words_are_left_out_where_not_all_values_are_known(repo: Platfo
     repo.approve(plan)
     ended = repo.run("apply", plan, "--approved-sha", repo.head, "-v", "--json", expect=11)
     assert "the value is" not in ended.stdout + ended.stderr
+    assert [failed["log"] for failed in last_receipt(host)["failed"]] == [""]
     assert_nowhere(SECRET, repo, host, ended)
 
 
