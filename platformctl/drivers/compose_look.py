@@ -1,7 +1,7 @@
 """The one question that brings all that plans of a host's modules need, and its answer's sections.
 
-Sections about the host stand once: containers, engine, present, digests, modes, images, kept, and compose, which
-has its version where that is asked for. Those about one module end in its number: variables.0, deciding.0,
+Sections about the host stand once: containers, engine, present, digests, modes, images, kept, linked, and compose,
+which has its version where that is asked for. Those about one module end in its number: variables.0, deciding.0,
 environment.0, and hashes.0 where Compose is to compute them; when it can not, refused.0 has why and other-hashes.0 what
 it says without env files that are not there yet. Who reads them filters by project.
 """
@@ -78,6 +78,10 @@ images() { grep -q '^HTTP/1\.1 [^2]' "$work/engine" || return 0
       found=$(timeout -k 2 20 docker manifest inspect "$plain" -v -- "$ref" 2>/dev/null | tr -d '\n\t')
       printf 'remote %s %s\n' "$ref" "${found:-null}"; fi
   done <"$work/in/images"; }
+linked() { while IFS= read -r path; do at=$path
+  while :; do [ ! -L "$at" ] || { printf '%s\n' "$path"; break; }
+    case $at in */*) at=${at%/*} ;; *) break ;; esac; done
+done <"$work/in/sources"; }
 kept() { for blob in "$base"/blobs/*; do [ ! -e "$blob" ] || echo "${blob##*/}"; done; }
 sets() { grep -qE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*([=:]|\$)" "$env_file"; }
 variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
@@ -113,6 +117,7 @@ ahead() { compose "$version" >"$work/version"; every compute "$@"; }
 ahead "$@" &
 tell containers again containers; tell engine engine
 tell present present; tell digests digests; tell modes modes; tell images images; tell kept kept
+tell linked linked
 every tell_settings "$@"; wait
 tell compose cat "$work/version"
 every tell_hashes "$@"
@@ -159,6 +164,8 @@ def _operands(release: Release) -> tuple[str, str, str]:
 def _enclosed(questions: Sequence[Question]) -> bytes:
     """The tar that the script reads: desired compose files, and the lists of what to look at."""
     members = {"in/paths": _lines(paths_of(questions)), "in/images": _lines(images_of(questions))}
+    sources = {path for question in questions for path in resources.bind_sources(question.release)}
+    members["in/sources"] = _lines(sorted(sources))
     for number, question in enumerate(questions):
         members.update((f"in/{number}/{name}", content) for name, content in _of_module(question))
     return _tar(members)

@@ -13,7 +13,7 @@ from platformctl.drivers.compose_answers import compose_version, listed, read, u
 from platformctl.drivers.compose_engine import OK, Response, responses
 from platformctl.drivers.compose_look import images_of, paths_of
 from platformctl.drivers.compose_questions import PROJECT, Section, garbage, read_sections
-from platformctl.drivers.compose_resources import lent_names
+from platformctl.drivers.compose_resources import bind_sources, lent_names
 from platformctl.drivers.interface import Question
 from platformctl.errors import InvalidInput, PolicyViolation, Refusal, Unreachable
 from platformctl.model import strict_json
@@ -29,7 +29,7 @@ Sections = Mapping[str, Section]
 _ITS_PATH = re.compile(r"\S*/in/[0-9]+/compose\.yaml")
 _NUMBERED = re.compile(r"\bline ([0-9]{1,6})\b")
 _NAMED = re.compile(r"\b(?:services|networks|volumes|configs|secrets)[.\[][\w.\[\]-]+")
-_OF_HOST = ("engine", "present", "digests", "modes", "images", "kept")
+_OF_HOST = ("engine", "present", "digests", "modes", "images", "kept", "linked")
 _OF_MODULE = ("deciding", "environment")
 """Sections that say nothing when they failed: an empty list would be a guess."""
 
@@ -106,6 +106,7 @@ class _Host:
     volumes: tuple[_Resource, ...]
     kept: frozenset[Digest]
     image_ids: frozenset[Digest]
+    linked: frozenset[str]
 
 
 def observations(
@@ -138,6 +139,7 @@ def _host(sections: Sections, questions: Sequence[Question], who: Identity) -> _
         volumes=_named(_all(_Resource, volumes.data["Volumes"] or [])),
         kept=frozenset(Digest("sha256:" + name) for name in sections["kept"].lines),
         image_ids=frozenset(each.Id for each in _all(_Image, images.data)),
+        linked=frozenset(sections["linked"].lines),
     )
 
 
@@ -172,6 +174,7 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         environment=_fingerprint(sections["environment"]),
         kept=host.kept,
         image_ids=host.image_ids,
+        linked=tuple(sorted(host.linked & bind_sources(release))),
     )
 
 

@@ -4,6 +4,7 @@ Compose 2.26 leaves a network or volume as it is, whatever its definition says b
 network, with every container in it, and asks whether it may destroy the volume. A plan can promise neither.
 """
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -38,6 +39,17 @@ def project_folder(release: Release) -> str:
     """Where on the host Compose works for a release."""
     folder = release.module.runtime.compose_file.parent
     return f"{release.host.root}/{folder}" if folder else release.host.root
+
+
+def bind_sources(release: Release) -> frozenset[str]:
+    """What the closure mounts from below the host's root, as paths relative to it."""
+    folder = release.module.runtime.compose_file.parent
+    services = (release.compose.services[name] for name in release.closure)
+    mounts = (mount for service in services for mount in service.definition.get("volumes", ()))
+    sources = (str(mount["source"]) for mount in mounts if mount["type"] == "bind")
+    places = (posixpath.normpath(posixpath.join(release.host.root, folder, source)) for source in sources)
+    root = release.host.root.rstrip("/") + "/"
+    return frozenset(place.removeprefix(root) for place in places if place.startswith(root))
 
 
 def lent_names(release: Release) -> frozenset[str]:

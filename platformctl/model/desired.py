@@ -221,6 +221,10 @@ class Policy:
     forbidden_ports: tuple[tuple[int, int], ...] = ()
     forge: ForgeRule | None = None
 
+    def waives(self, module: ModuleId, rule: str, today: str) -> bool:
+        """Whether a waiver lifts `rule` for `module` on `today` (ISO date)."""
+        return any((w.module, w.rule) == (module, rule) and w.expires >= today for w in self.waivers)
+
 
 @dataclass(frozen=True)
 class TrustRoots:
@@ -298,6 +302,8 @@ class Release:
         return replace(canary, version=version)
 
 
+LINKED_MOUNT = "linked-mount"
+"""The rule about mounts that are links on the host: what they lead to is not what was judged."""
 SHARED_VOLUME = "shared-volume"
 """The rule about volumes that may be another project's; waiving it lets one lead to the host's own files."""
 

@@ -130,7 +130,8 @@ class Observation:
     file nor manifest sets, `overriding_variables` those the file sets although they decide more than environment
     values. `environment` is a fingerprint of that file, keyed on the host; None where there is no file or no key yet.
     `variables` are fingerprints of what it sets, where that may be needed. `kept` and `image_ids` are what a way back
-    could use, `earlier` is the release that would be replaced, where it is another one and was kept.
+    could use, `earlier` is the release that would be replaced, where it is another one and was kept. `linked` are
+    mounted paths that are links on the host, or lie below one.
     """
 
     source: Source
@@ -150,6 +151,7 @@ class Observation:
     kept: frozenset[Digest] = field(default_factory=frozenset)
     image_ids: frozenset[Digest] = field(default_factory=frozenset)
     earlier: Earlier | None = None
+    linked: tuple[str, ...] = ()
 
     @property
     def resources(self) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation
 from platformctl.model.desired import (
+    LINKED_MOUNT,
     SHARED_VOLUME,
     Delivery,
     Finding,
@@ -70,11 +71,13 @@ def build(
     `foreign` are services of the project that other modules name. `pinned` are images by reference that count whatever
     the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved, and when
     a network or volume is there with another definition, or a container made by hand where one of ours is to be; also
-    for a volume of somebody else that leads to the host's own files, unless its rule is waived.
+    for a volume of somebody else that leads to the host's own files, and for a mounted path that is a link there,
+    unless its rule is waived.
     """
     findings = tuple(findings)
     _refuse_taken_names(release, observation)
     _refuse_contradictions(release, observation, driver)
+    _refuse_linked(release, observation, circumstances)
     if not any(finding.rule == SHARED_VOLUME and finding.waiver for finding in findings):
         _refuse_leading_out(release, observation, driver)
     images = resolve_images(release, observation, pinned or {})
@@ -138,6 +141,20 @@ def _refuse_contradictions(release: Release, observation: Observation, driver: D
             detail="\n".join(f"{release.host.name}: {each}" for each in found),
             hint="give it another name in the compose file, or remove the one that is there by hand",
             reason="other-definition",
+            file=release.module.runtime.compose_file,
+            host=release.host.name,
+        )
+
+
+def _refuse_linked(release: Release, observation: Observation, circumstances: Circumstances) -> None:
+    """A container that may write to a folder can leave a link there, which a later release would be given."""
+    waives = circumstances.trust.policy.waives
+    if observation.linked and not waives(release.module.id, LINKED_MOUNT, circumstances.created_at[:10]):
+        raise PolicyViolation(
+            "a mounted path is a link on the host",
+            detail=f"{release.host.name}: {', '.join(observation.linked)}: what it leads to was not judged",
+            hint=f"look where it leads; mount that path itself, or waive {LINKED_MOUNT} for {release.module.id}",
+            reason=LINKED_MOUNT,
             file=release.module.runtime.compose_file,
             host=release.host.name,
         )

@@ -129,6 +129,7 @@ def look(release: Release) -> dict[str, bytes]:
         "images": b"",
         "compose": b"unasked\n",
         "kept": CONFIG.hexadecimal.encode() + b"\n",
+        "linked": b"",
         "variables.0": b"",
         "deciding.0": b"",
         "environment.0": b"",
