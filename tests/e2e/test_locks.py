@@ -1,5 +1,7 @@
 """One apply at a time on a host: the second one is told who, since when and why, and finds the host as it was."""
 
+import json
+import shutil
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -93,9 +95,30 @@ def test_the_lock_of_a_client_that_died_is_free(repo: PlatformRepo, host: Host) 
         assert repo.apply(repo.folder / "web.plan.json", "--lock-wait", "30s").json["status"] == "applied"
 
 
-@pytest.mark.parametrize("many", [8, pytest.param(32, marks=pytest.mark.thorough)])
-def test_of_many_at_once_in_a_clone_one_reaches_the_host(repo: PlatformRepo, host: Host, many: int) -> None:
+THOROUGH = [pytest.mark.thorough, pytest.mark.timeout(3600)]
+
+
+@pytest.mark.parametrize(("many", "rounds"), [(8, 1), *(pytest.param(many, 20, marks=THOROUGH) for many in (2, 8, 32))])
+def test_of_many_at_once_in_a_clone_one_reaches_the_host(
+    repo: PlatformRepo, host: Host, many: int, rounds: int
+) -> None:
     """This clone's own lock is asked before the network, so that nobody waits for a login only to be told to wait."""
+    one_of_many(repo, host, many)
+    for number in range(1, rounds):
+        host.sh("rm -rf /tmp/arrived /tmp/gate /tmp/passed")
+        another_release(repo, number)
+        one_of_many(repo, host, many)
+
+
+def another_release(repo: PlatformRepo, number: int) -> None:
+    service = {**WEB["services"]["web"], "environment": {"ROUND": number}}
+    repo.write("modules/web/compose.yaml", json.dumps({"services": {"web": service}}))
+    repo.commit()
+    shutil.rmtree(repo.root / ".platform/approvals")
+    repo.approve(repo.plan("web"))
+
+
+def one_of_many(repo: PlatformRepo, host: Host, many: int) -> None:
     logins = host.sh("grep -c 'Accepted publickey' /var/log/sshd.log || :")
     with held_up(host, STARTS) as compose, ThreadPoolExecutor(many) as pool:
         processes = [repo.start(*words(repo)) for _ in range(many)]
