@@ -15,7 +15,7 @@ from tests.contracts.reach import TRUE, Reach, SshLike, each_way_by_address
 from tests.lab import Host
 
 pytestmark = pytest.mark.lab
-CONNECTING, DEADLINE, GRACE = 1.5, 1.0, 5.0
+CONNECTING, DEADLINE, GRACE = 3.0, 1.0, 5.0
 SLOW = Command(("sh", "-c", "touch /tmp/began; sleep 0.5; echo here >/tmp/ended; echo said"), timeout=DEADLINE)
 
 
