@@ -396,7 +396,7 @@ def test_a_list_with_other_containers_than_were_looked_at_is_no_answer(
         DRIVER.read_look(Completed(0, frame(told), b""), (Question(release),), WHO, NOW)
 
 
-@pytest.mark.parametrize("kept", range(0, len(engine()), 37))
+@pytest.mark.parametrize("kept", range(0, len(engine()), 149))
 def test_an_engine_that_is_cut_short_is_no_answer(docker: FakeDocker, root: Path, kept: int) -> None:
     running(docker).says("system dial-stdio", engine()[:kept])
 
