@@ -1,6 +1,6 @@
 """What hosts say of modules that may have no manifest any more."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from platformctl.errors import Refusal, Unreachable
 from platformctl.model.desired import NOTHING, HostEntry, Release, TrustRoots
@@ -10,7 +10,7 @@ from platformctl.workflows.desire import Desire
 from platformctl.workflows.hosts import Hosts
 from platformctl.workflows.looking import Seen
 from platformctl.workflows.parts import Parts, keyring, require_host
-from platformctl.workflows.records import Memory, remember
+from platformctl.workflows.records import Memory, remember, remember_each
 
 DRIVER = "docker-compose"
 """Whoever has no manifest names no driver; who answers on a host is asked in the same words by each."""
@@ -26,19 +26,39 @@ def applied(parts: Parts, desire: Desire, reached: Hosts, module: ModuleId) -> G
 
 def left_behind(
     parts: Parts, desire: Desire, reached: Hosts, looked_at: Mapping[ModuleId, tuple[Release, Seen | Refusal]]
-) -> dict[ModuleId, GitSha]:
-    """Modules without a manifest that a host which was looked at has something of, and the commit that is of.
+) -> dict[ModuleId, GitSha | Refusal]:
+    """Modules without a manifest that a host which was looked at has something of: the commit that is of, or why
+    nobody can say.
 
     A host remembers what no clone needs to know: in a pipeline no state was ever written.
     """
-    found: dict[ModuleId, GitSha] = {}
-    for release, seen in looked_at.values():
-        known = () if isinstance(seen, Refusal) else seen.memory.recalled.modules
-        for module in sorted(set(known) - {*desire.names, *looked_at, *found}):
-            current = _memory(parts, desire.roots, reached, release.host, module, whole=False).record.current
-            if current is not None and current.desired != NOTHING:
-                found[module] = current.source_sha
+    known = {
+        release.host.name: (release.host, seen.memory.recalled.modules)
+        for release, seen in looked_at.values()
+        if not isinstance(seen, Refusal)
+    }
+    found: dict[ModuleId, GitSha | Refusal] = {}
+    for entry, modules in known.values():
+        left = sorted(set(modules) - {*desire.names, *looked_at, *found})
+        for module, memory in zip(left, _memories(parts, desire.roots, reached, entry, left), strict=True):
+            if isinstance(memory, Refusal):
+                found[module] = memory
+            elif memory.record.current is not None and memory.record.current.desired != NOTHING:
+                found[module] = memory.record.current.source_sha
     return found
+
+
+def _memories(
+    parts: Parts, roots: TrustRoots, reached: Hosts, entry: HostEntry, modules: Sequence[ModuleId]
+) -> tuple[Memory | Refusal, ...]:
+    """What a host remembers of each, in one exchange; none where nothing is asked."""
+    if not modules:
+        return ()
+    transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+    try:
+        return remember_each(transport, HostLayout(entry.root), modules, keyring(parts, roots), parts.clock.now())
+    except Refusal as refusal:
+        return (refusal,) * len(modules)
 
 
 def remembering(

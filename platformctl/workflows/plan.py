@@ -151,7 +151,7 @@ def _look(
         if everything:
             looked_at = {module: (release, seen[module]) for module, release in releases.items()}
             left = left_behind(parts, desire, reached, looked_at)
-            gone = _wanted(desire, when, left, left.get)
+            gone = _wanted(desire, when, left, lambda module: or_raise(left[module]))
             wanted.update(gone)
             seen = {**seen, **look_at_all(parts, reached, _releases(gone).values(), when.trust)}
         return wanted, seen

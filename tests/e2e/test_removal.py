@@ -112,3 +112,14 @@ def test_a_clone_without_state_plans_the_removal_that_the_host_knows_of(tmp_path
 
     assert names(host) == {"web-web-1"}
     assert [each["module"] for each in repo.run("plan", "--all", "--json", expect=0).json["plans"]] == ["web"]
+
+
+def test_a_record_that_can_not_be_read_hides_no_other_module(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", {"services": {"web": {"image": SLEEPER}}})
+    repo.deploy("web")
+    host.write(".platformctl/modules/ghost.json", b"{}\n")
+
+    told = repo.run("plan", "--all", "--json", expect=3).json
+    assert [each["module"] for each in told["plans"]] == ["web"]
+    assert [each["module"] for each in told["failed"]] == ["ghost"]
