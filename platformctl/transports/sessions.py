@@ -15,7 +15,7 @@ S = TypeVar("S")
 CHANNELS = 8
 """At most so many at once: sshd's MaxSessions is 10 by default, and people log in too."""
 
-PAUSES = (0.05, 0.2, 0.8)
+PAUSES = (0.05, 0.2, 0.8, 1.6)
 """Seconds before asking again for a session that was refused: sshd counts one that ended until it tidied up."""
 
 FIRST_PAUSE, TRIES = 0.1, 7

@@ -5,18 +5,25 @@ import logging
 import os
 import socket
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from platformctl.errors import InvalidInput, Unreachable, WrongHost
 from platformctl.model.command import Command
+from platformctl.transports.deadline import Deadline
 from platformctl.transports.interface import Held
 from platformctl.transports.sessions import TRIES
 from platformctl.transports.ssh import SshTransport
+from platformctl.transports.ssh.errand import carry_out
+from platformctl.transports.ssh.greeting import pinned_host
+from platformctl.transports.ssh.login import log_in
 from platformctl.transports.ssh.transport import KEEPALIVE
 from tests.contracts.reach import TRUE, Reach, connect, each_way, each_way_by_address
 from tests.contracts.sshd import Sshd, fingerprint, make_key
@@ -210,6 +217,52 @@ def test_a_ninth_channel_waits_for_one_of_eight(reach: Reach, sshd: Sshd) -> Non
         assert transport.run(TRUE).status == 0
         for one in held:
             one.release()
+
+
+class Late(threading.Event):
+    """Whether one may send, told by `sender` to itself at once and to others only after its goodbye for `channel`."""
+
+    def __init__(self, sender: threading.Thread, channel: paramiko.Channel) -> None:
+        super().__init__()
+        super().set()
+        self._sender, self._channel = sender, channel
+        self._goodbye = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if threading.current_thread() is not self._sender and self._channel.eof_sent:
+            assert self._goodbye.wait(10)
+        return super().wait(timeout)
+
+    def is_set(self) -> bool:
+        if threading.current_thread() is self._sender and self._channel.closed:
+            self._goodbye.set()  # it holds what others wait for until the goodbye is sent
+        return super().is_set()
+
+
+def test_an_end_of_input_that_comes_after_the_goodbye_ends_no_other_command(sshd: Sshd) -> None:
+    connection = pinned_host(sshd.entry(), 5)
+    with closing(connection):
+        log_in(connection, sshd.entry(), sshd.environment, 5)
+        other, first = connection.open_session(), connection.open_session()
+        other.exec_command("cat")
+        connection.clear_to_send = Late(connection, first)
+
+        assert carry_out(first, "true", b"", Deadline.after(10))
+        assert carry_out(connection.open_session(), "echo still here", b"", Deadline.after(10))
+        assert not other.closed
+
+
+def test_sessions_that_are_refused_together_are_all_called_refused(fresh: Sshd) -> None:
+    fresh.is_also_told("MaxSessions 1")
+    with SshTransport(fresh.entry(), fresh.environment) as transport, ThreadPoolExecutor(7) as pool:
+        held = transport.hold(Command(("cat",)))
+        asked = [pool.submit(transport.run, TRUE) for _ in range(7)]
+        refusals = [future.exception() for future in asked]
+        held.release()
+
+    assert [str(refusal.detail) for refusal in refusals if isinstance(refusal, Unreachable)] == 7 * [
+        f"{fresh.user}@127.0.0.1:{fresh.listener.getsockname()[1]}: it opened no session: refused"
+    ]
 
 
 def test_neither_paramiko_nor_its_threads_speak_for_themselves(fresh: Sshd, capfd: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ import paramiko
 from platformctl.model.command import Completed
 from platformctl.transports.deadline import Deadline
 from platformctl.transports.output import Kept
+from platformctl.transports.ssh.connection import speaking_on
 
 CHUNK = 65536
 GRACE = 1.0
@@ -70,17 +71,21 @@ def in_background(work: Callable[[], None]) -> threading.Thread:
 
 
 def let_go(channel: paramiko.Channel) -> None:
-    """Close `channel`; when even the goodbye can not be sent within `GRACE`, give up its whole connection."""
+    """Close `channel`; when its end was not seen and no goodbye can be sent in `GRACE`, give up its connection.
+
+    A goodbye that is slow after an end that was seen says that this machine is busy: others may speak on.
+    """
     goodbye = in_background(channel.close)
     goodbye.join(GRACE)
-    if goodbye.is_alive():
+    if goodbye.is_alive() and not channel.exit_status_ready():
         channel.get_transport().close()
 
 
 def _feed(channel: paramiko.Channel, line: str, stdin: bytes) -> None:
-    channel.exec_command(line)
-    channel.sendall(stdin)
-    channel.shutdown_write()
+    with speaking_on(channel):
+        channel.exec_command(line)
+        channel.sendall(stdin)
+        channel.shutdown_write()
 
 
 def _drain(channel: paramiko.Channel, stdout: Kept, stderr: Kept, deadline: Deadline) -> bool:

@@ -11,6 +11,7 @@ from platformctl.model.desired import HostEntry
 from platformctl.transports.deadline import Deadline
 from platformctl.transports.entry import KEY_KINDS, Kind, refuse_address, refuse_unpinned, stranger, unreachable
 from platformctl.transports.sessions import pauses
+from platformctl.transports.ssh.connection import Connection
 from platformctl.transports.ssh.refusals import in_words
 
 CLOSED_ALGORITHMS = {
@@ -85,7 +86,7 @@ def _greet(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramik
 
 
 def _shake_hands(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramiko.Transport:
-    transport = paramiko.Transport(_dial(entry, timeout), disabled_algorithms=CLOSED_ALGORITHMS)
+    transport = Connection(_dial(entry, timeout), disabled_algorithms=CLOSED_ALGORITHMS)
     transport.banner_timeout = transport.handshake_timeout = 2 * timeout  # so that ours below comes first
     options = transport.get_security_options()
     options.key_types = tuple(algorithm for kind in kinds for algorithm in kind)

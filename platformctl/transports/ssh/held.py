@@ -5,6 +5,7 @@ from collections.abc import Callable
 import paramiko
 
 from platformctl.transports.deadline import Deadline
+from platformctl.transports.ssh.connection import speaking_on
 from platformctl.transports.ssh.errand import CHUNK, News, in_background, let_go
 from platformctl.transports.ssh.refusals import LOST
 
@@ -39,7 +40,8 @@ class SshHeld:
         True says that the byte is on its way, not that it arrived: the host's own clock decides about the lock.
         """
         try:
-            return self._channel.send(b"\n") == 1 and self._is_alive()
+            with speaking_on(self._channel):
+                return self._channel.send(b"\n") == 1 and self._is_alive()
         except LOST:
             return False
 
@@ -48,10 +50,14 @@ class SshHeld:
         if self._released:
             return
         self._released = True
-        in_background(self._channel.shutdown_write)
+        in_background(self._end_input)
         self._channel.status_event.wait(GRACE)
         let_go(self._channel)
         self._leave()
+
+    def _end_input(self) -> None:
+        with speaking_on(self._channel):
+            self._channel.shutdown_write()
 
     def _is_alive(self) -> bool:
         return self._channel.get_transport().is_active() and not self._channel.exit_status_ready()

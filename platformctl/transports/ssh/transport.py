@@ -12,6 +12,7 @@ from platformctl.model.desired import HostEntry
 from platformctl.transports.deadline import Deadline
 from platformctl.transports.entry import unreachable, unseen
 from platformctl.transports.sessions import Refused, Sessions
+from platformctl.transports.ssh.connection import speaking_on
 from platformctl.transports.ssh.errand import carry_out, in_background, let_go
 from platformctl.transports.ssh.greeting import pinned_host, scan_host_keys
 from platformctl.transports.ssh.held import SshHeld
@@ -106,11 +107,13 @@ class SshTransport:
         return channel
 
     def _channel(self) -> paramiko.Channel:
+        connection, deadline = self._connected(), Deadline.after(self._timeout)
         try:
-            return self._connected().open_session(timeout=self._timeout)
-        except paramiko.ChannelException as error:
-            raise Refused from error
+            return connection.open_session(timeout=self._timeout)
         except LOST as error:
+            # Of two refusals at once, paramiko can tell one caller only; the other gets an error that names nothing.
+            if connection.is_active() and not deadline.passed:
+                raise Refused from error
             what = f"it opened no session: lost, or no answer in {self._timeout:g} s"
             raise unreachable(self.entry, what) from error
 
@@ -148,7 +151,8 @@ class SshTransport:
 
 def _start(channel: paramiko.Channel, line: str, stdin: bytes) -> Callable[[], None]:
     def start() -> None:
-        channel.exec_command(line)
-        channel.sendall(stdin)
+        with speaking_on(channel):
+            channel.exec_command(line)
+            channel.sendall(stdin)
 
     return start

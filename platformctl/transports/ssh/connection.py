@@ -1,0 +1,35 @@
+"""A connection that several threads send on without one of them speaking after the goodbye of another."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import paramiko
+
+_SPOKEN_ON: ContextVar[paramiko.Channel | None] = ContextVar("spoken on", default=None)
+
+
+class Connection(paramiko.Transport):
+    """paramiko's, which writes a message under the channel's lock and sends it after that lock is free.
+
+    Meanwhile the host may close the channel, and paramiko's own thread answers. Bytes that follow this goodbye
+    (RFC 4254, 5.3) make OpenSSH end the whole connection with all commands on it, and where the number of the channel
+    was given to the next one, they arrive in that one's input.
+    """
+
+    def _send_message(self, data: paramiko.Message) -> None:
+        # Goodbyes and what `speaking_on` sends come here under one lock, so the sign below is read before a goodbye
+        # is sent or after it was, never in between: paramiko sets it when it writes the goodbye.
+        channel = _SPOKEN_ON.get()
+        if channel is None or not channel.closed:
+            super()._send_message(data)  # type: ignore[misc]  # absent from the stubs
+
+
+@contextmanager
+def speaking_on(channel: paramiko.Channel) -> Iterator[None]:
+    """Whatever this thread sends meanwhile is for `channel`, and is dropped once that is closed."""
+    before = _SPOKEN_ON.set(channel)
+    try:
+        yield
+    finally:
+        _SPOKEN_ON.reset(before)
