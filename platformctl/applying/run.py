@@ -19,15 +19,16 @@ Tell = Callable[[Event], None]
 class Apply:
     """One run of one plan: `wish` is what must be seen at its end, `back` what must be seen after its undo.
 
-    With `leave` there is no way back, so that a failure stays in place for a person. `interrupted` is asked between
-    operations and while waiting, on the way forward only.
+    The latter takes this clone some programs to find out, so it is found out behind an undo only, which it can not keep
+    from being run. With `leave` there is no way back, so that a failure stays in place for a person. `interrupted` is
+    asked between operations and while waiting, on the way forward only.
     """
 
     def __init__(
         self,
         verified: VerifiedPlan,
         wish: Wish,
-        back: Wish,
+        back: Callable[[], Wish],
         *,
         leave: bool,
         hands: Hands,
@@ -129,7 +130,7 @@ class Apply:
         for step in reversed(self._plan.steps):
             if complaint := self._run(step, step.undo, undoing=True):
                 return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof, undone=complaint)
-        back = self._prove(self._back, before, lambda: False)
+        back = self._prove(self._back(), before, lambda: False)
         complaint = back.complaint or ", ".join(f"{each} changed unplanned" for each in back.unplanned)
         if complaint:
             return ApplyResult(

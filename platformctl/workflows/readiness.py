@@ -55,7 +55,12 @@ def make_run(
     """Steps 11 to 13, ready to begin."""
     module = case.release.module
     wish = replace(wish_of(case.release, case.plan, driver), show_logs=show_logs)
-    back = _wish_for_nothing(wish, case.plan) if previous is None else _wish_for(parts, case, wish, driver, previous)
+
+    def back() -> Wish:
+        if previous is None:
+            return _wish_for_nothing(wish, case.plan)
+        return _wish_for(parts, case, wish, driver, previous)
+
     interrupted: Callable[[], bool] = lambda: parts.interrupted() is not None  # noqa: E731
     return Apply(
         case.verified,

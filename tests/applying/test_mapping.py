@@ -116,11 +116,16 @@ def ended(
 ) -> Ending:
     """Apply; with `stop_after` somebody asks to stop when so many orders were given."""
     told: list[Event] = []
+
+    def back() -> Wish:
+        host.notes.append("what must be back")
+        return replace(wish, images={})
+
     before = ProjectSeen(host.containers, dict(host.resources))
     run = Apply(
         verified,
         wish,
-        replace(wish, images={}),
+        back,
         leave=leave,
         hands=host,
         driver=Reading(),
@@ -145,6 +150,7 @@ def test_11_a_failed_step_is_undone_in_reverse_and_what_follows_is_not_begun(ver
     assert ending.code == ExitCode.ROLLED_BACK
     assert host.orders == ["place", "up", "down", "unplace"]
     assert ending.result.reason == "step up: up ended with status 1"
+    assert host.notes[-3:] == ["undo files", "undone files", "what must be back"]
 
 
 def test_11_what_is_not_healthy_is_undone(verified: VerifiedPlan) -> None:
