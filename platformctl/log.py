@@ -7,8 +7,11 @@ as a whole line, where the name of a value stands beside it. structlog is import
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -38,8 +41,7 @@ def configure(
 
     `now` returns an aware time. Calling this again replaces what was set before.
     """
-    import structlog
-
+    structlog = _structlog()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -56,20 +58,39 @@ def configure(
 
 def is_configured() -> bool:
     """Whether `configure` was called."""
-    import structlog
-
-    return structlog.is_configured()
+    return bool(_structlog().is_configured())
 
 
 def logger() -> "FilteringBoundLogger":
     """Return the log. Until `configure` was called it writes nothing, as structlog's own default is the bare screen."""
-    import structlog
-
+    structlog = _structlog()
     if structlog.is_configured():
         bound: FilteringBoundLogger = structlog.get_logger()
         return bound
     silent: FilteringBoundLogger = structlog.wrap_logger(None, processors=[_dropped])
     return silent
+
+
+class _Later(ModuleType):
+    """A module that is imported when something of it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        from importlib import import_module
+
+        return getattr(import_module(self.__name__), name)
+
+
+@cache
+def _structlog() -> Any:
+    """structlog without asyncio, which it needs for logs that are awaited, and which costs more to import than it."""
+    there = "asyncio" in sys.modules
+    later = sys.modules.setdefault("asyncio", _Later("asyncio"))
+    try:
+        import structlog
+    finally:
+        if not there and sys.modules.get("asyncio") is later:
+            del sys.modules["asyncio"]
+    return structlog
 
 
 class _Lines:
@@ -86,9 +107,7 @@ class _Lines:
 
 
 def _dropped(_logger: object, _method: str, _fields: Fields) -> Fields:
-    import structlog
-
-    raise structlog.DropEvent
+    raise _structlog().DropEvent
 
 
 def _stamped(now: Callable[[], datetime]) -> Callable[[object, str, Fields], Fields]:

@@ -192,3 +192,20 @@ def test_importing_the_log_imports_no_structlog() -> None:
     code = "import platformctl.log, sys; sys.exit('structlog' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_line_is_written_without_asyncio_which_is_there_for_others_all_the_same() -> None:
+    words = """
+import sys
+from datetime import UTC, datetime
+from platformctl import log
+log.configure(level="normal", form="text", write=sys.stdout.write, clean=str, now=lambda: datetime.now(UTC))
+log.logger().info("said")
+print("asyncio" in sys.modules)
+import asyncio, structlog
+print(asyncio.run(structlog.stdlib.BoundLogger(log._Lines(str, sys.stdout.write), [lambda *a: "later"], {}).ainfo("x")))
+"""
+    done = subprocess.run((sys.executable, "-c", words), capture_output=True, text=True, check=True)
+
+    said, loaded, later, *_ = done.stdout.splitlines()
+    assert (said.endswith("said"), loaded, later.strip()) == (True, "False", "later")
