@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, ToolError
@@ -93,13 +94,20 @@ class Repository:
 
     def signing_key(self) -> str:
         """The person's key for signing commits, when that is an SSH key; "" otherwise."""
-        form = self._ask("config", "--get", "gpg.format").stdout.decode().strip()
-        key = self._ask("config", "--type=path", "--get", "user.signingkey").stdout.decode("utf-8", "replace").strip()
-        return key if form == "ssh" and not key.startswith(("ssh-", "key::")) else ""
+        key = self._person.get("user.signingkey", "")
+        is_file = self._person.get("gpg.format") == "ssh" and not key.startswith(("ssh-", "key::"))
+        return key if is_file else ""
 
     def person(self) -> str:
         """The address git has for the person, "" when it has none."""
-        return self._ask("config", "--get", "user.email").stdout.decode("utf-8", "replace").strip()
+        return self._person.get("user.email", "")
+
+    @cached_property
+    def _person(self) -> Mapping[str, str]:
+        """What git's configuration says of the person, by name; in one question, the last of several counts."""
+        told = self._ask("config", "--type=path", "-z", "--get-regexp", "^(user|gpg)[.](email|signingkey|format)$")
+        rows = (row.partition("\n") for row in told.stdout.decode("utf-8", "replace").split("\0"))
+        return {name: value.strip() for name, _, value in rows}
 
     def trusted_ref(self, explicit: str | None) -> GitSha:
         """The commit trust roots are read from: `explicit`, else origin's HEAD; HEAD only where there is no remote.
@@ -114,6 +122,8 @@ class Repository:
 
     def is_ancestor(self, old: GitSha, new: GitSha) -> bool:
         """Whether `old` is `new` or lies before it; False for commits this clone does not have. Asked once a run."""
+        if old == new and any(commit == new for commit, _ in self._trees):
+            return True  # its tree was read
         if (old, new) not in self._ancestors:
             self._ancestors[old, new] = self._ask("merge-base", "--is-ancestor", old, new).returncode == 0
         return self._ancestors[old, new]

@@ -193,8 +193,11 @@ def test_ancestors_are_known(repository: Repository, folder: Path, environment: 
     second = commit(folder, environment)
     assert repository.is_ancestor(first, second)
     assert repository.is_ancestor(second, second)
+    assert repository.tree(second)
+    assert repository.is_ancestor(second, second)
     assert not repository.is_ancestor(second, first)
     assert not repository.is_ancestor(first, GitSha("0" * 40))
+    assert not repository.is_ancestor(GitSha("0" * 40), GitSha("0" * 40))
 
 
 def test_a_tree_lists_every_path_with_its_kind(repository: Repository, folder: Path, environment: Environment) -> None:
@@ -322,13 +325,21 @@ def test_an_input_beyond_the_limit_is_refused_before_it_is_read(
 def test_the_person_and_their_signing_key_are_told(
     repository: Repository, folder: Path, environment: Environment
 ) -> None:
+    def signing_key(name: str, value: str) -> str:
+        git(folder, environment, "config", name, value)
+        return Repository.discover(folder, environment).signing_key()
+
     assert (repository.person(), repository.signing_key()) == ("a@example.org", "")
-    git(folder, environment, "config", "user.signingkey", "~/.ssh/id")
-    assert repository.signing_key() == ""
-    git(folder, environment, "config", "gpg.format", "ssh")
-    assert repository.signing_key() == environment["HOME"] + "/.ssh/id"
-    git(folder, environment, "config", "user.signingkey", "key::ssh-ed25519 AAAA")
-    assert repository.signing_key() == ""
+    assert signing_key("user.signingkey", "~/.ssh/id") == ""
+    assert signing_key("gpg.format", "ssh") == environment["HOME"] + "/.ssh/id"
+    assert signing_key("user.signingkey", "key::ssh-ed25519 AAAA") == ""
+
+
+def test_of_a_person_with_several_addresses_the_last_counts(
+    repository: Repository, folder: Path, environment: Environment
+) -> None:
+    git(folder, environment, "config", "user.email", "work@example.org")
+    assert repository.person() == "work@example.org"
 
 
 def test_nothing_in_the_repository_runs(repository: Repository, folder: Path, environment: Environment) -> None:

@@ -234,4 +234,4 @@ def require_receipt_key(key: Path, keyring: Keyring, now: datetime, environment:
     Raises what `seal` raises, and `ApprovalMismatch` (`signer`) for a key that may not sign receipts.
     """
     probe = seal(b"may this key sign receipts?", "text/plain", key, NAMESPACE, environment)
-    sole_signer(probe, "text/plain", NAMESPACE, keyring, now)
+    sole_signer(probe, "text/plain", NAMESPACE, keyring, now, in_process=True)  # it lets nothing run
