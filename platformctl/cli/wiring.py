@@ -78,6 +78,7 @@ def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts: 
         environment=environment(),
         clock=SystemClock(),
         reach=_reach,
+        get_ready=_get_ready,
         forge=forge,
         driver_for=_driver,
         tell=_teller(_chosen(context)),
@@ -95,6 +96,12 @@ def _reach(entry: "HostEntry") -> "Transport":
     from platformctl.transports.table import transport_for
 
     return transport_for(entry, environment())
+
+
+def _get_ready(entries: "Iterable[HostEntry]") -> None:
+    from platformctl.transports.table import begin_to_load
+
+    begin_to_load(entries)
 
 
 def _teller(chosen: Mapping[str, Any]) -> "Callable[[Event], None]":

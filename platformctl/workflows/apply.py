@@ -39,7 +39,9 @@ from platformctl.workflows.remembered import refuse_by_record
 
 def apply_plan(parts: Parts, request: ApplyRequest) -> ApplyReport:
     """Apply one approved plan. Raises every refusal of steps 1 to 10; from the first mutation on, the report tells."""
-    case = case_of(parts, request, trust_roots(parts))
+    roots = trust_roots(parts)
+    parts.get_ready(roots.hosts.values())
+    case = case_of(parts, request, roots)
     require_key_of(parts, (case,))
     with hosts(parts) as reached:
         return run_case(parts, case, reached)

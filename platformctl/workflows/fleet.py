@@ -50,6 +50,7 @@ def apply(parts: Parts, request: ApplyRequest, train: Train) -> Report:
     if sealed.payload_type != INDEX_PAYLOAD_TYPE:
         return apply_plan(parts, request)
     roots = trust_roots(parts)
+    parts.get_ready(roots.hosts.values())
     index = _trusted_index(parts, sealed, roots)
     results: Results = {}
     cases = _cases(parts, replace(request, index=sealed), index, roots, results)

@@ -45,8 +45,9 @@ class TrustSource:
 class Parts:
     """The bundle that the command line builds. It has the way to each room and no behaviour of its own.
 
-    `hide` is the sink as it came, so that same input stays same plan; `clean` is the sink with all it has learnt.
-    `keyrings` by signers and revoked keys, and `manifests` by commit, were made or read before in this run.
+    `hide` is the sink as it came, so that same input stays same plan; `clean` is the sink with all it has learnt. Who
+    will `reach` hosts may say so ahead, to `get_ready`. `keyrings` by signers and revoked keys, and `manifests` by
+    commit, were made or read before in this run.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class Parts:
     environment: Mapping[str, str]
     clock: "Clock"
     reach: "Callable[[HostEntry], Transport]"
+    get_ready: "Callable[[Iterable[HostEntry]], None]"
     forge: "Callable[[ForgeAddress], Forge]"
     driver_for: "Callable[[str], Driver]"
     tell: "Callable[[Event], None]"

@@ -60,6 +60,8 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     """
     _require_usable(request)
     roots = trust_roots(parts)
+    if not (request.offline or request.observation):
+        parts.get_ready(roots.hosts.values())
     desire = Desire(parts, roots, parts.repository.head())
     names, unchanged = _split(parts, desire, request)
     desire.commit.fetch(manifest_path(ModuleId(name)).parent for name in names)
