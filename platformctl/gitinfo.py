@@ -7,12 +7,13 @@ anything. `environment` is the caller's; nothing here reads the process's own.
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, ToolError
 from platformctl.model.desired import InputFile
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, RepoPath
 
 SMALL_BLOB = 64 << 10

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from platformctl.manifests.compose import read_compose
 from platformctl.manifests.load import read_module
 from platformctl.model.compose import ComposeModel, ComposeService
 from platformctl.model.desired import TAG, HostEntry, InputFile, Module, Release
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, ModuleId, RepoPath
 from platformctl.model.plan import OWN_FOLDER
 

@@ -8,11 +8,11 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from platformctl.applying.hands import Done
 from platformctl.errors import Locked, OutcomeUnknown, Refusal, StalePlan, ToolError
 from platformctl.model.command import Command, Completed
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 from platformctl.model.plan import Operation, Place, Remove, Run
 from platformctl.store import host_files, host_lock, host_records

@@ -1,10 +1,10 @@
 """What applying needs of a host that is held under our lock; `platformctl.session` is the one that is real."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from platformctl.model.command import Command, Completed
+from platformctl.model.frozen import dataclass
 from platformctl.model.plan import Operation
 
 

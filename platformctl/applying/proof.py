@@ -1,7 +1,7 @@
 """Success is observed: containers, their health for as long as it must hold, their images, and the canary."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from platformctl.applying.clock import Clock
 from platformctl.applying.hands import Hands
@@ -9,6 +9,7 @@ from platformctl.drivers.interface import Driver
 from platformctl.errors import OutcomeUnknown, Refusal
 from platformctl.model.desired import Canary, Health, HostEntry
 from platformctl.model.events import Event, HealthSeen, Watching
+from platformctl.model.frozen import dataclass
 from platformctl.model.observed import Container, ProjectSeen
 from platformctl.model.result import CanaryResult, ContainerHealth, Proof
 

@@ -13,13 +13,13 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from threading import Thread
 from typing import Self, cast
 from urllib.parse import urljoin, urlsplit
 
 from platformctl import __version__
+from platformctl.model.frozen import dataclass
 
 BODY = 4096
 """Bytes of a body that are kept."""

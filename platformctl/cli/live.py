@@ -1,8 +1,9 @@
 """The last line of a terminal, rewritten while something takes its time; what is written for good goes above it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Event, RLock, Thread
+
+from platformctl.model.frozen import dataclass
 
 CLEAR = "\r\x1b[K"
 """Back to the beginning of the line, and nothing on it."""

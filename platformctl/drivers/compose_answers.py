@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from platformctl.drivers.compose_engine import OK, responses
@@ -12,6 +11,7 @@ from platformctl.errors import InvalidInput, Unreachable
 from platformctl.model import strict_json
 from platformctl.model.codec import decode
 from platformctl.model.desired import HostEntry
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, Identity, ProjectSeen
 

@@ -6,7 +6,7 @@ no other.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from platformctl.drivers.compose_answers import compose_version, listed, read, understood
@@ -19,6 +19,7 @@ from platformctl.errors import InvalidInput, PolicyViolation, Refusal, Unreachab
 from platformctl.model import strict_json
 from platformctl.model.codec import decode
 from platformctl.model.desired import HostEntry, Release
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation, ResourceSeen, Source
 from platformctl.model.plan import OWN_FOLDER

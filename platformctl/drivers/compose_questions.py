@@ -7,11 +7,11 @@ does, and programs that soon end are kept from starting a thread for each proces
 """
 
 import re
-from dataclasses import dataclass
 
 from platformctl.drivers.compose_engine import ASK, requests
 from platformctl.drivers.compose_settings import HOST_CONFIG
 from platformctl.errors import Unreachable
+from platformctl.model.frozen import dataclass
 
 PROJECT = "com.docker.compose.project"
 _MARK = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n")

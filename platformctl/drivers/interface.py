@@ -4,12 +4,12 @@ Every driver passes tests/contracts/test_drivers.py.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, Release
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, Identity, Observation, ProjectSeen
 from platformctl.model.plan import Change, Plan, PlannedImage, Run, Step

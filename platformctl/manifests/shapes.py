@@ -7,10 +7,11 @@ both on generated documents with an independent implementation of JSON Schema.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Checked
 
 _SHOWABLE = re.compile(r"[A-Za-z0-9_.@/-]{1,64}\Z")

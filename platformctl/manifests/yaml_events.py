@@ -6,13 +6,13 @@ Depth, number of values, tags, anchors, merge keys and duplicate keys are judged
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import yaml
 
 from platformctl.errors import InvalidInput, ToolError
 from platformctl.manifests.yaml_nodes import Node, container
+from platformctl.model.frozen import dataclass
 
 _MERGE = "<<"
 _LONGEST_NUMBER = 40

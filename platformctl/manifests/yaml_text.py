@@ -10,13 +10,13 @@ What the values mean is left to the readers of manifests and compose files.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from platformctl.errors import InvalidInput
 from platformctl.manifests.yaml_events import Limits, Reader
 from platformctl.manifests.yaml_nodes import Node
+from platformctl.model.frozen import dataclass
 
 MANIFEST_LIMITS = Limits(size=1024 * 1024, depth=32, nodes=20_000, aliases=0)
 COMPOSE_LIMITS = Limits(size=2 * 1024 * 1024, depth=64, nodes=100_000, aliases=2_000)

@@ -1,7 +1,6 @@
 """A person's signed word that a plan may run."""
 
-from dataclasses import dataclass
-
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, HostName
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

@@ -1,6 +1,6 @@
 """What to say to a host, and what it answered. A command is a tuple of words; only a transport quotes."""
 
-from dataclasses import dataclass
+from platformctl.model.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from defaults alone; nothing on a host has a say in it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath, ServiceName
 
 

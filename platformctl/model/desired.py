@@ -5,11 +5,12 @@ root.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from platformctl.model.compose import ComposeModel
 from platformctl.model.forge import ForgeAddress
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import (
     Digest,
     GitSha,

@@ -1,6 +1,6 @@
 """What an apply tells while it happens. The screen, the log and the journal listen; nobody answers."""
 
-from dataclasses import dataclass
+from platformctl.model.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ A forge is Forgejo, Gitea or GitHub. What its answers mean for an apply is decid
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Checked, GitSha
 
 

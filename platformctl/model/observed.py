@@ -1,11 +1,12 @@
 """What a host said about itself: facts, containers, files and what it remembers. Reading it changed nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
 from platformctl.model.compose import ComposeModel
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, RepoPath, ServiceName
 
 

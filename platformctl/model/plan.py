@@ -4,10 +4,10 @@ The field names are the file format of design section 3.2. Times are `YYYY-MM-DD
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath, ServiceName
 from platformctl.model.observed import Source
 

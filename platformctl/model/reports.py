@@ -4,11 +4,12 @@ The field names are those of the JSON output. A report holds no secret and decid
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 from platformctl.errors import ExitCode, Refusal
 from platformctl.model.desired import Finding
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 from platformctl.model.plan import Change, Plan
 from platformctl.model.result import CanaryResult, ContainerHealth

@@ -1,8 +1,7 @@
 """How an apply ended on its host. A step that failed is a value here, never an exception."""
 
-from dataclasses import dataclass
-
 from platformctl.errors import ExitCode
+from platformctl.model.frozen import dataclass
 from platformctl.model.observed import Container
 
 

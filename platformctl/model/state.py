@@ -1,9 +1,10 @@
 """What is remembered: receipts and the host record on the host, the status file in `.platform/state`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from platformctl.model.desired import NOTHING
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
 from platformctl.model.plan import OWN_FOLDER, PlannedFile, PlannedImage, Run
 from platformctl.model.result import ContainerHealth

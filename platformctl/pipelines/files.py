@@ -7,10 +7,10 @@ tell a file that somebody edited from one that only became old.
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 
 from platformctl.model.forge import ForgeKind
+from platformctl.model.frozen import dataclass
 
 _WORKFLOWS = ("workflows/plan.yml", "workflows/apply.yml", "workflows/drift.yml")
 _ACTIONS = ("actions/platformctl/action.yml", "actions/publish/action.yml")

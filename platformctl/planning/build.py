@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation
@@ -18,6 +17,7 @@ from platformctl.model.desired import (
     Strategy,
     TrustRoots,
 )
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, ServiceName
 from platformctl.model.observed import Observation, Source
 from platformctl.model.plan import (

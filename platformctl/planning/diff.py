@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from platformctl.drivers.interface import Driver
 from platformctl.model.desired import FileChange, Release
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath, ServiceName
 from platformctl.model.observed import Container, Observation
 from platformctl.model.plan import Action, Cause, Change, PlannedImage, is_seen_by_compose

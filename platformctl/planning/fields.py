@@ -7,11 +7,11 @@ secret; it knows none by value, or another process would make another plan.
 import posixpath
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from platformctl.model.compose import ComposeModel, ComposeService
 from platformctl.model.desired import Release
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Earlier, FileSeen
 

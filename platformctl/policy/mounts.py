@@ -7,11 +7,11 @@ checked here.
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from platformctl.errors import InvalidInput
 from platformctl.model.compose import ComposeService
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath
 from platformctl.model.plan import OWN_FOLDER
 from platformctl.policy.definitions import definitions

@@ -5,11 +5,11 @@ A rule's function only looks. Whether a sighting refuses the release, a waiver d
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from platformctl.model.compose import ComposeModel, ComposeService
 from platformctl.model.desired import HostEntry, Module, Policy, Release
+from platformctl.model.frozen import dataclass
 
 _SHOWABLE = re.compile(r"[A-Za-z0-9_./:@-]{1,100}\Z")
 

@@ -7,9 +7,9 @@ secret could not be recognised behind escapes. What does not fit is cut module b
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
+from platformctl.model.frozen import dataclass
 from platformctl.model.reports import NotPlanned, PlannedModule, PlanReport, Report, ShowReport
 from platformctl.redaction import Redactor
 from platformctl.render import human, plans

@@ -6,10 +6,10 @@ several clones write to one host, so the two ends are compared by what happened,
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from platformctl.model.frozen import dataclass
 from platformctl.store import chain, files
 from platformctl.store.chain import Entry
 

@@ -7,10 +7,11 @@ ends the row, so that nothing runs which the caller would not have asked for any
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from platformctl.errors import Unreachable
 from platformctl.model.command import Command, Completed
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 
 OUTPUT_LIMIT = 1 << 20

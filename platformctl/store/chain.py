@@ -8,13 +8,13 @@ the records are compared.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from platformctl.errors import InvalidInput, ToolError
 from platformctl.model import strict_json
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 
 _OWN = ("seq", "previous", "at", "event")

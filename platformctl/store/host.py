@@ -5,10 +5,9 @@ It answers with lines of a word and its operands, the last of which is the verdi
 was asked. A disk that is full or read-only is told apart by trying, not by the text of another program's complaint.
 """
 
-from dataclasses import dataclass
-
 from platformctl.errors import Locked, Refusal, StalePlan, ToolError, Unreachable
 from platformctl.model.command import Command, Completed
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName
 
 OWN_FOLDER = ".platformctl"

@@ -8,10 +8,11 @@ may still run: from then on no step of its predecessor runs or can begin.
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from platformctl.errors import Locked, Refusal
 from platformctl.model.command import Command, Completed
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 from platformctl.store.host import PRELUDE, PREPARE, HostLayout, read_answer, refusal_of, script
 from platformctl.store.owner import Owner, locked, owner_text, parse_owner

@@ -7,11 +7,12 @@ import tarfile
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 
 from platformctl.errors import ToolError
 from platformctl.model.command import Command, Completed
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName, ModuleId
 from platformctl.store.chain import digest_of
 from platformctl.store.host import NONE, OWN_FOLDER, PRELUDE, HostLayout, read_answer, refusal_of, script

@@ -5,11 +5,11 @@ apply whose end nobody saw. The lines are a chain (`store.chain`), equal on both
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from platformctl.errors import InvalidInput, ToolError
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 from platformctl.store import chain, files
 

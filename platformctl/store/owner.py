@@ -1,10 +1,9 @@
 """Who holds a lock, as it stands beside the lock and in the refusal of everybody else."""
 
-from dataclasses import dataclass
-
 from platformctl.errors import Locked, ToolError
 from platformctl.model import strict_json
 from platformctl.model.codec import decode, encode
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 
 

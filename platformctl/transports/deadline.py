@@ -1,8 +1,9 @@
 """A moment after which nobody waits any more, on the clock that nobody sets."""
 
 import time
-from dataclasses import dataclass
 from typing import Self
+
+from platformctl.model.frozen import dataclass
 
 
 @dataclass(frozen=True)

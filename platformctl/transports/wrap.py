@@ -1,10 +1,10 @@
 """Transports around a transport: behaviour is added by wrapping, so that no transport grows options."""
 
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from platformctl.model.command import Command, Completed
+from platformctl.model.frozen import dataclass
 from platformctl.transports.interface import Held, Transport
 
 

@@ -3,11 +3,10 @@
 Strict in both directions: an approval carries nothing that this tool does not understand.
 """
 
-from dataclasses import dataclass
-
 from platformctl.errors import InvalidInput
 from platformctl.model import codec, strict_json
 from platformctl.model.approval import PREDICATE_TYPE, STATEMENT_TYPE, Approval
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, HostName
 from platformctl.trust.moment import Moment
 from platformctl.trust.plan_document import Sha256

@@ -5,11 +5,11 @@ everybody.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, Refusal
 from platformctl.model.approval import PAYLOAD_TYPE, Approval
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 from platformctl.model.plan import Plan
 from platformctl.trust.approvals import decode_approval

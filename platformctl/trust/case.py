@@ -1,10 +1,10 @@
 """What is on the table when a plan is judged: the plan, who signed it, who approved it, and the time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from platformctl.errors import Refusal
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha
 from platformctl.model.plan import Plan
 from platformctl.trust.index import Index

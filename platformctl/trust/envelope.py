@@ -6,10 +6,10 @@ Reading checks the form alone. Who signed is asked of `keys.Keyring`, over `pae`
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 
 from platformctl.errors import InvalidInput
 from platformctl.model import codec, strict_json
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 
 MAX_SIGNATURES = 16

@@ -5,11 +5,12 @@ a receipt in it is believed for its own signature, as everywhere.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, make_dataclass, replace
+from dataclasses import fields, make_dataclass, replace
 from typing import Any, get_type_hints
 
 from platformctl.errors import InvalidInput
 from platformctl.model import codec, strict_json
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, HostName, ModuleId
 from platformctl.model.observed import Observation, Source
 from platformctl.trust.moment import Moment

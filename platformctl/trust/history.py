@@ -6,13 +6,13 @@ when their digests are the remembered ones; so the host need not store whom to t
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise, zip_longest
 
 from platformctl.errors import ApprovalMismatch, InvalidInput
 from platformctl.model import codec, strict_json
 from platformctl.model.desired import ApprovalRule, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha
 from platformctl.model.state import TrustSeen
 from platformctl.trust.envelope import Envelope

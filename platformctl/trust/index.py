@@ -5,13 +5,13 @@ entry that says something else than its plan.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from platformctl.errors import InvalidInput
 from platformctl.model import codec, strict_json
 from platformctl.model.desired import ApprovalRule
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
 from platformctl.trust.moment import Moment
 

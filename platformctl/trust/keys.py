@@ -8,11 +8,11 @@ and so take our message for one. `environment` is the caller's; nothing here rea
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, ToolError, Usage
+from platformctl.model.frozen import dataclass
 from platformctl.trust import signers, sshsig
 from platformctl.trust.envelope import Envelope, Signature, pae
 from platformctl.trust.public_key import NotAKey, PublicKey

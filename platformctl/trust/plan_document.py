@@ -7,11 +7,11 @@ again what `changes` says. A document in which they say anything else is refused
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from platformctl.errors import InvalidInput, PolicyViolation
 from platformctl.model import plan as model
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Checked, Digest, GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.model.plan import Action, Cause, Run
 from platformctl.trust.moment import Moment

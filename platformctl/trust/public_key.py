@@ -7,8 +7,9 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Self
+
+from platformctl.model.frozen import dataclass
 
 KEY_TYPES = frozenset(
     {

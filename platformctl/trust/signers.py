@@ -7,10 +7,10 @@ belongs to one principal, so one key is never two people.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from platformctl.errors import InvalidInput
+from platformctl.model.frozen import dataclass
 from platformctl.trust.public_key import NotAKey, PublicKey
 
 PLAN = "plan@platformctl"

@@ -1,10 +1,11 @@
 """Adopt what already runs: a signed receipt, and only when hashes, images and files are those of the commit."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from platformctl.errors import StalePlan
 from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 from platformctl.model.observed import Container, Observation
 from platformctl.model.plan import Action, PlannedFile

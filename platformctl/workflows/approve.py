@@ -1,13 +1,13 @@
 """Look at a plan, check it, and sign that it may run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, DestructiveNeedsApproval, Interrupted, InvalidInput, Usage
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, HostName
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
 from platformctl.model.reports import ApproveReport, NoteReport, ShowReport, TextReport, VerifyReport

@@ -1,7 +1,7 @@
 """A plan that may run as far as this machine can tell: design section 5, steps 1 to 4."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 from platformctl.applying.run import in_words
@@ -11,6 +11,7 @@ from platformctl.errors import (
     StalePlan,
 )
 from platformctl.model.desired import Finding, Release, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha
 from platformctl.model.plan import Plan, PlannedHost, PlannedImage
 from platformctl.planning.build import planned_host

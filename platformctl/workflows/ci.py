@@ -1,10 +1,10 @@
 """Write the files of a pipeline into a platform repository, and never over what somebody changed without saying so."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from platformctl.errors import Usage
+from platformctl.model.frozen import dataclass
 from platformctl.model.reports import NoteReport
 from platformctl.pipelines.files import Pipeline, files, is_as_written
 from platformctl.store.files import read, write_atomically

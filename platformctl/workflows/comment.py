@@ -5,12 +5,12 @@ Our comments are found by a hidden marker, and only among those that our own tok
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from platformctl.errors import EXIT_CODES, Usage
 from platformctl.forges.interface import Forge
 from platformctl.model.forge import ForgeComment, PullRequest
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
 from platformctl.model.reports import NoteReport, PlannedModule, PlanReport, Report

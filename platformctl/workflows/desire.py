@@ -1,11 +1,12 @@
 """What is wanted of a module: its release at HEAD, or as it lies in the working tree, and whether policy agrees."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, Refusal, StalePlan
 from platformctl.model.desired import NOTHING, Finding, Module, Policy, Release, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.model.plan import Plan
 from platformctl.policy import judge

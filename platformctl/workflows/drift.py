@@ -3,10 +3,9 @@
 What HEAD would change is no drift: each module is compared with the release of its last receipt.
 """
 
-from dataclasses import dataclass
-
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, or_raise
 from platformctl.model.desired import Module, Release, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.plan import Action, Change, Plan
 from platformctl.model.reports import DriftReport, DriftRow
 from platformctl.model.state import Receipt

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, ExitCode, Refusal, ToolError
 from platformctl.model.desired import TrustRoots
 from platformctl.model.events import Event, OfModule
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
 from platformctl.model.reports import ApplyReport, ErrorReport, FleetReport, PlanOutcome, Report

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +11,7 @@ from platformctl.errors import OutcomeUnknown, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
 from platformctl.model.events import HostReached
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName
 from platformctl.model.observed import Identity
 from platformctl.session import HostLock, HostSession, held, locked

@@ -1,10 +1,10 @@
 """Scaffold a platform repository: the trust roots, two keys, and nothing that was there already is touched."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from platformctl.errors import InvalidInput
+from platformctl.model.frozen import dataclass
 from platformctl.model.reports import InitReport
 from platformctl.store.files import write_atomically
 from platformctl.trust.keys import make_key, public_line

@@ -8,12 +8,13 @@ and where an env file differs, which of its variables do.
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from platformctl import observing
 from platformctl.drivers.interface import Driver, Question
 from platformctl.errors import PolicyViolation, Refusal, or_raise
 from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Observation
 from platformctl.planning.settled import is_expected, known_version, settled

@@ -2,12 +2,13 @@
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation, Usage, WrongHost
 from platformctl.model.desired import HostEntry, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 from platformctl.model.observed import Identity
 from platformctl.model.reports import TextReport, TrustReport

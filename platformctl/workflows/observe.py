@@ -1,10 +1,10 @@
 """Look at all hosts and write down what was seen, signed: for plans that are made where no host may be reached."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from platformctl.errors import ExitCode, Refusal, Usage
 from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import ModuleId
 from platformctl.model.reports import NoteReport
 from platformctl.releases import module_ids

@@ -4,13 +4,14 @@ Nothing in here can undo a deed: what can not be written after a success is a wa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from platformctl.applying.proof import INTERRUPTED
 from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
 from platformctl.model.command import Command
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha
 from platformctl.model.observed import Container, Observation
 from platformctl.model.reports import AppliedService, ApplyReport

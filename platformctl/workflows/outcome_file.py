@@ -1,10 +1,10 @@
 """Read what `--result-file` wrote: how an apply ended, for those who tell others of it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from platformctl.errors import ExitCode, InvalidInput, Usage
 from platformctl.model import codec, strict_json
+from platformctl.model.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What every story is given, and the first sentences of most: the trust roots, the modules, the host by name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +11,7 @@ from platformctl.errors import Interrupted, InvalidInput, PolicyViolation, ToolE
 from platformctl.gitinfo import Repository
 from platformctl.manifests.load import read_hosts, read_module, read_policy
 from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath, ServiceName
 from platformctl.model.secret import Secret
 from platformctl.releases import CommitTree, FolderTree, Tree, manifest_path, module_ids

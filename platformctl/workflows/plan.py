@@ -1,7 +1,6 @@
 """Say what would change, why, and sign it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from platformctl.drivers.interface import Preceding
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, or_raise
 from platformctl.model.desired import Finding, Release, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, ServiceName
 from platformctl.model.observed import Observation
 from platformctl.model.plan import Plan, PlannedImage

@@ -1,13 +1,13 @@
 """What must be on a host before the first mutation: bytes, images, and the way back. Steps 9 and 10."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PrepareFailed, StalePlan
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import Delivery
 from platformctl.model.events import Preparing
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath
 from platformctl.model.observed import Container, Observation, ProjectSeen
 from platformctl.model.plan import OWN_FOLDER, Operation, Place, PlannedFile, PlannedImage, Remove, Step

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, Locked, Refusal, ToolError
 from platformctl.model import strict_json
 from platformctl.model.codec import decode, encode
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName, ModuleId
 from platformctl.model.state import (
     RECEIPT_PAYLOAD_TYPE,

@@ -1,7 +1,7 @@
 """The way back as a plan: of a recorded release, signed, approved by one person, and applied like any other."""
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from platformctl.errors import (
@@ -13,6 +13,7 @@ from platformctl.errors import (
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
 from platformctl.model.desired import ApprovalRule, Finding, Release, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.plan import PAYLOAD_TYPE, Plan
 from platformctl.model.reports import ApplyReport
 from platformctl.planning.compare import differences

@@ -4,8 +4,8 @@ Pure: who runs the plans says when one began and how it ended. One thread asks a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName, ModuleId
 from platformctl.planning.order import in_order
 

@@ -5,10 +5,11 @@ while. Whoever finds that planning again from it gives another answer looks for 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from platformctl.drivers.interface import Preceding
 from platformctl.errors import Refusal, or_raise
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Observation
 from platformctl.model.plan import Place, Remove

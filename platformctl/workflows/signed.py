@@ -1,12 +1,12 @@
 """Signed files of this clone: a plan as it was read, once, and the approvals that lie beside it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from platformctl.errors import InvalidInput, Refusal, Usage
 from platformctl.model import strict_json
 from platformctl.model.desired import TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE
 from platformctl.model.reports import PlannedModule, Reason, VerifyReport

@@ -1,10 +1,10 @@
 """Say at a commit how a run ended, where a forge shows it and can ask for it before it merges."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from platformctl.forges.interface import Forge
 from platformctl.model.forge import CheckState
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha
 from platformctl.model.reports import NoteReport
 from platformctl.workflows.outcome_file import Outcome, read_outcome

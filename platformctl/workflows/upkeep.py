@@ -1,11 +1,12 @@
 """Small deeds by a person: lock and unlock a host, lift a quarantine, look at the audit chain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from platformctl.errors import ExitCode, Refusal
 from platformctl.model.desired import HostEntry
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName
 from platformctl.model.reports import AuditReport, NoteReport
 from platformctl.releases import CommitTree, module_ids, read_manifest

@@ -5,7 +5,6 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
@@ -14,6 +13,7 @@ from paramiko.pkey import UnknownKeyType
 
 from platformctl.errors import Unreachable
 from platformctl.model.desired import HostEntry
+from platformctl.model.frozen import dataclass
 from platformctl.transports.deadline import Deadline
 from platformctl.transports.entry import unreachable
 from platformctl.transports.ssh.refusals import LOST

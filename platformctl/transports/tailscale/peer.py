@@ -8,12 +8,12 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
 from platformctl.errors import InvalidInput, Unreachable, WrongHost
 from platformctl.model.desired import HostEntry
+from platformctl.model.frozen import dataclass
 from platformctl.transports.entry import stranger, unreachable
 
 

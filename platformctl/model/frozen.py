@@ -1,0 +1,64 @@
+"""`dataclass(frozen=True)` as the standard library has it, in a quarter of the time it takes to make one.
+
+There each class has six methods compiled for itself, which for the two hundred classes of an apply is a fifth of all it
+takes. Here only `__init__` is; what is frozen, equal and shown is the same code for all. `fields`, `replace` and
+`is_dataclass` know these classes as their own.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+_Class = TypeVar("_Class")
+
+
+class _Methods:
+    """What all of these classes share. Each field is set once, by `__init__`."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.__dict__ or name not in _fields(self):
+            raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+        self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={getattr(self, name)!r}" for name, each in _fields(self).items() if each.repr)
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        return _compared(self) == _compared(other) if other.__class__ is self.__class__ else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(_compared(self))
+
+
+def _fields(instance: object) -> dict[str, "dataclasses.Field[Any]"]:
+    return instance.__dataclass_fields__  # type: ignore[attr-defined,no-any-return]
+
+
+def _compared(instance: object) -> tuple[object, ...]:
+    return tuple(getattr(instance, name) for name, each in _fields(instance).items() if each.compare)
+
+
+def _dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[_Class]], type[_Class]]:
+    """The decorator; raises `TypeError` for what is not to be frozen: that is the standard library's to make."""
+    if not frozen:
+        raise TypeError("only what is frozen is made here")
+
+    def made(cls: type[_Class]) -> type[_Class]:
+        dataclasses.dataclass(repr=False, eq=False, kw_only=kw_only)(cls)
+        for name in ("__setattr__", "__delattr__", "__repr__", "__eq__", "__hash__"):
+            own = cls.__dict__.get(name)  # Python itself puts None there for a class that has only __eq__
+            if own is None:
+                setattr(cls, name, _Methods.__dict__[name])
+        return cls
+
+    return made
+
+
+if TYPE_CHECKING:  # to who checks types it is the very same
+    from dataclasses import dataclass as dataclass
+else:
+    dataclass = _dataclass

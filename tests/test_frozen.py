@@ -1,0 +1,77 @@
+"""Our frozen dataclasses are as the standard library's are, in all that anybody here relies on."""
+
+import copy
+import dataclasses
+from typing import Any
+
+import pytest
+
+from platformctl.model.frozen import dataclass
+
+
+class Point:
+    """Two fields, one that is not shown and one that does not count."""
+
+    x: int
+    y: int = 2
+    hidden: str = dataclasses.field(default="h", repr=False)
+    ignored: list[int] = dataclasses.field(default_factory=list, compare=False)
+
+
+def made(decorator: Any) -> Any:
+    body = {name: each for name, each in vars(Point).items() if name not in ("__dict__", "__weakref__")}
+    return decorator(type("Point", (), dict(body)))
+
+
+OURS, THEIRS = made(dataclass(frozen=True)), made(dataclasses.dataclass(frozen=True))
+
+
+def test_they_show_compare_and_replace_as_the_standard_ones() -> None:
+    for cls in (OURS, THEIRS):
+        one = cls(1)
+        assert repr(one) == "Point(x=1, y=2, ignored=[])"
+        assert one == cls(1, ignored=[3])
+        assert one != cls(1, hidden="other")
+        assert one != 1
+        assert hash(one) == hash(cls(1, ignored=[3])) == hash((1, 2, "h"))
+        assert dataclasses.replace(one, y=5) == cls(1, 5)
+        assert copy.deepcopy(one) == one
+        assert [each.name for each in dataclasses.fields(one)] == ["x", "y", "hidden", "ignored"]
+
+
+def test_another_class_with_the_same_fields_is_not_equal() -> None:
+    assert OURS(1) != THEIRS(1)
+    assert OURS(1) != made(dataclass(frozen=True))(1)
+
+
+@pytest.mark.parametrize("name", ["x", "ignored", "new"])
+def test_nothing_is_set_or_deleted_afterwards(name: str) -> None:
+    one = OURS(1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(one, name, 3)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        delattr(one, name)
+    assert one == OURS(1)
+
+
+def test_methods_of_their_own_stay() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Own:
+        """Shows nothing and is equal to all."""
+
+        x: int
+
+        def __repr__(self) -> str:
+            return "nothing"
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    assert (repr(Own(x=1)), Own(x=1) == 2, hash(Own(x=1))) == ("nothing", True, hash((1,)))
+    with pytest.raises(TypeError):
+        Own(1)  # type: ignore[misc]
+
+
+def test_what_is_not_frozen_is_refused() -> None:
+    with pytest.raises(TypeError, match="frozen"):
+        dataclass(frozen=False)
