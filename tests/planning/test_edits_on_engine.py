@@ -68,6 +68,7 @@ class Edited:
         assert touched(before, containers(self.host)) == named, case
 
         self.up = self.words_of_up() or self.up
+        assert "up" in self.up, case
         still = containers(self.host)
         self.host.sh(AGAIN.format(root=self.host.root, words=shlex.join(self.up)))
         assert touched(still, containers(self.host)) == self.one_shots, f"{case}, and the same words again"
@@ -88,7 +89,7 @@ class Edited:
         return done & set(self.planned["closure"])
 
     def words_of_up(self) -> list[str]:
-        runs = [o["argv"] for step in self.planned["steps"] for o in step["do"] if "argv" in o]
+        runs = [each["run"]["argv"] for step in self.planned["steps"] for each in step["do"] if "run" in each]
         return [word for word in runs[-1] if word != "--force-recreate"] if runs else []
 
 
