@@ -304,10 +304,11 @@ def test_a_host_that_only_has_old_macs_is_not_spoken_to(fresh: Sshd) -> None:
         connect(SshTransport, fresh.entry(), fresh.environment, timeout=2)
 
 
-def test_the_cheap_key_exchange_comes_first_and_nothing_waits_for_more_to_send(ssh: SshTransport) -> None:
+def test_the_cheap_key_exchange_and_cipher_come_first_and_nothing_waits_for_more_to_send(ssh: SshTransport) -> None:
     ssh.run(TRUE)
     connection = ssh._connection
     assert connection
     assert connection.get_security_options().kex[0] == "curve25519-sha256@libssh.org"
+    assert connection.local_cipher == connection.remote_cipher == "aes128-gcm@openssh.com"
     assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert connection.packetizer._Packetizer__keepalive_interval == KEEPALIVE  # type: ignore[attr-defined]
