@@ -1,6 +1,7 @@
 """Reach a host of the allow-list and know who answered, once for each host of a run."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,11 @@ from platformctl.store.owner import Owner
 from platformctl.store.patience import Patience
 from platformctl.transports.interface import Held, Transport
 from platformctl.workflows.parts import Parts, moment
+
+_AT_ONCE = 8
+"""Hosts that are connected to at the same time: sshd takes ten at most that have not logged in yet, and so may a
+jump host on the way.
+"""
 
 
 class Answering:
@@ -81,16 +87,28 @@ class Hosts:
         self._stack = stack
         self._why = why
         self._reached: dict[HostName, Reached] = {}
+        self._begun: dict[HostName, Future[Reached]] = {}
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "reach")
         self._locks: dict[HostName, tuple[HostLock, ExitStack]] = {}
 
     def reach(self, entry: HostEntry, driver: Driver) -> Reached:
         """The host, connected. Raises `WrongHost` before anything but the question who it is was said."""
         if entry.name not in self._reached:
-            transport = self._stack.enter_context(Answering(self._parts.reach(entry)))
-            now = self._parts.clock.now().timestamp()
-            self._reached[entry.name] = Reached(transport, observing.identify(transport, driver, now=now))
-            self._parts.tell(HostReached(entry.name))
+            begun = self._begun.pop(entry.name, None)
+            self._reached[entry.name] = begun.result() if begun else self._connect(entry, driver)
         return self._reached[entry.name]
+
+    def begin(self, entry: HostEntry, driver: Driver) -> None:
+        """Reach a host that will be asked while the caller has other things to do; `reach` raises what goes wrong."""
+        if entry.name not in self._begun and entry.name not in self._reached:
+            self._begun[entry.name] = self._pool.submit(self._connect, entry, driver)
+
+    def _connect(self, entry: HostEntry, driver: Driver) -> Reached:
+        transport = self._stack.enter_context(Answering(self._parts.reach(entry)))
+        now = self._parts.clock.now().timestamp()
+        identity = observing.identify(transport, driver, now=now)
+        self._parts.tell(HostReached(entry.name))
+        return Reached(transport, identity)
 
     def lock(self, entry: HostEntry, driver: Driver, why: str, patience: Patience) -> HostLock:
         """The host under our lock: this clone's before the network, so that two terminals do not meet there.
@@ -116,6 +134,11 @@ class Hosts:
             _, stack = self._locks.pop(name, (None, ExitStack()))
             with suppress(Exception):
                 stack.close()
+
+    def close(self) -> None:
+        """Unlock all hosts and wait for none that is not reached yet."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.let_go(*self.under_lock)
 
     @property
     def under_lock(self) -> frozenset[HostName]:
@@ -155,6 +178,6 @@ def hosts(parts: Parts, why: str = "") -> Iterator[Hosts]:
     try:
         yield reached
     finally:
-        reached.let_go(*reached.under_lock)
+        reached.close()
         with suppress(Exception):
             stack.close()

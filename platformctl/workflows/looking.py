@@ -25,10 +25,8 @@ from platformctl.workflows.hosts import Hosts, Reached
 from platformctl.workflows.parts import Parts, keyring, moment
 from platformctl.workflows.records import Memory, remember_each
 
-AT_ONCE = 8
-"""Hosts that are connected to at the same time: sshd takes ten at most that have not logged in yet, and so may a
-jump host on the way.
-"""
+_AT_ONCE = 32
+"""Hosts that are looked at at the same time, of those that are reached."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,9 @@ def look_at_all(
         except Refusal as refusal:
             return (refusal,) * len(those)
 
-    pool = ThreadPoolExecutor(AT_ONCE, "look")
+    for those in by_host.values():
+        reached.begin(those[0].host, parts.driver_of(those[0].module))
+    pool = ThreadPoolExecutor(_AT_ONCE, "look")
     try:
         seen = tuple(pool.map(look_at, by_host.values()))
     finally:  # who is interrupted closes the connections, which ends what still waits for an answer

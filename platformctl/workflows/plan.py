@@ -1,6 +1,6 @@
 """Say what would change, why, and sign it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -68,7 +68,7 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     when = circumstances(parts, roots, request.expires_in)
     seen: Mapping[ModuleId, Seen | Refusal] = {}
     if request.offline or request.observation:
-        wanted = _wanted(desire, when, names, partial(recorded, parts))
+        wanted = dict(_wanted(desire, when, names, partial(recorded, parts)))
     else:
         wanted, seen = _look(parts, desire, when, names, everything=request.everything)
     fleet = _read_observation(parts, request.observation, roots) if request.observation else None
@@ -102,7 +102,7 @@ class _Wanted:
 
 def _wanted(
     desire: Desire, when: Circumstances, names: Iterable[str], applied: Callable[[ModuleId], GitSha | None]
-) -> dict[str, _Wanted | Refusal]:
+) -> Iterator[tuple[str, _Wanted | Refusal]]:
     """What is wanted of each module, or why it can not be; of one without a manifest, that nothing of it is left."""
 
     def wanted(name: str) -> _Wanted | Refusal:
@@ -113,7 +113,7 @@ def _wanted(
         except Refusal as refusal:
             return refusal
 
-    return {name: wanted(name) for name in names}
+    return ((name, wanted(name)) for name in names)
 
 
 def _in_order(wanted: Mapping[str, _Wanted | Refusal]) -> tuple[str, ...]:
@@ -147,13 +147,17 @@ def _look(
     from platformctl.workflows.looking import look_at_all
 
     with hosts(parts) as reached:
-        wanted = _wanted(desire, when, names, partial(applied, parts, desire, reached))
+        wanted: dict[str, _Wanted | Refusal] = {}
+        for name, each in _wanted(desire, when, names, partial(applied, parts, desire, reached)):
+            wanted[name] = each
+            if isinstance(each, _Wanted):
+                reached.begin(each.release.host, parts.driver_of(each.release.module))
         releases = _releases(wanted)
         seen = look_at_all(parts, reached, releases.values(), when.trust)
         if everything:
             looked_at = {module: (release, seen[module]) for module, release in releases.items()}
             left = left_behind(parts, desire, reached, looked_at)
-            gone = _wanted(desire, when, left, lambda module: or_raise(left[module]))
+            gone = dict(_wanted(desire, when, left, lambda module: or_raise(left[module])))
             wanted.update(gone)
             seen = {**seen, **look_at_all(parts, reached, _releases(gone).values(), when.trust)}
         return wanted, seen
