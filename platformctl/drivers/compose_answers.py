@@ -1,5 +1,6 @@
 """What a host's answers about Docker and Compose mean. Whatever does not fit the frame is garbage, never a guess."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -38,6 +39,7 @@ _COMPOSE_REASONS: Mapping[str, Reason] = {
 }
 _A_PROGRAM = 1 << 20
 """Bytes that a Go program has at least."""
+_ME = re.compile(r"uid=([0-9]+)(?:\((.+?)\))? gid=")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 
@@ -162,8 +164,10 @@ def understood(host: str) -> Iterator[None]:
 
 
 def _identity_lines(sections: Mapping[str, Section], entry: HostEntry) -> tuple[str, ...]:
-    lines = sections["me"].lines if "me" in sections else ()
-    if len(lines) != 6 or not (lines[0].isdecimal() and lines[3].isdecimal()):
+    """Uid, user, machine id, clock, home and path; the user is the uid where that has no name."""
+    who, *lines = sections["me"].lines if "me" in sections else ("",)
+    ids = _ME.match(who)
+    if ids is None or len(lines) != 4 or not lines[1].isdecimal():
         raise Unreachable(
             "the host does not say who it is",
             detail=f"{entry.name}: id, machine-id or clock could not be read",
@@ -171,7 +175,7 @@ def _identity_lines(sections: Mapping[str, Section], entry: HostEntry) -> tuple[
             reason="connect",
             host=entry.name,
         )
-    return lines
+    return (ids[1], ids[2] or ids[1], *lines)
 
 
 def _unreachable(why: Reason, entry: HostEntry) -> Unreachable:

@@ -1,7 +1,8 @@
 """What Docker's engine is asked by its API, and its answers.
 
-The docker program starts anew for each of its lists, which costs a host more than all lists take the engine. Its own
-`docker system dial-stdio` leads to the socket that it would use itself, so that one start serves for all questions.
+The docker program starts anew for each of its lists, which costs a host more than all lists take the engine. So all
+questions go over one connection: perl's, which starts five times as fast, to a socket of the host itself, else that of
+`docker system dial-stdio`, which leads wherever docker's own settings say.
 https://docs.docker.com/reference/api/engine/ has what is asked.
 """
 
@@ -16,10 +17,28 @@ from platformctl.model.frozen import dataclass
 OK = 200
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?\r\n")
 
-# ask REQUESTS: one connection, until the engine ends it. The fifo stays open for writing meanwhile: to the engine the
-# end of what it is asked means that nobody waits for the answer any more.
-ASK = """
-ask() { [ -p "$work/ask" ] || mkfifo "$work/ask" || return
+# ask REQUESTS: one connection, until the engine ends it. To the engine the end of what it is asked means that nobody
+# waits for the answer any more: so perl never says it, and the fifo before docker stays open for writing meanwhile.
+# A socket is taken where docker would take the same: DOCKER_HOST comes before all, then a context, from which only
+# docker knows the way. perl without its modules knows the numbers of AF_UNIX and SOCK_STREAM as little as we: 75 says
+# that nobody was reached, as where they are others. Requests fit into the socket's buffer, as they do into a word.
+ASK = r"""
+own_socket() { socket=; config=${DOCKER_CONFIG:-$HOME/.docker}/config.json
+  case ${DOCKER_HOST-} in
+    unix:///*) socket=${DOCKER_HOST#unix://} ;;
+    '') [ -z "${DOCKER_CONTEXT-}" ] || return
+      [ ! -e "$config" ] || { grep -q currentContext "$config"; [ $? = 1 ]; } || return
+      socket=/var/run/docker.sock ;;
+  esac; }
+ask() { own_socket
+  if [ -S "$socket" ] && command -v perl >/dev/null; then
+    perl -e 'alarm 60; socket(S, 1, 1, 0) && connect(S, pack("Sa*", 1, shift)) || exit 75;
+      for ($said = 0; $said < length $ARGV[0]; $said += $n) { ($n = syswrite S, $ARGV[0], 65536, $said) || exit 74 }
+      while ($n = sysread S, $told, 65536) { print $told or exit 74 }
+      exit(defined $n ? 0 : 74)' "$socket" "$1"; spoke=$?
+    [ "$spoke" = 75 ] || return "$spoke"
+  fi
+  need_work; [ -p "$work/ask" ] || mkfifo "$work/ask" || return
   exec 7<>"$work/ask"
   timeout -k 2 60 docker system dial-stdio <"$work/ask" 7>&- & printf '%s' "$1" >&7; wait $!; }
 """

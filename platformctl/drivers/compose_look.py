@@ -52,24 +52,29 @@ _LOOK = (
     + _FORMS
     + r"""
 root=$1; requests=$2; version=$3; shift 3; base=$root/.platformctl; label=label=com.docker.compose
+newline='
+'
+said() { while IFS= read -r words; do printf '%s\n' "$words"; done <"$1"; }
 cd "$root" || { tell root false; exit 0; }
 tar -xf - -C "$work" || exit 74
 every() { deed=$1; shift; number=0
   while [ $# -gt 0 ]; do
     project=$1; folder=$2; env_file=$3; in=$work/in/$number; shift 3; "$deed"; number=$((number + 1)); done; }
 containers() { ask "$requests" >"$work/engine" || return 69
-  ids=$(sed -n '/^HTTP\/1\.0 200 /,$p' "$work/engine" | grep -o '"Id": *"[0-9a-f]\{64\}"' | cut -d'"' -f4)
+  ids=$(awk -v RS='"' '/\nHTTP\/1\.0 200 /, 0 { if (a == "Id" && b ~ /^: *$/ && /^[0-9a-f]+$/) print; a = b; b = $0 }' \
+    "$work/engine")
   [ -z "$ids" ] || docker inspect --type container --format "$container_form" $ids; }
 engine() { sed -E '/^HTTP\/1\.0 /,$ {
     s/"Command": *"([^"\\]|\\.)*"/"Command":""/g
     s/"Labels": *\{("([^"\\]|\\.)*": *"([^"\\]|\\.)*",? *)*\}/"Labels":{}/g
   }' "$work/engine"; }
-present() { : >"$work/present"
+present() { there=
   while IFS= read -r path; do
-    if [ -L "$path" ] || [ ! -f "$path" ]; then echo -; else echo +; printf '%s\n' "$path" >>"$work/present"; fi
+    if [ -L "$path" ] || [ ! -f "$path" ]; then echo -; else echo +; there=$there$path$newline; fi
   done <"$work/in/paths"; }
-digests() { [ ! -s "$work/present" ] || xargs -d '\n' sha256sum -z -- <"$work/present"; }
-modes() { [ ! -s "$work/present" ] || xargs -d '\n' stat -c %a -- <"$work/present"; }
+of_those() { [ -z "$there" ] || (set -f; IFS=$newline; exec "$@" -- $there); }
+digests() { of_those sha256sum -z; }
+modes() { of_those stat -c %a; }
 images() { grep -q '^HTTP/1\.1 [^2]' "$work/engine" || return 0
   while IFS= read -r ref; do
     found=$(docker image inspect --format "$image_form" -- "$ref" 2>/dev/null)
@@ -119,7 +124,7 @@ tell containers again containers; tell engine engine
 tell present present; tell digests digests; tell modes modes; tell images images; tell kept kept
 tell linked linked
 every tell_settings "$@"; wait
-tell compose cat "$work/version"
+tell compose said "$work/version"
 every tell_hashes "$@"
 """
 )

@@ -18,17 +18,17 @@ _MARK = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n")
 
 FRAME = """
 set -u; umask 077; LC_ALL=C; GOMAXPROCS=1; export LC_ALL GOMAXPROCS
-work=$(mktemp -d) || exit 73
-trap 'rm -rf "$work"' EXIT
+work=; need_work() { [ -n "$work" ] || work=$(mktemp -d) || exit 73; }
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 74' HUP INT TERM
 read -r mark </proc/sys/kernel/random/uuid || exit 74
 printf '%s\\n' "$mark"
 tell() { section=$1; shift; "$@"; status=$?; printf '\\n%s %s %s\\n' "$mark" "$section" "$status"; }
-again() { "$@" >"$work/again" || "$@" >"$work/again" || "$@" >"$work/again" || return; cat "$work/again"; }
+again() { need_work; "$@" >"$work/again" || "$@" >"$work/again" || "$@" >"$work/again" || return; cat "$work/again"; }
 """
 
 ROOM = """
-head -c 65536 /dev/zero >"$work/room" || exit 73
+need_work; printf '%65536s' '' 2>/dev/null >"$work/room" || exit 73
 """
 """Said before answers are put together in files: a full disk must not cut one short."""
 
@@ -55,11 +55,10 @@ _IDENTIFY = (
     + PROGRAM
     + COMPOSE
     + """
-me() { id -u; id -un; read -r machine </etc/machine-id; printf '%s\\n' "$machine"; date +%s
+me() { id; read -r machine </etc/machine-id; printf '%s\\n' "$machine"; date +%s
   printf '%s\\n%s\\n' "$HOME" "$PATH"; }
 engine() { command -v docker >/dev/null || { echo missing; return; }
-  socket=${DOCKER_HOST:-unix:///var/run/docker.sock}; socket=${socket#unix://}
-  if [ -S "$socket" ] && [ ! -w "$socket" ]; then echo permission; return; fi
+  own_socket; if [ -S "$socket" ] && [ ! -w "$socket" ]; then echo permission; return; fi
   ask "$1" || echo down; }
 tell me me; tell engine engine "$1"; tell program program; tell compose compose "$2"
 """
@@ -89,7 +88,7 @@ resources() {{ docker network ls --no-trunc --filter "label=$1" --format 'networ
   docker volume ls --filter "label=$1" --format 'volume {{{{.Name}}}}'; }}
 ahead() {{ resources "$1" >"$work/resources"; echo $? >"$work/ended"; }}
 later() {{ wait; cat "$work/resources"; read -r ended <"$work/ended"; return "$ended"; }}
-if [ "$2" = all ]; then ahead "$1" & fi
+need_work; if [ "$2" = all ]; then ahead "$1" & fi
 tell containers again containers "$1"
 if [ "$2" = all ]; then tell resources later; fi
 """

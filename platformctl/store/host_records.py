@@ -6,7 +6,7 @@ import re
 import tarfile
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import PurePosixPath
 
@@ -17,6 +17,8 @@ from platformctl.model.names import Digest, HostName, ModuleId
 from platformctl.store.chain import digest_of
 from platformctl.store.host import NONE, OWN_FOLDER, PRELUDE, HostLayout, read_answer, refusal_of, script
 
+_END = 1024
+"""Bytes at the end of a record in which its last field stands, as the script below has it."""
 _LINE = re.compile(r"names|tar|audit|modules|ends")
 
 # root, module, size, digest, digest of what is to be replaced
@@ -99,6 +101,7 @@ say settled
 )
 
 # root, module… Which files there are is told beside what they hold: one that can not be read must not pass for none.
+# The ends of records are those of all modules; where all were asked about, they are known by then.
 _RECALL = (
     PRELUDE
     + r"""
@@ -106,16 +109,20 @@ _RECALL = (
 into "$1"; shift
 for module; do shift; set -- "$@" "modules/$module.json"; done
 set -- "$@" lock.manual journal/*
+asked=0
 for file; do
   shift
   [ ! -L "$file" ] || no unsafe ".platformctl/$file"
   case $file in journal/*) [ ! -d "$file" ] || continue ;; esac
-  [ ! -e "$file" ] || set -- "$@" "$file"
+  [ -e "$file" ] || continue
+  set -- "$@" "$file"
+  case $file in modules/*) asked=$((asked + 1)) ;; esac
 done
 if [ $# != 0 ]; then printf names; printf ' %s' "$@"; printf '\ntar '; tar -cf - -- "$@" | base64 -w0; echo; fi
 set -- modules/*.json
 if [ -e "$1" ]; then
-  printf modules; printf ' %s' "$@"; printf '\nends '; tail -q -c 1024 -- "$@" | base64 -w0; echo
+  printf modules; printf ' %s' "$@"; echo
+  if [ $# != "$asked" ]; then printf 'ends '; tail -q -c 1024 -- "$@" | base64 -w0; echo; fi
 fi
 if [ -e audit.jsonl ]; then printf 'audit '; tail -n 2 -- audit.jsonl | base64 -w0; echo; fi
 say recalled
@@ -180,13 +187,14 @@ def read_recall(completed: Completed, host: HostName) -> Recalled:
     files = _files(lines, host)
     journals = {name.removeprefix("journal/"): body for name, body in files.items() if name.startswith("journal/")}
     records = {name: body for name, body in files.items() if name.startswith("modules/")}
+    modules = lines.get("modules", "").split()
     return Recalled(
         records={ModuleId(PurePosixPath(name).stem): body for name, body in records.items()},
         manual_lock=files.get("lock.manual"),
         journals={Digest.parse("sha256:" + name): body for name, body in journals.items()},
         audit_tail=_decoded(lines.get("audit", ""), host),
-        modules=tuple(ModuleId.parse(PurePosixPath(file).stem) for file in lines.get("modules", "").split()),
-        ends=_decoded(lines.get("ends", ""), host),
+        modules=tuple(ModuleId.parse(PurePosixPath(file).stem) for file in modules),
+        ends=_decoded(lines["ends"], host) if "ends" in lines else _ends(records, modules, host),
     )
 
 
@@ -218,6 +226,13 @@ def _files(lines: Mapping[str, str], host: HostName) -> Mapping[str, bytes]:
     if missing is not None:
         raise refusal_of("denied", f"{OWN_FOLDER}/{missing}", host)
     return files
+
+
+def _ends(records: Mapping[str, bytes], modules: Sequence[str], host: HostName) -> bytes:
+    """The ends of all records, where the host has sent each of them whole."""
+    if not records.keys() >= set(modules):
+        raise _garbled(host)
+    return b"".join(records[file][-_END:] for file in modules)
 
 
 def _decoded(text: str, host: HostName) -> bytes:

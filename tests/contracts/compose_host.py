@@ -106,7 +106,7 @@ def line(data: object) -> bytes:
 
 
 IDENTITY = {
-    "me": b"1000\nagent\nmachine-1\n1780000000\n/home/agent\n/usr/bin:/bin\n",
+    "me": b"uid=1000(agent) gid=1000(agent) groups=1000(agent)\nmachine-1\n1780000000\n/home/agent\n/usr/bin:/bin\n",
     "engine": http({"ID": "engine-1", "ServerVersion": "28.2.2", "Architecture": "x86_64", "Labels": []}),
     "program": b"64288304 /usr/libexec/docker/cli-plugins/docker-compose 101 1466390 2025-03-14 2026-11-27\n",
     "compose": b"2.26.1-4\n",
@@ -138,8 +138,8 @@ def look(release: Release) -> dict[str, bytes]:
 
 
 _TOOLS = (
-    "cat chmod cut date env false grep head id mkdir mkfifo mktemp rm sed sh sha256sum sort stat tar timeout tr true "
-    "wc xargs"
+    "awk cat chmod cut date env false grep head id mkdir mkfifo mktemp rm sed sh sha256sum sort stat tar timeout tr "
+    "true wc xargs"
 )
 _DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >>'{here}/asked'

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from platformctl.store.journal import Kind, Record, line_after, parse
 from tests.store.hosts import ask, contents, prepared, run
 from tests.store.samples import AT, HOST, PLAN
 
-WEB = ModuleId.parse("web")
+WEB, API = ModuleId.parse("web"), ModuleId.parse("api")
 INTENT = line_after(b"", Record(Kind.INTENT, "", AT, {}), "the journal")
 SETTLED = line_after(INTENT, Record(Kind.SETTLED, "", AT, {"outcome": "APPLIED"}), "the journal")
 
@@ -54,6 +55,30 @@ def test_a_record_is_written_and_replaced_and_recalled(tmp_path: Path) -> None:
     ask(host_records.write_record(layout, WEB, b"two", replacing=b"one"))
     recalled = host_records.read_recall(run(host_records.recall(layout, WEB)), HOST)
     assert recalled == host_records.Recalled({WEB: b"two"}, modules=(WEB,), ends=b"two")
+
+
+def test_the_ends_of_all_records_are_known_whichever_are_asked_about(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    for module, content in ((WEB, b"w" * 2000 + b"eb"), (API, b"api")):
+        ask(host_records.write_record(layout, module, content, replacing=None))
+
+    for asked in ((WEB, API), (API, WEB), (WEB,), ()):
+        recalled = host_records.read_recall(run(host_records.recall(layout, *asked)), HOST)
+        assert recalled.modules == (API, WEB)
+        assert recalled.ends == b"api" + b"w" * 1022 + b"eb"
+
+
+def test_an_answer_that_leaves_out_the_ends_of_records_it_has_not_is_refused(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    ask(host_records.write_record(layout, WEB, b"web", replacing=None))
+    told = run(host_records.recall(layout, WEB))
+    less = replace(
+        told, stdout=told.stdout.replace(b"modules modules/web.json", b"modules modules/api.json modules/web.json")
+    )
+
+    assert less != told
+    with pytest.raises(ToolError):
+        host_records.read_recall(less, HOST)
 
 
 def test_a_record_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) -> None:

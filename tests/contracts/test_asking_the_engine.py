@@ -1,0 +1,130 @@
+"""How a host asks its engine: perl on the engine's own socket where docker would take the same, else docker itself."""
+
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.errors import Unreachable
+from platformctl.model.observed import Identity
+from tests.contracts.compose_host import FakeDocker, http
+from tests.contracts.releases import HOST
+
+DRIVER = DockerCompose()
+INFO = {"ID": "by-socket", "ServerVersion": "28.2.2", "Architecture": "x86_64"}
+DIAL = "system dial-stdio"
+
+
+@pytest.fixture
+def host() -> Iterator[FakeDocker]:
+    """A host with perl, whose docker would say another engine id."""
+    with tempfile.TemporaryDirectory() as name:
+        made = FakeDocker.create(Path(name) / "host").says(DIAL, http({**INFO, "ID": "by-docker"}))
+        perl = shutil.which("perl")
+        assert perl, "perl is part of every Debian and Ubuntu"
+        (made.here / "bin/perl").symlink_to(perl)
+        yield made
+
+
+class Engine:
+    """A socket on which an engine says `told` to the first who asks, unless he stops listening."""
+
+    def __init__(self, path: Path, told: bytes) -> None:
+        self.asked = b""
+        self._told = told
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._listener.settimeout(10)
+
+    def serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection:
+            connection.settimeout(0.3)
+            while not self.asked.endswith(b"\r\n\r\n"):
+                self.asked += connection.recv(65536)
+            try:
+                gone = connection.recv(1) == b""
+            except TimeoutError:
+                gone = False
+            if not gone:
+                connection.sendall(self._told)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@contextmanager
+def engine(host: FakeDocker, told: bytes) -> Iterator[tuple[str, Engine]]:
+    """DOCKER_HOST of an engine on that host."""
+    path = host.here / "engine.sock"
+    made = Engine(path, told)
+    server = threading.Thread(target=made.serve)
+    server.start()
+    try:
+        yield f"unix://{path}", made
+        server.join()
+    finally:
+        made.close()
+
+
+def identify(host: FakeDocker, **environment: str) -> Identity:
+    return DRIVER.read_identity(host.run(DRIVER.identify(), **environment), HOST)
+
+
+def test_the_socket_is_asked_without_docker_and_nobody_hangs_up_before_the_answer(host: FakeDocker) -> None:
+    with engine(host, http(INFO)) as (place, met):
+        who = identify(host, DOCKER_HOST=place)
+
+    assert who.engine_id == "by-socket"
+    assert met.asked == b"GET /info HTTP/1.0\r\nHost: docker\r\n\r\n"
+    assert host.asked == ()
+    assert list((host.here / "tmp").iterdir()) == []
+
+
+def test_an_answer_that_is_cut_short_is_none(host: FakeDocker) -> None:
+    with engine(host, http(INFO)[:-9]) as (place, _), pytest.raises(Unreachable):
+        identify(host, DOCKER_HOST=place)
+
+
+def test_a_socket_nobody_listens_on_is_left_to_docker(host: FakeDocker) -> None:
+    path = host.here / "engine.sock"
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind(str(path))
+
+        assert identify(host, DOCKER_HOST=f"unix://{path}").engine_id == "by-docker"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"DOCKER_HOST": "tcp://192.0.2.1:2375"}, {"DOCKER_HOST": "ssh://there"}, {"DOCKER_CONTEXT": "there"}],
+)
+def test_an_engine_elsewhere_is_left_to_docker(host: FakeDocker, environment: dict[str, str]) -> None:
+    assert identify(host, **environment).engine_id == "by-docker"
+
+
+def test_a_context_in_docker_s_settings_is_left_to_docker(host: FakeDocker) -> None:
+    (host.here / ".docker").mkdir()
+    (host.here / ".docker/config.json").write_text('{"currentContext": "there"}')
+
+    assert identify(host).engine_id == "by-docker"
+
+
+def test_docker_s_own_word_for_the_engine_comes_before_a_context(host: FakeDocker) -> None:
+    with engine(host, http(INFO)) as (place, _):
+        assert identify(host, DOCKER_HOST=place, DOCKER_CONTEXT="there").engine_id == "by-socket"
+
+
+def test_a_host_without_perl_asks_by_docker(host: FakeDocker) -> None:
+    (host.here / "bin/perl").unlink()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(host.here / "engine.sock"))
+        listening.listen()
+
+        assert identify(host, DOCKER_HOST=f"unix://{host.here}/engine.sock").engine_id == "by-docker"
