@@ -75,8 +75,9 @@ def test_where_nothing_is_under_way_a_line_is_written_as_it_is(screen: Screen) -
 
 
 def test_at_the_end_nothing_is_left_of_it_and_nobody_looks_at_the_clock(screen: Screen) -> None:
+    before = set(threading.enumerate())
     screen.live.begin("", "waiting")
-    (thread,) = (each for each in threading.enumerate() if each.name == "live line")
+    (thread,) = set(threading.enumerate()) - before
     screen.live.end()
     thread.join(10)
 
