@@ -1,6 +1,7 @@
 """`apply` of one service, unchanged and changed, beside `ssh HOST docker compose up -d` in the same run on a lab host.
 
 Needs what the tests' lab needs (root, Docker, sshd). What went over the wire is counted in the log of the host's sshd.
+An operand puts the hosts so many milliseconds of round trip away.
 """
 
 import json
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measure import machine, processor, row
+from benchmarks.measure import machine, processor, round_trip, row
 from tests.lab import Host, Lab
 from tests.lab.client import SSH_CONFIG
+from tests.lab.delay import far_away
 from tests.lab.machine import run
 from tests.platform_repo import PlatformRepo
 
@@ -78,7 +80,11 @@ def main() -> None:
     """Print the table of docs/benchmarks.md."""
     print(machine())
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    with tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as name, Lab.up(1, Path(name)) as lab:
+    with (
+        tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as name,
+        Lab.up(1, Path(name)) as lab,
+        far_away(lab.network, round_trip()),
+    ):
         _print(_rounds(_bench(Path(name), lab)))
 
 

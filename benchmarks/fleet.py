@@ -1,6 +1,7 @@
 """`apply INDEX` of ten hosts with five changed services each, beside raw ssh with one connection a host, in turn.
 
 The hosts share this machine, so that their own work is the limit for both. Needs what the tests' lab needs.
+An operand puts the hosts so many milliseconds of round trip away.
 """
 
 import json
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measure import machine, processor, row
+from benchmarks.measure import machine, processor, round_trip, row
 from tests.lab import Host, Lab
 from tests.lab.client import SSH_CONFIG
+from tests.lab.delay import far_away
 from tests.platform_repo import PlatformRepo
 
 HOSTS, SERVICES, ROUNDS = 10, 5, 3
@@ -68,7 +70,11 @@ def main() -> None:
     """Print the table of docs/benchmarks.md."""
     print(machine())
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    with tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as name, Lab.up(HOSTS, Path(name)) as lab:
+    with (
+        tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as name,
+        Lab.up(HOSTS, Path(name)) as lab,
+        far_away(lab.network, round_trip()),
+    ):
         _print(*_rounds(_bench(Path(name), lab)))
 
 

@@ -3,6 +3,7 @@
 Raw ssh: one connection to each host at the same time, with a script of five `docker compose up -d`. pyinfra and ansible
 are measured where they are on PATH or named by PYINFRA and ANSIBLE_PLAYBOOK. Needs what the tests' lab needs. Logins
 and remote commands are counted in each host's own sshd log.
+An operand puts the hosts so many milliseconds of round trip away.
 """
 
 import json
@@ -17,9 +18,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.apply import EXCHANGES, HANDSHAKES, LOG, TELL_MORE
-from benchmarks.measure import machine, row
+from benchmarks.measure import machine, round_trip, row
 from tests.lab import Host, Lab
 from tests.lab.client import SSH_CONFIG
+from tests.lab.delay import far_away
 from tests.platform_repo import PlatformRepo
 
 HOSTS, SERVICES, ROUNDS = 10, 5, 5
@@ -86,7 +88,11 @@ def main() -> None:
     """Print the table of docs/benchmarks.md."""
     print(machine())
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    with tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as name, Lab.up(HOSTS, Path(name)) as lab:
+    with (
+        tempfile.TemporaryDirectory(prefix="platformctl-benchmark-") as name,
+        Lab.up(HOSTS, Path(name)) as lab,
+        far_away(lab.network, round_trip()),
+    ):
         fleet = _fleet(Path(name), lab)
         ways = _ways(fleet)
         seconds: dict[str, list[float]] = {way: [] for way in ways}

@@ -75,6 +75,11 @@ def processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def round_trip() -> float:
+    """Seconds that hosts are away, from the first operand in milliseconds; the network is as it is without one."""
+    return int(sys.argv[1]) / 1000 if len(sys.argv) > 1 else 0.0
+
+
 def machine() -> str:
     """The machine in a line, for docs/benchmarks.md."""
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"

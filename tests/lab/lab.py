@@ -60,6 +60,11 @@ class Lab:
             client.remove(directory)
             raise
 
+    @property
+    def network(self) -> Network:
+        """The wires between its hosts and this machine."""
+        return Network(self.claim.number)
+
     def keep(self) -> None:
         """The hosts outlive this process, until `down`."""
         self.claim.keep()

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Host, Lab, LabError, images
+from tests.lab.delay import far_away
 from tests.lab.engine import Engine
 from tests.lab.lab import down, hosts_of
 from tests.lab.machine import CGROUPS, HOME, MOUNTS, wait_until
@@ -139,6 +141,17 @@ def test_a_cut_host_times_out_while_it_runs_on(host: Host) -> None:
     with pytest.raises(TimeoutError):
         host.http(8080)
     assert host.docker("ps", "--format", "{{.Names}}") == "web-web-1\n"
+
+
+def test_hosts_that_are_far_away_answer_late_and_lose_nothing(lab: Lab, host: Host) -> None:
+    with far_away(lab.network, 0.1):
+        began = time.monotonic()
+        with socket.create_connection((host.address, host.port), timeout=10) as connection:
+            assert time.monotonic() - began >= 0.1
+            assert connection.recv(64).startswith(b"SSH-2.0")
+        assert len(ssh(host, "head -c 3000000 /dev/zero").stdout) == 3_000_000
+
+    assert ssh(host, "echo here").stdout == "here\n"
 
 
 def test_when_answers_are_lost_a_command_still_runs_to_its_end(host: Host) -> None:
