@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import cast
 
 import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
 
 _SPOKEN_ON: ContextVar[paramiko.Channel | None] = ContextVar("spoken on", default=None)
 
@@ -24,12 +26,25 @@ class Connection(paramiko.Transport):
         if channel is None or not channel.closed:
             super()._send_message(data)  # type: ignore[misc]  # absent from the stubs
 
+    def begin(self, channel: paramiko.Channel, line: str) -> None:
+        """Ask for `line` to be run (RFC 4254, 6.5) and go on: its input may follow at once.
+
+        paramiko's own `exec_command` waits for the host to agree first. One that does not agree closes the channel.
+        """
+        request = paramiko.Message()
+        request.add_byte(cMSG_CHANNEL_REQUEST)
+        request.add_int(channel.remote_chanid)
+        request.add_string("exec")
+        request.add_boolean(True)
+        request.add_string(line)
+        self._send_user_message(request)  # type: ignore[attr-defined]  # absent from the stubs
+
 
 @contextmanager
-def speaking_on(channel: paramiko.Channel) -> Iterator[None]:
-    """Whatever this thread sends meanwhile is for `channel`, and is dropped once that is closed."""
+def speaking_on(channel: paramiko.Channel) -> Iterator[Connection]:
+    """The connection of `channel`. Whatever this thread sends meanwhile is for it, and is dropped once it is closed."""
     before = _SPOKEN_ON.set(channel)
     try:
-        yield
+        yield cast("Connection", channel.get_transport())
     finally:
         _SPOKEN_ON.reset(before)

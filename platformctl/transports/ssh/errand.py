@@ -82,8 +82,8 @@ def let_go(channel: paramiko.Channel) -> None:
 
 
 def _feed(channel: paramiko.Channel, line: str, stdin: bytes) -> None:
-    with speaking_on(channel):
-        channel.exec_command(line)
+    with speaking_on(channel) as connection:
+        connection.begin(channel, line)
         channel.sendall(stdin)
         channel.shutdown_write()
 

@@ -151,8 +151,8 @@ class SshTransport:
 
 def _start(channel: paramiko.Channel, line: str, stdin: bytes) -> Callable[[], None]:
     def start() -> None:
-        with speaking_on(channel):
-            channel.exec_command(line)
+        with speaking_on(channel) as connection:
+            connection.begin(channel, line)
             channel.sendall(stdin)
 
     return start
