@@ -18,6 +18,7 @@ from platformctl.drivers.compose_engine import ASK, requests
 from platformctl.drivers.compose_questions import COMPOSE, CONTAINER, FRAME, PROJECT, ROOM
 from platformctl.drivers.interface import Question
 from platformctl.model.command import Command
+from platformctl.model.compose import ComposeService
 from platformctl.model.desired import Release
 from platformctl.model.plan import OWN_FOLDER
 
@@ -34,10 +35,11 @@ image_form='{{"Id":{{{{json .Id}}}},"RepoDigests":{{{{json .RepoDigests}}}}}}'
 # A registry on the host's own loopback may speak plain HTTP, as it may to the engine.
 # Arguments: root, what to ask the engine, whether Compose is to say its version, then for each module project, project
 # folder and env file or /dev/null.
-# Standard input: a tar of the lists paths and images, and for each module a folder, by number, of compose.yaml,
-# set.env, the lists required, deciding and lenders, the file hashes where Compose is to be asked, and two overrides:
-# without.yaml takes env files away, for when one is not on the host yet and Compose would refuse to answer at all, and
-# borrowed.yaml has `@service@` where `up` has the id of that service's container.
+# Standard input: a tar of the lists paths, images and moving (those of which the registry is asked even where the
+# engine knows them), and for each module a folder, by number, of compose.yaml, set.env, the lists required, deciding
+# and lenders, the file hashes where Compose is to be asked, and two overrides: without.yaml takes env files away, for
+# when one is not on the host yet and Compose would refuse to answer at all, and borrowed.yaml has `@service@` where
+# `up` has the id of that service's container.
 # Of what the engine says, labels and commands of containers stay on the host: people put secrets there. A container is
 # looked at through a form that leaves such things out.
 # Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
@@ -75,10 +77,10 @@ present() { there=
 of_those() { [ -z "$there" ] || (set -f; IFS=$newline; exec "$@" -- $there); }
 digests() { of_those sha256sum -z; }
 modes() { of_those stat -c %a; }
-images() { grep -q '^HTTP/1\.1 [^2]' "$work/engine" || return 0
+images() { [ -s "$work/in/moving" ] || grep -q '^HTTP/1\.1 [^2]' "$work/engine" || return 0
   while IFS= read -r ref; do
     found=$(docker image inspect --format "$image_form" -- "$ref" 2>/dev/null)
-    if [ -n "$found" ]; then printf 'local %s %s\n' "$ref" "$found"
+    if [ -n "$found" ] && ! grep -qxFe "$ref" "$work/in/moving"; then printf 'local %s %s\n' "$ref" "$found"
     else case $ref in 127.*:*/* | localhost:*/*) plain=--insecure ;; *) plain=--insecure=false ;; esac
       found=$(timeout -k 2 20 docker manifest inspect "$plain" -v -- "$ref" 2>/dev/null | tr -d '\n\t')
       printf 'remote %s %s\n' "$ref" "${found:-null}"; fi
@@ -146,9 +148,12 @@ def paths_of(questions: Sequence[Question]) -> list[str]:
 
 def images_of(questions: Sequence[Question]) -> list[str]:
     """The images that are looked at, in the order they are asked about."""
-    releases = (question.release for question in questions)
-    services = (each.compose.services[name] for each in releases for name in each.closure)
-    return sorted({service.image for service in services if service.image})
+    return sorted({service.image for service in _services(questions) if service.image})
+
+
+def _services(questions: Sequence[Question]) -> Iterator[ComposeService]:
+    for release in (question.release for question in questions):
+        yield from (release.compose.services[name] for name in release.closure)
 
 
 def _asked(questions: Sequence[Question]) -> str:
@@ -169,6 +174,9 @@ def _operands(release: Release) -> tuple[str, str, str]:
 def _enclosed(questions: Sequence[Question]) -> bytes:
     """The tar that the script reads: desired compose files, and the lists of what to look at."""
     members = {"in/paths": _lines(paths_of(questions)), "in/images": _lines(images_of(questions))}
+    members["in/moving"] = _lines(
+        sorted({each.image for each in _services(questions) if each.image and each.is_moving})
+    )
     sources = {path for question in questions for path in resources.bind_sources(question.release)}
     members["in/sources"] = _lines(sorted(sources))
     for number, question in enumerate(questions):

@@ -284,15 +284,21 @@ def _files(paths: Sequence[str], sections: Sections) -> Iterator[FileSeen]:
 def _images(
     refs: Sequence[str], found: Sequence[Response], others: Section, architecture: str
 ) -> Mapping[str, ImageSeen]:
-    """Each image by name: as the engine has it, or as `others` says that were looked for where one was not there."""
+    """Each image by name: as the engine has it, or as `others` says that were looked for where one was not there.
+
+    Where a registry was asked all the same, the engine's counts only while it is the registry's.
+    """
     looked_for = {image.ref: image for image in (_image(line, architecture) for line in others.lines)}
     seen = {}
     for ref, response in zip(refs, found, strict=True):
-        if response.status == OK:
-            local = decode(_Image, response.data, "an answer", ignore_unknown=True)
-            seen[ref] = ImageSeen(ref, local.Id, local.RepoDigests or ())
-        else:
+        if response.status != OK:
             seen[ref] = looked_for[ref]
+            continue
+        local = decode(_Image, response.data, "an answer", ignore_unknown=True)
+        there = ImageSeen(ref, local.Id, local.RepoDigests or ())
+        told = looked_for.get(ref, there)
+        is_same = told.id == there.id or not {*told.repo_digests}.isdisjoint(there.repo_digests)
+        seen[ref] = there if told.present or is_same else told
     return seen
 
 

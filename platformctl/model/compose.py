@@ -10,6 +10,8 @@ from typing import Any
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath, ServiceName
 
+_ASKED = ("always", "daily", "refresh", "weekly")
+
 
 @dataclass(frozen=True)
 class ComposeService:
@@ -34,6 +36,12 @@ class ComposeService:
         """The tag its image is named by, "" where it has none; `sha256:…` alone is an image by its id."""
         name, _, tag = (self.image or "").partition("@")[0].rpartition("/")[2].partition(":")
         return "" if name == "sha256" else tag
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether each `up` of Compose's own would ask the registry what the image's name means by now."""
+        policy = str(self.definition.get("pull_policy", ""))
+        return "@" not in (self.image or "") and (policy in _ASKED or policy.startswith("every_"))
 
     @property
     def replicas(self) -> int:

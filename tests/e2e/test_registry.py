@@ -35,9 +35,17 @@ def push(host: Host, tag: str, image: str) -> str:
     return digest
 
 
-def module_of(repo: PlatformRepo, image: str) -> None:
+def push_unseen(host: Host, tag: str, image: str) -> str:
+    """Push as somebody else does: what the name means on the host stays as it is."""
+    before = host.docker("image", "inspect", "--format", "{{.Id}}", f"{NAME}:{tag}").strip()
+    digest = push(host, tag, image)
+    host.docker("tag", before, f"{NAME}:{tag}")
+    return digest
+
+
+def module_of(repo: PlatformRepo, image: str, **more: object) -> None:
     """The web module with another image, committed."""
-    repo.add_module("web", {"services": {"web": {**WEB["services"]["web"], "image": image}}})
+    repo.add_module("web", {"services": {"web": {**WEB["services"]["web"], "image": image, **more}}})
 
 
 def test_an_image_the_host_does_not_have_is_planned_and_run_by_digest(tmp_path: Path, registry: Host) -> None:
@@ -74,6 +82,45 @@ def test_an_image_nobody_knows_is_refused_when_planning(tmp_path: Path, registry
     refused = repo.run("plan", "web", "--json", expect=4)
 
     assert f"{NAME}:nowhere" in refused.json["error"]["detail"]
+
+
+@pytest.mark.parametrize("policy", ["always", "missing"])
+def test_a_tag_that_moved_in_its_registry_is_a_change_where_each_up_would_ask_it(
+    tmp_path: Path, registry: Host, policy: str
+) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": registry})
+    push(registry, "live", "platformctl-lab/web:1")
+    module_of(repo, f"{NAME}:live", pull_policy=policy)
+    repo.deploy("web")
+    assert repo.run("plan", "web").code == 0
+
+    after = push_unseen(registry, "live", "platformctl-lab/web:2")
+    if policy != "always":
+        assert repo.run("plan", "web").code == 0
+        return
+    plan = repo.plan("web", name="moved")
+
+    (change,) = repo.run("show", plan, "--json").json["plan"]["changes"]
+    assert (change["action"], change["causes"], change["after"]["image_digest"]) == (
+        "recreate",
+        ["image-digest"],
+        after,
+    )
+    repo.approve(plan)
+    repo.apply(plan)
+    assert registry.http(8080) == (200, "version 2\n")
+    assert repo.run("plan", "web").code == 0
+
+
+def test_a_registry_that_decides_and_does_not_answer_is_a_refusal(tmp_path: Path, registry: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": registry})
+    push(registry, "live", "platformctl-lab/web:1")
+    module_of(repo, f"{NAME}:live", pull_policy="always")
+    repo.deploy("web")
+
+    registry.sh("pkill -x docker-registry")
+
+    assert f"{NAME}:live" in repo.run("plan", "web", "--json", expect=4).json["error"]["detail"]
 
 
 def test_a_tag_that_moved_on_the_host_is_a_change_of_the_image_by_digest(tmp_path: Path, registry: Host) -> None:
