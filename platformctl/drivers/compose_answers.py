@@ -1,14 +1,14 @@
 """What a host's answers about Docker and Compose mean. Whatever does not fit the frame is garbage, never a guess."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from platformctl.drivers.compose_engine import OK, responses
+from platformctl.drivers.compose_engine import CREATED, OK, Response, responses
 from platformctl.drivers.compose_questions import Section, garbage, read_sections
 from platformctl.drivers.compose_settings import seen_settings
-from platformctl.errors import InvalidInput, Unreachable
+from platformctl.errors import InvalidInput, PrepareFailed, Unreachable
 from platformctl.model import strict_json
 from platformctl.model.codec import decode
 from platformctl.model.desired import HostEntry
@@ -83,6 +83,24 @@ class _Engine:
     Architecture: str
 
 
+@dataclass(frozen=True)
+class _Listed:
+    """Of a container in the engine's list."""
+
+    Id: str
+
+
+@dataclass(frozen=True)
+class _Network:
+    Name: str
+    Id: str
+
+
+@dataclass(frozen=True)
+class _Volume:
+    Name: str
+
+
 def identity(answer: bytes, entry: HostEntry) -> Identity:
     """Who answered; raises `Unreachable` when the engine does not, or Compose v2 where it was asked."""
     with understood(entry.name):
@@ -136,22 +154,56 @@ def _program(section: Section) -> str:
 def containers(answer: bytes, entry: HostEntry) -> tuple[Container, ...]:
     """The project's containers."""
     with understood(entry.name):
-        return tuple(container for _, container in listed(read_sections(answer, entry.name)["containers"], entry.name))
+        return _watched(answer, entry)[0]
 
 
 def whole(answer: bytes, entry: HostEntry) -> ProjectSeen:
     """The project's containers, networks and volumes; what could not be listed is not taken for none."""
     with understood(entry.name):
-        told = read_sections(answer, entry.name)["resources"]
-        if told.status:
-            raise garbage(entry.name, f"resources: status {told.status}")
-        return ProjectSeen(containers(answer, entry), dict(map(_resource, told.lines)))
+        found, (networks, volumes) = _watched(answer, entry)
+        ids = {f"network {each.Name}": each.Id for each in every(_Network, networks.data)}
+        none = {f"volume {each.Name}": "" for each in every(_Volume, volumes.data["Volumes"] or [])}
+        return ProjectSeen(found, ids | none)
 
 
-def _resource(line: str) -> tuple[str, str]:
-    """What it is and its name, and the id where there is one."""
-    kind, name, *ids = line.split(" ")
-    return f"{kind} {name}", "".join(ids)
+def kept(answer: bytes, entry: HostEntry) -> frozenset[str]:
+    """The ids of a project's containers; raises `PrepareFailed` unless each image has its name."""
+    with understood(entry.name):
+        sections = read_sections(answer, entry.name)
+        if sections["asked"].status:
+            raise _unreachable(_DOWN, entry)
+        *tagged, listing = responses(sections["engine"].body)
+        refused = next((each for each in tagged if each.status != CREATED), None)
+        if refused is not None:
+            raise PrepareFailed(
+                "a previous image can not be kept",
+                detail=f"{entry.name}: the engine answers with status {refused.status}",
+                hint="look at the host, then plan again",
+                host=entry.name,
+            )
+        return ids_of(listing)
+
+
+def ids_of(listing: Response) -> frozenset[str]:
+    """The ids in a list of the engine's; raises `ValueError` where it refused."""
+    return frozenset(each.Id for each in every(_Listed, listing.data))
+
+
+def every(cls: type[T], told: Any) -> tuple[T, ...]:
+    """A list of the engine's; fields that are not asked about are passed over."""
+    return decode(tuple[cls, ...], told, "an answer", ignore_unknown=True)  # type: ignore[valid-type]
+
+
+def _watched(answer: bytes, entry: HostEntry) -> tuple[tuple[Container, ...], Sequence[Response]]:
+    """Containers, and what else the engine was asked for."""
+    sections = read_sections(answer, entry.name)
+    found = tuple(container for _, container in listed(sections["containers"], entry.name))
+    *others, listing = responses(sections["engine"].body)
+    if listing.status != OK:
+        raise _unreachable(_DOWN, entry)
+    if ids_of(listing) != {container.id for container in found}:
+        raise ValueError("not every container that is listed was looked at")
+    return found, others
 
 
 @contextmanager

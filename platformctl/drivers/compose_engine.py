@@ -11,10 +11,12 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from platformctl.model.frozen import dataclass
 
-OK = 200
+OK, CREATED = 200, 201
+_HOST = "Host: docker\r\n"
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?\r\n")
 
 # ask REQUESTS: one connection, until the engine ends it. To the engine the end of what it is asked means that nobody
@@ -43,6 +45,19 @@ ask() { own_socket
   timeout -k 2 60 docker system dial-stdio <"$work/ask" 7>&- & printf '%s' "$1" >&7; wait $!; }
 """
 
+# Of what the engine says of containers, labels and commands stay on the host: people put secrets there. Each is looked
+# at through the form "$1", which leaves such things out. Whether all were looked at, who reads it finds out.
+LISTED = r"""
+inspected() {
+  ids=$(awk -v RS='"' 'NR == 1 && /^HTTP\/1\.0 200 / || /\nHTTP\/1\.0 200 /, 0 {
+    if (a == "Id" && b ~ /^: *$/ && /^[0-9a-f]+$/) print; a = b; b = $0 }' "$work/engine")
+  [ -z "$ids" ] || docker inspect --type container --format "$1" $ids; }
+engine() { sed -E '/^HTTP\/1\.0 /,$ {
+    s/"Command": *"([^"\\]|\\.)*"/"Command":""/g
+    s/"Labels": *\{("([^"\\]|\\.)*": *"([^"\\]|\\.)*",? *)*\}/"Labels":{}/g
+  }' "$work/engine"; }
+"""
+
 
 @dataclass(frozen=True)
 class Response:
@@ -65,13 +80,36 @@ class Response:
         return told
 
 
-def requests(paths: Sequence[str]) -> str:
-    """Text that asks for all of `paths` on one connection.
+def of_containers(*labels: str) -> str:
+    """The path of the list of all containers with these labels, also those that do not run."""
+    return f"/containers/json?all=1&filters={_filters(labels)}"
+
+
+def of_networks(*labels: str) -> str:
+    """The path of the list of networks with these labels."""
+    return f"/networks?filters={_filters(labels)}"
+
+
+def of_volumes(*labels: str) -> str:
+    """The path of the list of volumes with these labels."""
+    return f"/volumes?filters={_filters(labels)}"
+
+
+def _filters(labels: Sequence[str]) -> str:
+    return quote(json.dumps({"label": labels}))
+
+
+def requests(paths: Sequence[str], *, tags: Sequence[tuple[str, str, str]] = ()) -> str:
+    """Text that asks for all of `paths` on one connection, once each image of `tags` has its repository and tag.
 
     By HTTP/1.1 but for the last: what answers HTTP/1.0 stands there in one piece, and the connection ends behind it.
     """
     versions = ["1.1"] * (len(paths) - 1) + ["1.0"]
-    return "".join(f"GET {path} HTTP/{v}\r\nHost: docker\r\n\r\n" for path, v in zip(paths, versions, strict=True))
+    tagging = "".join(
+        f"POST /images/{image}/tag?{urlencode({'repo': repo, 'tag': tag})} HTTP/1.1\r\n{_HOST}Content-Length: 0\r\n\r\n"
+        for image, repo, tag in tags
+    )
+    return tagging + "".join(f"GET {path} HTTP/{v}\r\n{_HOST}\r\n" for path, v in zip(paths, versions, strict=True))
 
 
 def responses(stream: bytes) -> tuple[Response, ...]:

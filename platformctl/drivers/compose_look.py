@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import borrowed, lenders_of
-from platformctl.drivers.compose_engine import ASK, requests
+from platformctl.drivers.compose_engine import ASK, LISTED, of_containers, requests
 from platformctl.drivers.compose_questions import COMPOSE, CONTAINER, FRAME, PROJECT, ROOM
 from platformctl.drivers.interface import Question
 from platformctl.model.command import Command
@@ -40,8 +40,6 @@ image_form='{{"Id":{{{{json .Id}}}},"RepoDigests":{{{{json .RepoDigests}}}}}}'
 # and lenders, the file hashes where Compose is to be asked, and two overrides: without.yaml takes env files away, for
 # when one is not on the host yet and Compose would refuse to answer at all, and borrowed.yaml has `@service@` where
 # `up` has the id of that service's container.
-# Of what the engine says, labels and commands of containers stay on the host: people put secrets there. A container is
-# looked at through a form that leaves such things out.
 # Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
 # `config --hash`: they are read first, and the answer, which never leaves the host, is hashed. So are ids put in.
 # The fingerprint of the env file is keyed twice, so that nobody who has seen one can continue it.
@@ -50,6 +48,7 @@ _LOOK = (
     FRAME
     + ROOM
     + ASK
+    + LISTED
     + COMPOSE
     + _FORMS
     + r"""
@@ -62,14 +61,7 @@ tar -xf - -C "$work" || exit 74
 every() { deed=$1; shift; number=0
   while [ $# -gt 0 ]; do
     project=$1; folder=$2; env_file=$3; in=$work/in/$number; shift 3; "$deed"; number=$((number + 1)); done; }
-containers() { ask "$requests" >"$work/engine" || return 69
-  ids=$(awk -v RS='"' '/\nHTTP\/1\.0 200 /, 0 { if (a == "Id" && b ~ /^: *$/ && /^[0-9a-f]+$/) print; a = b; b = $0 }' \
-    "$work/engine")
-  [ -z "$ids" ] || docker inspect --type container --format "$container_form" $ids; }
-engine() { sed -E '/^HTTP\/1\.0 /,$ {
-    s/"Command": *"([^"\\]|\\.)*"/"Command":""/g
-    s/"Labels": *\{("([^"\\]|\\.)*": *"([^"\\]|\\.)*",? *)*\}/"Labels":{}/g
-  }' "$work/engine"; }
+containers() { ask "$requests" >"$work/engine" || return 69; inspected "$container_form"; }
 present() { there=
   while IFS= read -r path; do
     if [ -L "$path" ] || [ ! -f "$path" ]; then echo -; else echo +; there=$there$path$newline; fi
@@ -160,9 +152,8 @@ def _asked(questions: Sequence[Question]) -> str:
     """What the engine is asked: images by name, all it has, and containers, those of one project where that will do."""
     projects = {question.release.module.runtime.project for question in questions}
     label = f"{PROJECT}={projects.pop()}" if len(projects) == 1 else PROJECT
-    filters = quote(json.dumps({"label": [label]}))
     images = [f"/images/{quote(ref, safe='/:@')}/json" for ref in images_of(questions)]
-    return requests([*images, *LISTS, f"/containers/json?all=1&filters={filters}"])
+    return requests([*images, *LISTS, of_containers(label)])
 
 
 def _operands(release: Release) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from platformctl.drivers.compose_answers import compose_version, listed, read, understood
+from platformctl.drivers.compose_answers import compose_version, every, ids_of, listed, read, understood
 from platformctl.drivers.compose_engine import OK, Response, responses
 from platformctl.drivers.compose_look import images_of, paths_of
 from platformctl.drivers.compose_questions import PROJECT, Section, garbage, read_sections
@@ -90,13 +90,6 @@ class _Image:
 
 
 @dataclass(frozen=True)
-class _Listed:
-    """A container of a list."""
-
-    Id: str
-
-
-@dataclass(frozen=True)
 class _Host:
     """What was seen of a host, whatever module it is for."""
 
@@ -130,16 +123,16 @@ def _host(sections: Sections, questions: Sequence[Question], who: Identity) -> _
     containers = listed(sections["containers"], entry.name)
     _require_whole(sections, _OF_HOST, entry)
     *found, images, networks, volumes, running = responses(sections["engine"].body)
-    if {each.Id for each in _all(_Listed, running.data)} != {container.id for _, container in containers}:
+    if ids_of(running) != {container.id for _, container in containers}:
         raise ValueError("not every container that is listed was looked at")
     return _Host(
         containers=containers,
         files={file.path: file for file in _files(paths_of(questions), sections)},
         images=_images(images_of(questions), found, sections["images"], who.architecture),
-        networks=_named(_all(_Network, networks.data)),
-        volumes=_named(_all(_Resource, volumes.data["Volumes"] or [])),
+        networks=_named(every(_Network, networks.data)),
+        volumes=_named(every(_Resource, volumes.data["Volumes"] or [])),
         kept=frozenset(Digest("sha256:" + name) for name in sections["kept"].lines),
-        image_ids=frozenset(each.Id for each in _all(_Image, images.data)),
+        image_ids=frozenset(each.Id for each in every(_Image, images.data)),
         linked=frozenset(sections["linked"].lines),
     )
 
@@ -194,11 +187,6 @@ def _require_whole(sections: Sections, names: Sequence[str], entry: HostEntry) -
     failed = next((name for name in names if sections[name].status), None)
     if failed is not None:
         raise garbage(entry.name, f"{failed}: status {sections[failed].status}")
-
-
-def _all(cls: type[T], told: Any) -> tuple[T, ...]:
-    """A list of the engine's; fields that are not asked about are passed over."""
-    return decode(tuple[cls, ...], told, "an answer", ignore_unknown=True)  # type: ignore[valid-type]
 
 
 def _named(resources: Iterable[R]) -> tuple[R, ...]:

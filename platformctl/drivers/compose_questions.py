@@ -7,8 +7,9 @@ does, and programs that soon end are kept from starting a thread for each proces
 """
 
 import re
+from collections.abc import Sequence
 
-from platformctl.drivers.compose_engine import ASK, requests
+from platformctl.drivers.compose_engine import ASK, LISTED, of_containers, of_networks, of_volumes, requests
 from platformctl.drivers.compose_settings import HOST_CONFIG
 from platformctl.errors import Unreachable
 from platformctl.model.frozen import dataclass
@@ -81,17 +82,27 @@ CONTAINER = (
     '"restarts":{{json .RestartCount}},"health":{{with index .State "Health"}}{{json .Status}}{{else}}null{{end}}}'
 )
 
-_WATCH = f"""{FRAME}
-containers() {{ ids=$(docker ps -aq --no-trunc --filter "label=$1") || return 69
-  [ -z "$ids" ] || docker inspect --type container --format '{CONTAINER}' $ids; }}
-resources() {{ docker network ls --no-trunc --filter "label=$1" --format 'network {{{{.Name}}}} {{{{.ID}}}}' &&
-  docker volume ls --filter "label=$1" --format 'volume {{{{.Name}}}}'; }}
-ahead() {{ resources "$1" >"$work/resources"; echo $? >"$work/ended"; }}
-later() {{ wait; cat "$work/resources"; read -r ended <"$work/ended"; return "$ended"; }}
-need_work; if [ "$2" = all ]; then ahead "$1" & fi
-tell containers again containers "$1"
-if [ "$2" = all ]; then tell resources later; fi
+# Arguments: what to ask the engine, and the form of a container.
+_WATCH = (
+    FRAME
+    + ASK
+    + LISTED
+    + """
+containers() { ask "$1" >"$work/engine" || return 69; inspected "$2"; }
+need_work; tell containers again containers "$1" "$2"; tell engine engine
 """
+)
+
+# Argument: what to ask the engine.
+_KEEP = (
+    FRAME
+    + ASK
+    + LISTED
+    + """
+asked() { ask "$1" >"$work/engine"; }
+need_work; tell asked asked "$1"; tell engine engine
+"""
+)
 
 
 def identify(*, version: bool) -> tuple[str, ...]:
@@ -101,12 +112,24 @@ def identify(*, version: bool) -> tuple[str, ...]:
 
 def watch(project: str | None) -> tuple[str, ...]:
     """The words that ask how the containers of a project are, or of every project there is."""
-    return ("sh", "-c", _WATCH, "watch", PROJECT if project is None else f"{PROJECT}={project}", "containers")
+    asked = requests([of_containers(PROJECT if project is None else _of(project))])
+    return ("sh", "-c", _WATCH, "watch", asked, CONTAINER)
 
 
 def watch_whole(project: str) -> tuple[str, ...]:
-    """The words that ask for a project's networks and volumes too, while its containers are looked at."""
-    return ("sh", "-c", _WATCH, "watch-whole", f"{PROJECT}={project}", "all")
+    """The words that ask for a project's networks and volumes too."""
+    label = _of(project)
+    asked = requests([of_networks(label), of_volumes(label), of_containers(label)])
+    return ("sh", "-c", _WATCH, "watch-whole", asked, CONTAINER)
+
+
+def keep(tags: Sequence[tuple[str, str, str]], project: str) -> tuple[str, ...]:
+    """The words that give images names, by id, repository and tag, and then ask which containers a project has."""
+    return ("sh", "-c", _KEEP, "keep", requests([of_containers(_of(project))], tags=tags))
+
+
+def _of(project: str) -> str:
+    return f"{PROJECT}={project}"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Exit statuses and progress output of Compose are never the verdict; ids, labels 
 `up -d` exits 0 for a container that dies at once). Nothing here runs anything.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from platformctl.drivers import compose_resources as resources
@@ -135,12 +135,19 @@ class DockerCompose:
         """Ask for the image by its id: what was pulled is what was planned, or the host does not know it."""
         return Command(("docker", "image", "inspect", "--format", "{{.Id}}", "--", image.id), timeout=SHORT_TIMEOUT)
 
-    def keep(self, release: Release, images: Mapping[str, Digest]) -> tuple[Run, ...]:
+    def keep(self, release: Release, images: Iterable[Digest]) -> Command:
         """Name the previous images `platformctl/<module>:<digest12>`; `docker image prune` then leaves them alone."""
-        return tuple(
-            Run(("docker", "tag", image, f"platformctl/{release.module.id}:{image.hexadecimal[:12]}"), SHORT_TIMEOUT)
-            for image in sorted(set(images.values()))
-        )
+        from platformctl.drivers.compose_questions import keep
+
+        name = f"platformctl/{release.module.id}"
+        tags = [(image, name, image.hexadecimal[:12]) for image in sorted(set(images))]
+        return Command(keep(tags, release.module.runtime.project), timeout=SHORT_TIMEOUT, terse=True)
+
+    def read_kept(self, answer: Completed, entry: HostEntry) -> frozenset[str]:
+        """Raises `Unreachable` for garbage or a silent engine."""
+        from platformctl.drivers.compose_answers import kept
+
+        return kept(answer.stdout, entry)
 
     def removal(
         self, release: Release, changes: tuple[Change, ...], observation: Observation, current: Receipt

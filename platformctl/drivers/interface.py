@@ -3,7 +3,7 @@
 Every driver passes tests/contracts/test_drivers.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from platformctl.errors import Refusal
@@ -88,8 +88,13 @@ class Driver(Protocol):
     def has(self, image: PlannedImage) -> Command:
         """Ask whether the image is there by its id; the status is 0 only then."""
 
-    def keep(self, release: Release, images: Mapping[str, Digest]) -> tuple[Run, ...]:
-        """Give images of the previous release a name, so that a clean-up leaves them alone."""
+    def keep(self, release: Release, images: Iterable[Digest]) -> Command:
+        """Give images of the previous release a name, so that a clean-up leaves them alone, and ask which containers
+        the project has then.
+        """
+
+    def read_kept(self, answer: Completed, entry: HostEntry) -> frozenset[str]:
+        """The ids of all of the project's containers; raises `PrepareFailed` unless every image has its name."""
 
     def bring_up(self, release: Release) -> tuple[Run, ...]:
         """The words that bring this release up when its files and images are in place."""

@@ -22,17 +22,17 @@ from platformctl.workflows.parts import Parts
 @dataclass(frozen=True)
 class Preparation:
     """What a host is told: `staging` brings bytes and keeps those they will replace, `keeping` names the previous
-    images and looks at the containers. The `missing` images are pulled between the two.
+    images and asks for the containers. The `missing` images are pulled between the two.
     """
 
     staging: tuple[Command, ...]
     missing: tuple[PlannedImage, ...]
-    keeping: tuple[Command, ...]
+    keeping: Command
 
     @property
     def with_intent(self) -> tuple[Command, ...]:
         """What can be said behind the intent, in one exchange with it."""
-        return self.staging if self.missing else (*self.staging, *self.keeping)
+        return self.staging if self.missing else (*self.staging, self.keeping)
 
 
 def preparation(case: Case, driver: Driver, observation: Observation, record: HostRecord) -> Preparation:
@@ -43,13 +43,12 @@ def preparation(case: Case, driver: Driver, observation: Observation, record: Ho
     wanted = {o.digest for o in (*forward, *_deliveries(case, lambda step: step.undo)) if isinstance(o, Place)}
     contents = [f.content for f in case.release.files if f.digest in wanted or f.path.startswith(OWN_FOLDER + "/")]
     layout = HostLayout(case.release.host.root)
-    previous = {image.ref: image.id for image in record.current.images} if record.current else {}
-    tags = (Command(run.argv, timeout=run.timeout) for run in driver.keep(case.release, previous))
+    previous = [image.id for image in record.current.images] if record.current else []
     stage = host_files.stage(layout, (case.payload, *contents))
     return Preparation(
         staging=(stage, host_files.keep(layout, replaced)) if replaced else (stage,),
         missing=tuple(image for image in case.plan.images if image.id not in observation.image_ids),
-        keeping=(*tags, driver.watch(case.release.module.runtime.project)),
+        keeping=driver.keep(case.release, previous),
     )
 
 
@@ -64,8 +63,8 @@ def prepare(
 ) -> ProjectSeen:
     """Bytes and images are on the host, the way back too; failing here touches nothing (`PrepareFailed`).
 
-    `answers` came with the intent. Returns what there is before the first mutation: the containers as they are in
-    this last look, networks and volumes as in `observation`.
+    `answers` came with the intent. Returns what there is before the first mutation: the containers that are there by
+    now, networks and volumes as in `observation`.
     """
     host = case.release.host
     staged, *rest = answers
@@ -78,10 +77,10 @@ def prepare(
         _succeed(session.ask(driver.fetch(image)), f"image {image.ref} can not be pulled")
         _succeed(session.ask(driver.has(image)), f"image {image.ref} is not the planned one")
     if needed.missing:
-        rest = list(session.say(*needed.keeping))
-    for tagged in rest[: len(needed.keeping) - 1]:
-        _succeed(tagged, "a previous image can not be kept")
-    containers = driver.read_watch(rest[-1], host)
+        rest = [session.ask(needed.keeping)]
+    if driver.read_kept(rest[-1], host) == {container.id for container in observation.containers}:
+        return ProjectSeen(observation.containers, observation.resources)
+    containers = driver.read_watch(session.ask(driver.watch(case.release.module.runtime.project)), host)
     _refuse_replaced(observation, containers)
     return ProjectSeen(containers, observation.resources)
 

@@ -97,8 +97,13 @@ def engine(
     statuses: Mapping[int, int] | None = None,
 ) -> bytes:
     """What the engine says in a look: each image that is named, and then all it has."""
-    listed = [{"Id": each, "Command": "serve --password hunter2", "Labels": {"a": 'x"}'}} for each in containers]
-    return http(*(images or (FOUND,)), all_images, networks, {"Volumes": volumes}, listed, statuses=statuses)
+    several = (*(images or (FOUND,)), all_images, networks, {"Volumes": volumes})
+    return http(*several, listing(*containers), statuses=statuses)
+
+
+def listing(*containers: str) -> object:
+    """The engine's list of containers; there is something in each that nobody else is to know."""
+    return [{"Id": each, "Command": "serve --password hunter2", "Labels": {"a": 'x"}'}} for each in containers]
 
 
 def line(data: object) -> bytes:
@@ -111,8 +116,9 @@ IDENTITY = {
     "program": b"64288304 /usr/libexec/docker/cli-plugins/docker-compose 101 1466390 2025-03-14 2026-11-27\n",
     "compose": b"2.26.1-4\n",
 }
-WATCH = {"containers": line(CONTAINER)}
-WHOLE = {**WATCH, "resources": b"network shop_default %s\nvolume shop_data\n" % (b"n" * 64)}
+WATCH = {"containers": line(CONTAINER), "engine": http(listing(str(CONTAINER["id"])))}
+WHOLE = {**WATCH, "engine": http([NETWORK], {"Volumes": [VOLUME]}, listing(str(CONTAINER["id"])))}
+KEPT = {"asked": b"", "engine": http(listing(str(CONTAINER["id"])))}
 
 
 def look(release: Release) -> dict[str, bytes]:

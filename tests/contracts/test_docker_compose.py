@@ -5,17 +5,18 @@ import os
 import shlex
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from platformctl.drivers.compose_borrowing import NOTHING, borrowed, lenders_of
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.drivers.interface import Question
-from platformctl.errors import InvalidInput, PolicyViolation, Unreachable, or_raise
-from platformctl.model.command import Completed
+from platformctl.errors import InvalidInput, PolicyViolation, PrepareFailed, Unreachable, or_raise
+from platformctl.model.command import Command, Completed
 from platformctl.model.desired import Environment, HostEntry, InputFile, ModuleKind, Release
 from platformctl.model.names import Digest, HostName, ProjectName, RepoPath, ServiceName, VariableName
 from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation, ProjectSeen
@@ -26,12 +27,15 @@ from tests.contracts.compose_host import (
     CONTAINER,
     FOUND,
     IMAGE,
+    NETWORK,
     OTHER_IMAGE,
+    VOLUME,
     FakeDocker,
     engine,
     frame,
     http,
     line,
+    listing,
     look,
 )
 from tests.contracts.releases import FOLDER, HOST, MODULE, SHA, a_release
@@ -170,91 +174,165 @@ def watch(docker: FakeDocker) -> tuple[Container, ...]:
     return DRIVER.read_watch(docker.run(DRIVER.watch("shop")), HOST)
 
 
-def test_containers_of_the_project_are_asked_for_and_read(docker: FakeDocker) -> None:
-    docker.says("ps -aq", b"1\n2\n").says(
-        "inspect", line({**CONTAINER, "name": "/b"}) + line({**CONTAINER, "name": "/a"})
-    )
+def there(docker: FakeDocker, *containers: str) -> FakeDocker:
+    """A host with these containers, by their ids."""
+    ids = containers or (str(CONTAINER["id"]),)
+    docker.says("inspect", b"".join(line({**CONTAINER, "id": each, "name": f"/{each[0]}"}) for each in ids))
+    return docker.says("system dial-stdio", http(listing(*ids)))
 
-    assert [container.name for container in watch(docker)] == ["a", "b"]
-    assert docker.asked[0] == "ps -aq --no-trunc --filter label=com.docker.compose.project=shop"
-    assert docker.asked[1].endswith(" 1 2")
+
+def asked_of_engine(command: Command) -> str:
+    return unquote(next(word for word in command.argv if "HTTP/1.0" in word and not word.startswith("\n")))
+
+
+def test_containers_of_the_project_are_asked_for_and_read(docker: FakeDocker) -> None:
+    one, two = "b" * 64, "a" * 64
+
+    assert [container.name for container in watch(there(docker, one, two))] == ["a", "b"]
+    assert docker.asked[0] == "system dial-stdio"
+    assert docker.asked[1].endswith(f" {one} {two}")
+    assert '{"label": ["com.docker.compose.project=shop"]}' in asked_of_engine(DRIVER.watch("shop"))
 
 
 def test_a_project_without_containers_is_empty(docker: FakeDocker) -> None:
-    assert watch(docker.says("ps -aq")) == ()
+    assert watch(docker.says("system dial-stdio", http([]))) == ()
+    assert docker.asked == ("system dial-stdio",)
 
 
-@pytest.mark.parametrize("broken", ["ps -aq", "inspect"])
+@pytest.mark.parametrize("broken", ["system dial-stdio", "inspect"])
 def test_containers_that_can_not_be_listed_are_not_taken_for_none(docker: FakeDocker, broken: str) -> None:
-    docker.says("ps -aq", b"1\n").says("inspect", line(CONTAINER)).says(broken, b"", 1)
+    there(docker).says(broken, b"", 1)
 
     with pytest.raises(Unreachable) as caught:
         watch(docker)
     assert caught.value.reason == "docker_down"
 
 
+def test_an_engine_that_refuses_to_list_containers_has_not_none(docker: FakeDocker) -> None:
+    there(docker).says("system dial-stdio", http({"message": "no"}, statuses={0: 500}))
+
+    with pytest.raises(Unreachable) as caught:
+        watch(docker)
+    assert caught.value.reason == "docker_down"
+
+
+@pytest.mark.parametrize("cut", [1, 2, 40, 110])
+def test_a_list_of_containers_that_is_cut_short_is_no_answer(docker: FakeDocker, cut: int) -> None:
+    there(docker).says("system dial-stdio", http(listing(str(CONTAINER["id"])))[: -cut - 1])
+
+    with pytest.raises(Unreachable):
+        watch(docker)
+
+
 def test_a_container_that_goes_between_two_questions_is_asked_for_again(docker: FakeDocker) -> None:
     """Its end is somebody's deed, or its own: no reason to call a healthy apply unknown."""
-    there = json.dumps(CONTAINER)
+    (docker.here / "listing").write_bytes(http(listing(str(CONTAINER["id"]))))
     docker.program(
         "docker",
         f"""#!/bin/sh
 case $1 in
-  ps) echo "ask $1" >>'{docker.here}/asked'; echo "{CONTAINER["id"]}" ;;
+  system) echo "ask $1" >>'{docker.here}/asked'; cat '{docker.here}/listing' ;;
   inspect) mkdir '{docker.here}/gone' 2>/dev/null && {{ echo half; exit 1; }}; cat <<'END'
-{there}
+{json.dumps(CONTAINER)}
 END
 esac
 """,
     )
-    (found,) = DRIVER.read_watch(docker.run(DRIVER.watch("shop")), HOST)
+    (found,) = watch(docker)
     assert found.id == CONTAINER["id"]
-    assert docker.asked == ("ask ps", "ask ps")
+    assert docker.asked == ("ask system", "ask system")
 
 
 def test_a_survey_asks_for_every_project(docker: FakeDocker) -> None:
-    docker.says("ps -aq", b"1\n").says("inspect --type container", line(CONTAINER))
-    (found,) = DRIVER.read_watch(docker.run(DRIVER.survey()), HOST)
+    (found,) = DRIVER.read_watch(there(docker).run(DRIVER.survey()), HOST)
 
     assert (found.project, found.folder) == ("shop", "/opt/platform/modules/shop")
-    assert [words for words in docker.asked if words.startswith("ps")] == [
-        "ps -aq --no-trunc --filter label=com.docker.compose.project"
-    ]
+    assert '{"label": ["com.docker.compose.project"]}' in asked_of_engine(DRIVER.survey())
+
+
+def test_a_watch_leaves_commands_and_labels_on_the_host(docker: FakeDocker) -> None:
+    told = there(docker).run(DRIVER.watch("shop"))
+
+    assert b"hunter2" in docker.answers["system dial-stdio"][0]
+    assert b"hunter2" not in told.stdout
 
 
 def see_whole(docker: FakeDocker) -> ProjectSeen:
     return DRIVER.read_whole(docker.run(DRIVER.watch_whole("shop")), HOST)
 
 
-def with_resources(docker: FakeDocker) -> FakeDocker:
-    docker.says("ps -aq", b"1\n").says("inspect", line(CONTAINER))
-    return docker.says("network ls", b"network shop_default aa\n").says("volume ls", b"volume shop_data\n")
+def with_resources(docker: FakeDocker, *, broken: int | None = None) -> FakeDocker:
+    """`broken` is the number of the list that the engine refuses."""
+    lists = ([NETWORK], {"Volumes": [VOLUME]}, listing(str(CONTAINER["id"])))
+    statuses = {} if broken is None else {broken: 500}
+    return there(docker).says("system dial-stdio", http(*lists, statuses=statuses))
 
 
 def test_the_look_at_the_whole_has_the_networks_and_volumes_of_the_project_too(docker: FakeDocker) -> None:
     found = see_whole(with_resources(docker))
 
     assert [container.id for container in found.containers] == [CONTAINER["id"]]
-    assert found.resources == {"network shop_default": "aa", "volume shop_data": ""}
-    label = "--filter label=com.docker.compose.project=shop"
-    assert sum(label in words for words in docker.asked) == 3
-    assert len(docker.asked) == 4
+    assert found.resources == {"network shop_default": "n" * 64, "volume shop_data": ""}
+    assert asked_of_engine(DRIVER.watch_whole("shop")).count('{"label": ["com.docker.compose.project=shop"]}') == 3
+    assert [words.split(" ")[0] for words in docker.asked] == ["system", "inspect"]
 
 
-def test_a_watch_asks_for_containers_alone(docker: FakeDocker) -> None:
-    watch(with_resources(docker))
+def test_a_project_without_volumes_has_none(docker: FakeDocker) -> None:
+    lists = ([NETWORK], {"Volumes": None}, listing(str(CONTAINER["id"])))
 
-    assert [words.split(" ")[0] for words in docker.asked] == ["ps", "inspect"]
+    assert see_whole(there(docker).says("system dial-stdio", http(*lists))).resources.keys() == {"network shop_default"}
 
 
-@pytest.mark.parametrize("broken", ["ps -aq", "network ls", "volume ls"])
-def test_resources_that_can_not_be_listed_are_not_taken_for_none(docker: FakeDocker, broken: str) -> None:
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_resources_that_can_not_be_listed_are_not_taken_for_none(docker: FakeDocker, broken: int) -> None:
     with pytest.raises(Unreachable):
-        see_whole(with_resources(docker).says(broken, b"", 1))
+        see_whole(with_resources(docker, broken=broken))
 
 
-def read_container(data: object) -> tuple[Container, ...]:
-    return DRIVER.read_watch(Completed(0, frame({"containers": line(data)}), b""), HOST)
+# --- what was, is kept ----------------------------------------------------------------------------
+
+
+def tagged(*statuses: int) -> bytes:
+    """What the engine says to as many names for images, and then of the containers."""
+    one = b"HTTP/1.1 %d Word\r\nContent-Length: 0\r\n\r\n"
+    return b"".join(one % status for status in statuses) + http(listing("a" * 64, "b" * 64))
+
+
+def keep(docker: FakeDocker, *images: Digest) -> frozenset[str]:
+    return DRIVER.read_kept(docker.run(DRIVER.keep(a_release(WEB, files=FILES), images)), HOST)
+
+
+def test_previous_images_get_a_name_and_the_containers_are_told(docker: FakeDocker) -> None:
+    docker.says("system dial-stdio", tagged(201, 201))
+
+    assert keep(docker, IMAGE, OTHER_IMAGE, IMAGE) == {"a" * 64, "b" * 64}
+    asked = asked_of_engine(DRIVER.keep(a_release(WEB, files=FILES), [IMAGE]))
+    assert asked.startswith(
+        f"POST /images/{IMAGE}/tag?repo=platformctl/{MODULE.id}&tag={IMAGE.hexadecimal[:12]} HTTP/1.1\r\n"
+    )
+    assert docker.asked == ("system dial-stdio",)
+
+
+def test_an_image_that_is_gone_can_not_be_kept(docker: FakeDocker) -> None:
+    with pytest.raises(PrepareFailed, match="can not be kept"):
+        keep(docker.says("system dial-stdio", tagged(201, 404)), IMAGE, OTHER_IMAGE)
+
+
+@pytest.mark.parametrize("told", [b"", tagged(201)[:-3], tagged(201)[:30]])
+def test_an_engine_that_does_not_say_what_came_of_it_has_kept_nothing(docker: FakeDocker, told: bytes) -> None:
+    with pytest.raises(Unreachable):
+        keep(docker.says("system dial-stdio", told), IMAGE)
+
+
+def test_what_keeps_says_of_containers_is_their_ids(docker: FakeDocker) -> None:
+    told = docker.says("system dial-stdio", tagged()).run(DRIVER.keep(a_release(WEB, files=FILES), []))
+
+    assert b"hunter2" not in told.stdout
+
+
+def read_container(data: Mapping[str, object]) -> tuple[Container, ...]:
+    told = {"containers": line(data), "engine": http([{"Id": data["id"]}])}
+    return DRIVER.read_watch(Completed(0, frame(told), b""), HOST)
 
 
 OPTIONAL = ("service", "hash", "version", "oneoff", "health", "project", "folder", "files")

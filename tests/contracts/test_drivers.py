@@ -40,12 +40,18 @@ class Sample:
     look: Callable[[Release], Mapping[str, bytes]]
     watch: Mapping[str, bytes]
     whole: Mapping[str, bytes]
+    kept: Mapping[str, bytes]
     framed: Callable[[Mapping[str, bytes | tuple[int, bytes]]], bytes]
 
 
 SAMPLES = {
     "docker-compose": Sample(
-        compose_host.IDENTITY, compose_host.look, compose_host.WATCH, compose_host.WHOLE, compose_host.frame
+        compose_host.IDENTITY,
+        compose_host.look,
+        compose_host.WATCH,
+        compose_host.WHOLE,
+        compose_host.KEPT,
+        compose_host.frame,
     ),
 }
 Reader = Callable[[bytes], object]
@@ -85,7 +91,7 @@ def commands(driver: Driver, release: Release, name: str = "web") -> Iterator[Co
     yield from (driver.identify(), driver.look((Question(release),), identified(driver)))
     yield from (ask(release.module.runtime.project) for ask in (driver.watch, driver.watch_whole))
     yield from (driver.logs(container), driver.fetch(image))
-    yield from driver.keep(release, {name: image.id})
+    yield driver.keep(release, [image.id])
     yield from driver.bring_up(release)
     seen = observed(driver, release)
     for step in driver.steps(release, (change(name),), (image,), seen, None):
@@ -120,6 +126,7 @@ def readers(driver: Driver) -> Mapping[str, tuple[Mapping[str, bytes], Reader]]:
         ),
         "watch": (sample.watch, lambda told: driver.read_watch(Completed(0, told, b""), HOST)),
         "watch-whole": (sample.whole, lambda told: driver.read_whole(Completed(0, told, b""), HOST)),
+        "kept": (sample.kept, lambda told: driver.read_kept(Completed(0, told, b""), HOST)),
     }
 
 
@@ -128,7 +135,7 @@ def driver(request: pytest.FixtureRequest) -> Driver:
     return made(request.param)
 
 
-answers = pytest.mark.parametrize("answer", ["identity", "look", "watch", "watch-whole"])
+answers = pytest.mark.parametrize("answer", ["identity", "look", "watch", "watch-whole", "kept"])
 
 
 def test_every_driver_of_the_table_is_tried_here() -> None:
