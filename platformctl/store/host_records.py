@@ -51,6 +51,15 @@ behind() {
 }
 """
 
+# behind_known FILE LINE: whether LINE is the last of a file that is not torn, as far as the shell can tell by itself.
+_KNOWN = r"""
+behind_known() {
+  if [ -L "$1" ] || [ -z "$2" ] || [ ! -s "$1" ]; then return 1; fi
+  last=; while IFS= read -r rest; do last=$rest; done <"$1"
+  [ -z "$rest" ] && [ "$last" = "$2" ]
+}
+"""
+
 # root, size, digest, digest of the last line
 _APPEND_AUDIT = (
     PRELUDE
@@ -60,27 +69,31 @@ into "$1"; receive "$2" "$3"; file=./audit.jsonl
 exec 9<.; flock -w 10 9 || no busy
 behind "$file" "$3" "$4"
 echo >>"$work/in" || fail "$base/tmp" 4096
-if ! cat -- "$work/in" 2>/dev/null >>"$file" || ! sync -- "$file" .; then
+size=$2; set -- "$file"; [ "$now" != none ] || set -- "$file" .
+if ! cat -- "$work/in" 2>/dev/null >>"$file" || ! sync -- "$@"; then
   [ "$now" != none ] || rm -f -- "$file"
-  fail . "$2"
+  fail . "$size"
 fi
 say written
 """
 )
 
-# root, hexadecimal digest of the plan, line, its digest, digest of the last line. A line is short and has nothing
-# secret: it comes as a word, which arrives whole or not at all, so that nothing has to be put aside first.
+# root, hexadecimal digest of the plan, line, its digest, digest of the last line, the last line where it is text. A
+# line is short and has nothing secret: it comes as a word, which arrives whole or not at all, so that nothing has to be
+# put aside first. The name of a file that was there is durable already.
 _APPEND_JOURNAL = (
     PRELUDE
     + _BEHIND
+    + _KNOWN
     + r"""
 into "$1"; file=journal/$2
 exec 9<journal; flock -w 10 9 || no busy
 [ ! -e "journal/settled/$2" ] || no consumed
-behind "$file" "$4" "$5"
-if ! printf '%s\n' "$3" 2>/dev/null >>"$file" || ! sync -- "$file" journal; then
+if behind_known "$file" "$6"; then now=$5; else behind "$file" "$4" "$5"; fi
+line=$3; set -- "$file"; [ "$now" != none ] || set -- "$file" journal
+if ! printf '%s\n' "$line" 2>/dev/null >>"$file" || ! sync -- "$@"; then
   [ "$now" != none ] || rm -f -- "$file"
-  fail journal "${#3}"
+  fail journal "${#line}"
 fi
 say written
 """
@@ -158,7 +171,7 @@ def append_journal(layout: HostLayout, plan: Digest, line: bytes, *, after: byte
 
     Refused with `StalePlan` when the journal was settled.
     """
-    operands = (plan.hexadecimal, line.decode(), digest_of(line).hexadecimal, _digest_of_last(after))
+    operands = (plan.hexadecimal, line.decode(), digest_of(line).hexadecimal, _digest_of_last(after), _text(after))
     return script(_APPEND_JOURNAL, layout.root, *operands, terse=True)
 
 
@@ -205,6 +218,14 @@ def read_audit(layout: HostLayout) -> Command:
 
 def _digest_of_last(line: bytes | None) -> str:
     return NONE if line is None else digest_of(line).hexadecimal
+
+
+def _text(line: bytes | None) -> str:
+    """A line as a word, empty where it can not be one."""
+    try:
+        return "" if line is None or b"\0" in line else line.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _hexadecimal(content: bytes) -> str:
