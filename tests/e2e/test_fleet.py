@@ -296,8 +296,12 @@ def test_a_host_whose_plans_wait_for_another_hosts_is_free_meanwhile(tmp_path: P
 
 
 def looks(heard: Overheard) -> int:
-    """How often the host's engine was asked for everything; before that it was asked who it is."""
-    return sum(told.words[:2] == ("system", "dial-stdio") for told in heard.all()) - 1
+    """How often the host's engine was asked for all: beside that it was asked who it is, and for each plan before
+    and behind its one step, which held at once.
+    """
+    told = heard.all()
+    asked = sum(each.words[:2] == ("system", "dial-stdio") for each in told)
+    return asked - 1 - 2 * sum("up" in each.words for each in told)
 
 
 def test_plans_of_a_host_that_share_nothing_are_compared_with_one_look(tmp_path: Path, host: Host) -> None:

@@ -165,5 +165,5 @@ STARTS = "case \"$*\" in *' up -d '*) ;; *) false ;; esac"
 """Compose is told to bring a service up."""
 UNDER_LOCK = f"[ -e {PLATFORM_ROOT}/.platformctl/lock.owner ]"
 """On a host where nobody applied before: whoever asks Docker now has the lock."""
-WITH_INTENT = f'[ "$(find {PLATFORM_ROOT}/.platformctl/journal -maxdepth 1 -type f)" ] && [ "$1" = ps ]'
+WITH_INTENT = f'[ "$(find {PLATFORM_ROOT}/.platformctl/journal -maxdepth 1 -type f)" ] && [ "$1" = system ]'
 """The intent is written, and nothing else yet: the containers are looked at once more."""
