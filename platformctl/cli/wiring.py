@@ -6,10 +6,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -99,9 +100,20 @@ def _reach(entry: "HostEntry") -> "Transport":
 
 
 def _get_ready(entries: "Iterable[HostEntry]") -> None:
-    from platformctl.transports.table import begin_to_load
+    """Load what hosts are reached by, and set up the sink, while this thread waits for other programs and for hosts.
 
-    begin_to_load(entries)
+    It takes paramiko as long to import as a dozen programs to end. What goes wrong is met again by who needs it. The
+    process ends behind it: a thread that the interpreter stops amid an import can take the exit code with it.
+    """
+
+    def load() -> None:
+        from platformctl.transports import table
+
+        for deed in (partial(table.load, entries), partial(printing.clean, "ready")):
+            with suppress(Exception):
+                deed()
+
+    Thread(target=load, name="loading").start()
 
 
 def _teller(chosen: Mapping[str, Any]) -> "Callable[[Event], None]":

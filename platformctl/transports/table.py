@@ -1,10 +1,8 @@
 """The table of transports: the entry points of the installed program, and nothing else."""
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from threading import Thread
 
 from platformctl.errors import PolicyViolation, ToolError
 from platformctl.model.desired import HostEntry
@@ -31,20 +29,10 @@ def transport_for(entry: HostEntry, environment: Mapping[str, str]) -> Transport
     return _loaded(table[entry.transport])(entry, environment)
 
 
-def begin_to_load(entries: Iterable[HostEntry]) -> None:
-    """Load what these hosts will be reached by on a thread of its own, while this one waits for other programs.
-
-    It takes paramiko as long to import as a dozen of those to end. What goes wrong is met again by who reaches a host.
-    The process ends behind it: a thread that the interpreter stops amid an import can take the exit code with it.
-    """
-    names = {entry.transport for entry in entries}
-
-    def load() -> None:
-        with suppress(Exception):
-            for found in (_table()[name] for name in sorted(names)):
-                _loaded(found)
-
-    Thread(target=load, name="loading").start()
+def load(entries: Iterable[HostEntry]) -> None:
+    """Load what these hosts will be reached by; raises what goes wrong, which who reaches a host meets again."""
+    for name in sorted({entry.transport for entry in entries}):
+        _loaded(_table()[name])
 
 
 def scan_host_keys(entry: HostEntry, environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
