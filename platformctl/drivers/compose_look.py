@@ -15,7 +15,7 @@ from urllib.parse import quote
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import borrowed, lenders_of
 from platformctl.drivers.compose_engine import ASK, LISTED, of_containers, requests
-from platformctl.drivers.compose_questions import COMPOSE, CONTAINER, FRAME, PROJECT, ROOM
+from platformctl.drivers.compose_questions import COMPOSE, CONTAINER, FRAME, PLUGIN, PROJECT, ROOM
 from platformctl.drivers.interface import Question
 from platformctl.model.command import Command
 from platformctl.model.compose import ComposeService
@@ -49,6 +49,7 @@ _LOOK = (
     + ROOM
     + ASK
     + LISTED
+    + PLUGIN
     + COMPOSE
     + _FORMS
     + r"""
@@ -96,8 +97,10 @@ lend() { while IFS= read -r lender; do
     printf 's/@%s@/%s/g\n' "$lender" "${id:-none}"
   done <"$in/lenders" >"$in/ids"; sed -f "$in/ids" "$in/borrowed.yaml" >"$in/lent.yaml"; }
 asked() { [ -r "$env_file" ] || return 66
-  env -i HOME="$HOME" PATH="$PATH" timeout -k 2 60 docker compose -p "$project" --project-directory "$folder" \
-    --env-file "$env_file" --env-file "$in/set.env" "$@"; }
+  set -- -p "$project" --project-directory "$folder" --env-file "$env_file" --env-file "$in/set.env" "$@"
+  [ -z "$program" ] || set -- DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND=docker "$program" compose "$@"
+  [ -n "$program" ] || set -- docker compose "$@"
+  timeout -k 2 60 env -i HOME="$HOME" PATH="$PATH" "$@"; }
 completed() { lend && rm -f "$in/failed" || return
   { asked "$@" config || : >"$in/failed"; } |
     asked -f - -f "$in/lent.yaml" config --no-normalize --no-consistency --hash '*' && [ ! -e "$in/failed" ]; }
@@ -113,6 +116,7 @@ tell_hashes() { [ -e "$in/hashes" ] || return 0
   tell "hashes.$number" computed; [ "$status" != 0 ] || return 0
   tell "refused.$number" cat "$in/computing"; tell "other-hashes.$number" other_hashes; }
 ahead() { compose "$version" >"$work/version"; every compute "$@"; }
+program=; for each in "$work"/in/*/hashes; do [ ! -e "$each" ] || { program=$(plugin); break; }; done
 ahead "$@" &
 tell containers again containers; tell engine engine
 tell present present; tell digests digests; tell modes modes; tell images images; tell kept kept

@@ -967,6 +967,15 @@ def test_one_shots_are_jobs_and_what_is_awaited_to_end() -> None:
 # --- on a real host -------------------------------------------------------------------------------
 
 
+def hash_by_docker(host: Host, release: Release) -> str:
+    """What `docker compose` computes for the service web."""
+    (up,) = DRIVER.bring_up(release)
+    options = shlex.join(up.argv[up.argv.index("-p") : up.argv.index("up")])
+    compose = "cat >/tmp/asked.yaml && docker compose -f /tmp/asked.yaml"
+    told = host.sh(f"{compose} {options} config --hash '*'", stdin=release.files[0].content)
+    return told.split()[1]
+
+
 @pytest.mark.lab
 def test_a_real_host_answers_all_three_questions(host: Host) -> None:
     entry = HostEntry(
@@ -994,6 +1003,8 @@ def test_a_real_host_answers_all_three_questions(host: Host) -> None:
     assert whole.resources == again.resources, "both looks name the same things alike"
     assert (who.machine_id, who.engine_id, who.user) == (host.machine_id, host.engine_id, host.user)
     assert (observed.containers, containers) == ((), ())
-    assert set(observed.hashes) == {"web"}
+    assert observed.hashes == {"web": hash_by_docker(host, release)}, (
+        "Compose's own program says what docker makes of it"
+    )
     assert observed.images[0].present
     assert observed.images[0].id in observed.image_ids
