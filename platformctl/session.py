@@ -177,7 +177,9 @@ class HostSession:
     def _guarded(self, operation: Operation) -> _Guard:
         nonce = secrets.token_hex(8)
         words, limit = self._words(operation)
-        return _Guard(words, nonce, host_lock.guarded(self._layout, self.token, words, nonce=nonce, limit=limit))
+        terse = not isinstance(operation, Run)
+        command = host_lock.guarded(self._layout, self.token, words, nonce=nonce, limit=limit, terse=terse)
+        return _Guard(words, nonce, command)
 
     def _done(self, guard: _Guard, completed: Completed) -> Done:
         match host_lock.read_guarded(completed, guard.nonce):

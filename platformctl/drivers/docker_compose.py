@@ -97,7 +97,7 @@ class DockerCompose:
         """Ask how the project's containers are now."""
         from platformctl.drivers.compose_questions import watch
 
-        return Command(watch(release_project), timeout=30)
+        return Command(watch(release_project), timeout=30, terse=True)
 
     def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
         """The project's containers; raises `Unreachable` for garbage or a silent engine."""
@@ -109,7 +109,7 @@ class DockerCompose:
         """Ask how the project's containers are now, and for its networks and volumes."""
         from platformctl.drivers.compose_questions import watch_whole
 
-        return Command(watch_whole(release_project), timeout=30)
+        return Command(watch_whole(release_project), timeout=30, terse=True)
 
     def read_whole(self, answer: Completed, entry: HostEntry) -> ProjectSeen:
         """As `read_watch`, with networks and volumes by Compose's own labels: others are nobody's plan's."""

@@ -7,7 +7,7 @@ from platformctl.model.frozen import dataclass
 class Command:
     """Words to run on a host, bytes for its standard input, and seconds until its outcome counts as unknown.
 
-    `terse` is one that says a few lines at its end, so that nobody has to drain what it says.
+    `terse` is one that nobody has to drain: it says a few lines at its end, or changes nothing that could be cut short.
     """
 
     argv: tuple[str, ...]

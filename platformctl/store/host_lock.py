@@ -212,13 +212,16 @@ def guarded(
     limit: int,
     step_wait: int = STEP_WAIT,
     kill_after: int = KILL_AFTER,
+    terse: bool = False,
 ) -> Command:
     """Return the command that runs `argv` in the root directory, only while `token` holds the lock, `limit` seconds.
 
-    `nonce` is a fresh random word: the marks that `read_guarded` reads carry it, and `argv` can not know it.
+    `nonce` is a fresh random word: the marks that `read_guarded` reads carry it, and `argv` can not know it. Where that
+    is one of our scripts, it is `terse`.
     """
     numbers = (str(token), nonce, str(step_wait), str(limit), str(kill_after))
-    return script(_GUARD, layout.root, *numbers, *argv, timeout=limit + kill_after + step_wait + 15)
+    timeout = limit + kill_after + step_wait + 15
+    return script(_GUARD, layout.root, *numbers, *argv, timeout=timeout, terse=terse)
 
 
 def read_guarded(completed: Completed, nonce: str) -> Guarded:
