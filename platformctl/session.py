@@ -108,22 +108,27 @@ class HostSession:
             ) from refusal
         return answers[2:]
 
-    def perform(self, event: str, step: str, operations: Sequence[Operation]) -> tuple[Done, ...]:
+    def perform(
+        self, event: str, step: str, operations: Sequence[Operation], look: Command | None = None
+    ) -> tuple[tuple[Done, ...], Completed | None]:
         """Write the intent of a step to both journals, then run its operations as far as each ends with status 0.
 
-        Each runs only while the lock is ours. Raises `OutcomeUnknown` when the end of one was not seen, `Locked` when
-        the lock was lost before the first of all began, and what `read_answer` raises when a journal was not written.
+        Behind them `look` is asked in the same exchange, where all of them did. Each runs only while the lock is ours.
+        Raises `OutcomeUnknown` when the end of one was not seen, `Locked` when the lock was lost before the first of
+        all began, and what `read_answer` raises when a journal was not written.
         """
         intent = self._line(event, {"step": step, "operations": str(len(operations))})
         guards = [self._guarded(operation) for operation in operations]
         ahead, self._ahead = (*self._ahead, intent), ()
         before, self.untouched = self.untouched, False
-        ended = self._together((*ahead, *(guard.command for guard in guards)))
-        written, ended = ended[: len(ahead)], ended[len(ahead) :]
+        behind = () if look is None else (look,)
+        ended = self._together((*ahead, *(guard.command for guard in guards), *behind))
+        written, ended, seen = _parted(ended, len(ahead), len(guards))
         self.untouched = before and not _began(guards, ended)
         for completed in written:
             read_answer(completed, self._host)
-        return tuple(self._done(guard, completed) for guard, completed in zip(guards, ended, strict=False))
+        done = tuple(self._done(guard, completed) for guard, completed in zip(guards, ended, strict=False))
+        return done, seen[0] if seen else None
 
     def note(self, event: str, **details: str) -> None:
         """Write one line to this clone's journal now, and to the host's ahead of whatever is said to it next.
@@ -210,6 +215,13 @@ class HostSession:
 
     def _unknown(self, summary: str, detail: str) -> OutcomeUnknown:
         return OutcomeUnknown(summary, host=self._host, detail=detail)
+
+
+def _parted(
+    ended: tuple[Completed, ...], ahead: int, operations: int
+) -> tuple[tuple[Completed, ...], tuple[Completed, ...], tuple[Completed, ...]]:
+    """What came of the journal's lines, of the operations, and of what was asked behind them."""
+    return ended[:ahead], ended[ahead : ahead + operations], ended[ahead + operations :]
 
 
 def _began(guards: Sequence[_Guard], ended: Sequence[Completed]) -> bool:

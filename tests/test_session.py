@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from platformctl.errors import Locked, OutcomeUnknown, StalePlan
+from platformctl.errors import Locked, OutcomeUnknown, StalePlan, Unreachable
+from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest
 from platformctl.model.plan import Run
@@ -45,7 +46,7 @@ def session(tmp_path: Path) -> Iterator[HostSession]:
 
 
 def perform(there: HostSession, *words: tuple[str, ...]) -> list[int]:
-    return [done.status for done in there.perform("do", "s1", [Run(each, 30) for each in words])]
+    return [done.status for done in there.perform("do", "s1", [Run(each, 30) for each in words])[0]]
 
 
 def succeeded(tmp_path: Path) -> None:
@@ -61,6 +62,24 @@ def test_operations_run_as_far_as_each_ends_well(tmp_path: Path) -> None:
 
     assert (tmp_path / "host/a").exists()
     assert not (tmp_path / "host/b").exists()
+
+
+def test_what_came_of_a_step_is_looked_at_behind_it_where_it_ended_well(tmp_path: Path) -> None:
+    look = Command(("cat", str(tmp_path / "host/a")))
+    with session(tmp_path) as there:
+        _, seen = there.perform("do", "s1", [Run(("sh", "-c", "echo made >a"), 30)], look)
+        assert seen is not None
+        assert (seen.status, seen.text) == (0, "made\n")
+
+        done, seen = there.perform("do", "s2", [Run(("false",), 30)], look)
+        assert ([each.status for each in done], seen) == ([1], None)
+
+
+def test_a_look_that_is_not_answered_is_no_end_of_the_step_either(tmp_path: Path) -> None:
+    with session(tmp_path) as there:
+        with pytest.raises((Unreachable, OutcomeUnknown)):
+            there.perform("do", "s1", [Run(("true",), 30)], Command(("sh", "-c", "kill -9 $PPID; sleep 1")))
+        assert not there.untouched
 
 
 def test_who_lost_the_lock_before_the_first_operation_has_touched_nothing(tmp_path: Path) -> None:

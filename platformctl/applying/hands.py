@@ -26,10 +26,13 @@ class Hands(Protocol):
     def ask(self, command: Command) -> Completed:
         """Run a command that changes nothing."""
 
-    def perform(self, event: str, step: str, operations: Sequence[Operation]) -> Sequence[Done]:
+    def perform(
+        self, event: str, step: str, operations: Sequence[Operation], look: Command | None = None
+    ) -> tuple[Sequence[Done], Completed | None]:
         """Journal the intent of a step, here and on the host, then run its operations as far as each ends with 0.
 
-        Raises `OutcomeUnknown` when the end of one was not seen, and a `Refusal` when none of these began.
+        Behind the last of them `look` is asked, where it ended with 0 too. Raises `OutcomeUnknown` when the end of one
+        was not seen, and a `Refusal` when none of these began.
         """
 
     def note(self, event: str, **details: str) -> None:

@@ -7,6 +7,7 @@ from platformctl.applying.clock import Clock
 from platformctl.applying.hands import Hands
 from platformctl.drivers.interface import Driver
 from platformctl.errors import OutcomeUnknown, Refusal
+from platformctl.model.command import Command, Completed
 from platformctl.model.desired import Canary, Health, HostEntry
 from platformctl.model.events import Event, HealthSeen, Watching
 from platformctl.model.frozen import dataclass
@@ -61,10 +62,14 @@ def prove(
     tell: Callable[[Event], None],
     clock: Clock,
     interrupted: Callable[[], bool],
+    first: Completed | None = None,
 ) -> Proof:
-    """Watch until everything held for `stable_for` or something failed, then ask the canary."""
+    """Watch until everything held for `stable_for` or something failed, then ask the canary.
+
+    `first` is the answer to `first_look`, where that was asked already.
+    """
     tell(Watching("health", wish.health.timeout))
-    look = _looker(wish, hands, driver)
+    look = _looker(wish, hands, driver, first)
     verdicts, containers, whole = _settle(wish, look, tell, clock, interrupted)
     healthy = all(verdict.healthy for verdict in verdicts)
     shown = tuple(v if v.healthy else _with_log(v, wish, containers, hands, driver) for v in verdicts)
@@ -77,6 +82,11 @@ def prove(
     )
 
 
+def first_look(wish: Wish, driver: Driver) -> Command:
+    """What is asked when the last step is over."""
+    return _look(wish, driver, whole=_hold(wish) <= 0)
+
+
 def see_whole(wish: Wish, hands: Hands, driver: Driver) -> ProjectSeen:
     """What there is of the project now."""
     return driver.read_whole(hands.ask(driver.watch_whole(wish.project)), wish.entry)
@@ -86,14 +96,21 @@ _Seen = tuple[tuple[Container, ...], ProjectSeen | None]
 """Containers, and where all of it was asked for networks and volumes too."""
 
 
-def _looker(wish: Wish, hands: Hands, driver: Driver) -> Callable[[bool], _Seen]:
+def _looker(wish: Wish, hands: Hands, driver: Driver, first: Completed | None) -> Callable[[bool], _Seen]:
+    asked = [first] if first is not None else []
+
     def look(whole: bool) -> _Seen:
+        answer = asked.pop() if asked else hands.ask(_look(wish, driver, whole=whole))
         if whole:
-            seen = see_whole(wish, hands, driver)
+            seen = driver.read_whole(answer, wish.entry)
             return seen.containers, seen
-        return driver.read_watch(hands.ask(driver.watch(wish.project)), wish.entry), None
+        return driver.read_watch(answer, wish.entry), None
 
     return look
+
+
+def _look(wish: Wish, driver: Driver, *, whole: bool) -> Command:
+    return driver.watch_whole(wish.project) if whole else driver.watch(wish.project)
 
 
 def _settle(

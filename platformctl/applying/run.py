@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 from platformctl.applying.clock import Clock
 from platformctl.applying.hands import Done, Hands
-from platformctl.applying.proof import INTERRUPTED, Wish, prove, see_whole, unplanned
+from platformctl.applying.proof import INTERRUPTED, Wish, first_look, prove, see_whole, unplanned
 from platformctl.drivers.interface import Driver
 from platformctl.errors import ExitCode, OutcomeUnknown, Refusal
+from platformctl.model.command import Command, Completed
 from platformctl.model.events import Event, OperationEnded, OperationStarted, RollbackStub, Undoing
 from platformctl.model.observed import ProjectSeen
 from platformctl.model.plan import Operation, Place, Plan, Remove, Run, Step
@@ -46,6 +47,7 @@ class Apply:
         self._tell = tell
         self._clock = clock
         self._interrupted = interrupted
+        self._seen: Completed | None = None
 
     def __call__(self, before: ProjectSeen) -> ApplyResult:
         """Run the plan to its end and say how that was; raises nothing once a host may have been touched.
@@ -56,7 +58,7 @@ class Apply:
         """
         try:
             failure = self._forward()
-            proof = None if failure else self._prove(self._wish, before, self._interrupted)
+            proof = None if failure else self._prove(self._wish, before, self._interrupted, self._seen)
             return self._verdict(before, failure, proof)
         except (OutcomeUnknown, Refusal) as lost:
             if self._hands.untouched and isinstance(lost, Refusal):
@@ -70,19 +72,20 @@ class Apply:
         return ApplyResult(ExitCode.REMOTE_FAILED, f"outcome unknown: {summary} ({detail})", None, lost=True)
 
     def _forward(self) -> str:
-        """Run every step; return why it stopped, or "" at the end."""
+        """Run every step; return why it stopped, or "" at the end, when it was looked what came of them."""
         for step in self._plan.steps:
-            if complaint := self._run(step, step.do, undoing=False):
+            look = first_look(self._wish, self._driver) if step is self._plan.steps[-1] else None
+            if complaint := self._run(step, step.do, undoing=False, look=look):
                 return complaint
         return INTERRUPTED if self._interrupted() else ""
 
-    def _run(self, step: Step, operations: Sequence[Operation], *, undoing: bool) -> str:
+    def _run(self, step: Step, operations: Sequence[Operation], *, undoing: bool, look: Command | None = None) -> str:
         """Run the operations of one step, its intent before and its outcome after in the journal."""
         if not undoing and self._interrupted():
             return INTERRUPTED
         for operation in operations:
             self._tell(OperationStarted(step.id, in_words(operation), undoing))
-        ended = self._hands.perform("undo" if undoing else "do", step.id, operations)
+        ended, self._seen = self._hands.perform("undo" if undoing else "do", step.id, operations, look)
         complaints = [self._told(step, each, done) for each, done in zip(operations, ended, strict=False)]
         complaint = next(filter(None, complaints), "")
         self._hands.note("undone" if undoing else "done", step=step.id, complaint=complaint)
@@ -95,7 +98,9 @@ class Apply:
         self._tell(OperationEnded(step.id, words, done.status == 0, said))
         return "" if done.status == 0 else f"step {step.id}: {words.split(' ', 1)[0]} ended with status {done.status}"
 
-    def _prove(self, wish: Wish, before: ProjectSeen, interrupted: Callable[[], bool]) -> Proof:
+    def _prove(
+        self, wish: Wish, before: ProjectSeen, interrupted: Callable[[], bool], first: Completed | None = None
+    ) -> Proof:
         return prove(
             wish,
             before,
@@ -104,6 +109,7 @@ class Apply:
             tell=self._tell,
             clock=self._clock,
             interrupted=interrupted,
+            first=first,
         )
 
     def _verdict(self, before: ProjectSeen, failure: str, proof: Proof | None) -> ApplyResult:

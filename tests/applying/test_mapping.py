@@ -44,7 +44,9 @@ class FakeHost:
         """Show the containers."""
         return Completed(0, repr(ProjectSeen(self.containers, self.resources)).encode(), b"")
 
-    def perform(self, event: str, step: str, operations: Sequence[Operation]) -> Sequence[Done]:
+    def perform(
+        self, event: str, step: str, operations: Sequence[Operation], look: Command | None = None
+    ) -> tuple[Sequence[Done], Completed | None]:
         """Obey, as far as each order ends well."""
         self.notes.append(f"{event} {step}")
         done: list[Done] = []
@@ -54,8 +56,8 @@ class FakeHost:
             self.orders.append(word)
             done.append(Done(self.deeds.get(word, changes_nothing)(self), "said on the host"))
             if done[-1].status:
-                break
-        return done
+                return done, None
+        return done, None if look is None else self.ask(look)
 
     def note(self, event: str, **details: str) -> None:
         """Remember."""

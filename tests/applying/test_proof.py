@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from platformctl.applying.hands import Done
-from platformctl.applying.proof import Wish, prove
+from platformctl.applying.proof import Wish, first_look, prove
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.errors import Unreachable
 from platformctl.model.command import Command, Completed
@@ -69,7 +69,9 @@ class Watched:
         self.asked.append(command.argv[3])
         return Completed(0, repr(ProjectSeen(shown, self.resources)).encode(), b"")
 
-    def perform(self, event: str, step: str, operations: Sequence[Operation]) -> Sequence[Done]:
+    def perform(
+        self, event: str, step: str, operations: Sequence[Operation], look: Command | None = None
+    ) -> tuple[Sequence[Done], Completed | None]:
         raise AssertionError(operations)
 
     def note(self, event: str, **details: str) -> None:
@@ -219,3 +221,25 @@ def test_a_healthy_apply_asks_nothing_more_than_its_looks(wish: Wish, looks: lis
     found: list[str] = []
     proof(wish, *looks, asked=found)
     assert found == asked
+    assert first_look(wish, Reading()).argv[3] == asked[0]
+
+
+@pytest.mark.parametrize("stable_for", [0, 2])
+def test_what_was_looked_at_with_the_last_step_is_not_asked_again(stable_for: int) -> None:
+    wish = replace(WISH, health=Health(timeout=5, stable_for=stable_for))
+    host = Watched([(OK,)], {})
+    answer = host.ask(first_look(wish, Reading()))
+    none: list[Event] = []
+    found = prove(
+        wish,
+        ProjectSeen((), {}),
+        hands=host,
+        driver=Reading(),
+        tell=none.append,
+        clock=StillClock(),
+        interrupted=lambda: False,
+        first=answer,
+    )
+
+    assert found.complaint == ""
+    assert host.asked == ["watch-whole"] if stable_for == 0 else ["watch"] * 4 + ["watch-whole"]
