@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.lab import Host
-from tests.lab.disk import PLATFORM_ROOT
+from tests.lab.disk import AGENT_HOME, PLATFORM_ROOT
 from tests.lab.images import ids
 
 FILES = f"""
@@ -29,6 +29,7 @@ SAY = r"""#!/bin/sh
 """
 GO_ON = f'exec {REAL} "$@"\n'
 SEPARATOR = "\x1f"
+SETTINGS = f"{AGENT_HOME}/.docker/config.json"
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,10 @@ class Overheard:
 def overheard(host: Host, before_each: str = "") -> Iterator[Overheard]:
     """Between the agent and the docker program stands a script that writes down each command.
 
-    `before_each` is shell that runs before the real program, with the command's words in "$@".
+    `before_each` is shell that runs before the real program, with the command's words in "$@". A context in docker's
+    settings has the engine asked through that program too, and not at its socket.
     """
+    host.write(SETTINGS, b'{"currentContext": "default"}')
     host.write(IN_BETWEEN, f"{SAY}{before_each}\n{GO_ON}".encode(), owner="root")
     host.sh(f"""
         chmod 755 {IN_BETWEEN}; : >{LOG}; chmod 666 {LOG}; : >{REAL}; docker=$(command -v docker)
@@ -133,7 +136,7 @@ def overheard(host: Host, before_each: str = "") -> Iterator[Overheard]:
     try:
         yield Overheard(host)
     finally:
-        host.sh(f'umount -l "$(command -v docker)" {REAL}')
+        host.sh(f'umount -l "$(command -v docker)" {REAL}; rm {SETTINGS}')
 
 
 @dataclass(frozen=True)
