@@ -1,7 +1,7 @@
 """What a host's answers about Docker and Compose mean. Whatever does not fit the frame is garbage, never a guess."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -189,6 +189,12 @@ def ids_of(listing: Response) -> frozenset[str]:
     return frozenset(each.Id for each in every(_Listed, listing.data))
 
 
+def require_looked_at(listing: Response, found: Iterable[Container]) -> None:
+    """Raise `ValueError` unless each container of a list was looked at, and once."""
+    if sorted(each.Id for each in every(_Listed, listing.data)) != sorted(container.id for container in found):
+        raise ValueError("not every container that is listed was looked at, or one twice")
+
+
 def every(cls: type[T], told: Any) -> tuple[T, ...]:
     """A list of the engine's; fields that are not asked about are passed over."""
     return decode(tuple[cls, ...], told, "an answer", ignore_unknown=True)  # type: ignore[valid-type]
@@ -201,8 +207,7 @@ def _watched(answer: bytes, entry: HostEntry) -> tuple[tuple[Container, ...], Se
     *others, listing = responses(sections["engine"].body)
     if listing.status != OK:
         raise _unreachable(_DOWN, entry)
-    if ids_of(listing) != {container.id for container in found}:
-        raise ValueError("not every container that is listed was looked at")
+    require_looked_at(listing, found)
     return found, others
 
 

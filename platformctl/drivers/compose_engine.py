@@ -46,11 +46,13 @@ ask() { own_socket
 """
 
 # Of what the engine says of containers, labels and commands stay on the host: people put secrets there. Each is looked
-# at through the form "$1", which leaves such things out. Whether all were looked at, who reads it finds out.
+# at through the form "$1", which leaves such things out. Whether all were looked at, who reads it finds out. An id is
+# what the first name of an object in a list has: in labels, people may give any name.
 LISTED = r"""
 inspected() {
   ids=$(awk -v RS='"' 'NR == 1 && /^HTTP\/1\.0 200 / || /\nHTTP\/1\.0 200 /, 0 {
-    if (a == "Id" && b ~ /^: *$/ && /^[0-9a-f]+$/) print; a = b; b = $0 }' "$work/engine")
+    if (c ~ /[[,][ \n]*[{][ \n]*$/ && a == "Id" && b ~ /^: *$/ && /^[0-9a-f]+$/) print
+    c = a; a = b; b = $0 }' "$work/engine")
   [ -z "$ids" ] || docker inspect --type container --format "$1" $ids; }
 engine() { sed -E '/^HTTP\/1\.0 /,$ {
     s/"Command": *"([^"\\]|\\.)*"/"Command":""/g

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from platformctl.drivers.compose_answers import compose_version, every, ids_of, listed, read, understood
+from platformctl.drivers.compose_answers import compose_version, every, listed, read, require_looked_at, understood
 from platformctl.drivers.compose_engine import OK, Response, responses
 from platformctl.drivers.compose_look import images_of, paths_of
 from platformctl.drivers.compose_questions import PROJECT, Section, garbage, read_sections
@@ -123,8 +123,7 @@ def _host(sections: Sections, questions: Sequence[Question], who: Identity) -> _
     containers = listed(sections["containers"], entry.name)
     _require_whole(sections, _OF_HOST, entry)
     *found, images, networks, volumes, running = responses(sections["engine"].body)
-    if ids_of(running) != {container.id for _, container in containers}:
-        raise ValueError("not every container that is listed was looked at")
+    require_looked_at(running, (container for _, container in containers))
     return _Host(
         containers=containers,
         files={file.path: file for file in _files(paths_of(questions), sections)},

@@ -103,7 +103,8 @@ def engine(
 
 def listing(*containers: str) -> object:
     """The engine's list of containers; there is something in each that nobody else is to know."""
-    return [{"Id": each, "Command": "serve --password hunter2", "Labels": {"a": 'x"}'}} for each in containers]
+    labels = {"Id": "9" * 64, "a": 'x"}'}
+    return [{"Id": each, "Command": "serve --password hunter2", "Labels": labels} for each in containers]
 
 
 def line(data: object) -> bytes:

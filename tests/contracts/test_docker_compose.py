@@ -462,6 +462,27 @@ def test_what_people_write_into_commands_and_labels_stays_on_the_host(docker: Fa
     assert b'"Labels":{}' in told.stdout
 
 
+def test_a_label_named_id_is_no_container(docker: FakeDocker, root: Path) -> None:
+    ids = (str(CONTAINER["id"]), "b" * 64)
+    told = engine(containers=ids)
+    assert b'"Labels": {"Id": "' in told
+    running(docker).says("system dial-stdio", told)
+
+    docker.run(DRIVER.look((Question(release_in(root)),), WHO))
+
+    (asked,) = {words for words in docker.asked if words.startswith("inspect --type container")}
+    assert asked.endswith("} " + " ".join(ids))
+
+
+def test_a_container_that_was_looked_at_twice_is_no_answer(root: Path) -> None:
+    release = release_in(root)
+    told = look(release)
+    told["containers"] *= 2
+
+    with pytest.raises(Unreachable):
+        DRIVER.read_look(Completed(0, frame(told), b""), (Question(release),), WHO, NOW)
+
+
 @pytest.mark.parametrize("containers", [(), ("9" * 64,), (str(CONTAINER["id"]), "9" * 64)])
 def test_a_list_with_other_containers_than_were_looked_at_is_no_answer(
     docker: FakeDocker, root: Path, containers: tuple[str, ...]
