@@ -22,8 +22,8 @@ from platformctl.model.compose import ComposeService
 from platformctl.model.desired import Release
 from platformctl.model.plan import OWN_FOLDER
 
-LOOK_TIMEOUT, HASH_TIMEOUT = 120, 30
-"""Seconds for a look, and more for each module that Compose is asked about."""
+LOOK_TIMEOUT, HASH_TIMEOUT, REGISTRY_TIMEOUT = 120, 30, 22
+"""Seconds for a look, and more for each module that Compose and each image that a registry may be asked about."""
 LISTS = ("/images/json?all=1", "/networks", "/volumes")
 """What the engine is asked about everything it has, behind the images by name and before the containers."""
 
@@ -133,6 +133,7 @@ def look(questions: Sequence[Question], *, version: bool) -> Command:
     root = questions[0].release.host.root
     operands = (word for question in questions for word in _operands(question.release))
     timeout = LOOK_TIMEOUT + HASH_TIMEOUT * sum(question.hashes for question in questions)
+    timeout += REGISTRY_TIMEOUT * len(images_of(questions))
     words = ("sh", "-c", _LOOK, "look", root, _asked(questions), "yes" if version else "no", *operands)
     return Command(words, stdin=_enclosed(questions), timeout=timeout)
 
