@@ -96,6 +96,10 @@ class Repository:
     def signing_key(self) -> str:
         """The person's key for signing commits, when that is an SSH key; "" otherwise."""
         key = self._person.get("user.signingkey", "")
+        if key.startswith("~"):
+            key = (
+                self._ask("config", "--type=path", "--get", "user.signingkey").stdout.decode("utf-8", "replace").strip()
+            )
         is_file = self._person.get("gpg.format") == "ssh" and not key.startswith(("ssh-", "key::"))
         return key if is_file else ""
 
@@ -106,7 +110,7 @@ class Repository:
     @cached_property
     def _person(self) -> Mapping[str, str]:
         """What git's configuration says of the person, by name; in one question, the last of several counts."""
-        told = self._ask("config", "--type=path", "-z", "--get-regexp", "^(user|gpg)[.](email|signingkey|format)$")
+        told = self._ask("config", "-z", "--get-regexp", "^(user|gpg)[.](email|signingkey|format)$")
         rows = (row.partition("\n") for row in told.stdout.decode("utf-8", "replace").split("\0"))
         return {name: value.strip() for name, _, value in rows}
 
@@ -123,7 +127,7 @@ class Repository:
 
     def is_ancestor(self, old: GitSha, new: GitSha) -> bool:
         """Whether `old` is `new` or lies before it; False for commits this clone does not have. Asked once a run."""
-        if old == new and any(commit == new for commit, _ in self._trees):
+        if old == new and any(commit == new for commit, _ in tuple(self._trees)):
             return True  # its tree was read
         if (old, new) not in self._ancestors:
             self._ancestors[old, new] = self._ask("merge-base", "--is-ancestor", old, new).returncode == 0

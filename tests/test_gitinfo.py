@@ -335,6 +335,15 @@ def test_the_person_and_their_signing_key_are_told(
     assert signing_key("user.signingkey", "key::ssh-ed25519 AAAA") == ""
 
 
+def test_a_key_in_the_home_of_nobody_takes_no_address_away(
+    repository: Repository, folder: Path, environment: Environment
+) -> None:
+    git(folder, environment, "config", "gpg.format", "ssh")
+    git(folder, environment, "config", "user.signingkey", "~nobody-of-that-name/.ssh/id")
+
+    assert (repository.person(), repository.signing_key()) == ("a@example.org", "")
+
+
 def test_of_a_person_with_several_addresses_the_last_counts(
     repository: Repository, folder: Path, environment: Environment
 ) -> None:
