@@ -46,12 +46,13 @@ program() { config=${DOCKER_CONFIG:-$HOME/.docker}; set --
 # plugin: Compose's own program, where docker would find it and both are programs: docker starts itself and asks it what
 # it is before, which costs a host as much as Compose's answer. Not a word where a script may mean something else by it.
 PLUGIN = """
-plugin() { config=$HOME/.docker
+plugin() { config=$HOME/.docker; docker=$(command -v docker)
+  [ ! -L "$docker" ] || return
   if [ -e "$config/config.json" ] && grep -q cliPluginsExtraDirs "$config/config.json"; then return; fi
   for folder in "$config" /usr/local/lib/docker /usr/local/libexec/docker /usr/lib/docker /usr/libexec/docker; do
     found=$folder/cli-plugins/docker-compose
     if [ -e "$found" ]; then
-      sizes=$(stat -L -c %s -- "$(command -v docker)" "$found") && [ -x "$found" ] || return
+      sizes=$(stat -L -c %s -- "$docker" "$found") && [ -x "$found" ] || return
       for size in $sizes; do [ "$size" -ge 1048576 ] || return; done
       printf '%s' "$found"; return
     fi
