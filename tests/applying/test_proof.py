@@ -242,4 +242,4 @@ def test_what_was_looked_at_with_the_last_step_is_not_asked_again(stable_for: in
     )
 
     assert found.complaint == ""
-    assert host.asked == ["watch-whole"] if stable_for == 0 else ["watch"] * 4 + ["watch-whole"]
+    assert host.asked == (["watch-whole"] if stable_for == 0 else ["watch"] * 4 + ["watch-whole"])

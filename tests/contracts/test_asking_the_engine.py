@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,11 @@ def engine(host: FakeDocker, told: bytes) -> Iterator[tuple[str, Engine]]:
 
 
 def identify(host: FakeDocker, **environment: str) -> Identity:
-    return DRIVER.read_identity(host.run(DRIVER.identify(), **environment), HOST)
+    """Who answers on a host whose engine usually listens on `engine.sock` of its folder."""
+    command = DRIVER.identify()
+    words = tuple(word.replace("/var/run/docker.sock", f"{host.here}/engine.sock") for word in command.argv)
+    assert words != command.argv
+    return DRIVER.read_identity(host.run(replace(command, argv=words), **environment), HOST)
 
 
 def test_the_socket_is_asked_without_docker_and_nobody_hangs_up_before_the_answer(host: FakeDocker) -> None:
@@ -101,6 +106,19 @@ def test_a_socket_nobody_listens_on_is_left_to_docker(host: FakeDocker) -> None:
         assert identify(host, DOCKER_HOST=f"unix://{path}").engine_id == "by-docker"
 
 
+@pytest.fixture
+def usual(host: FakeDocker) -> Iterator[None]:
+    """Somebody listens where an engine usually does; whoever came there would wait for an answer."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(host.here / "engine.sock"))
+        listening.listen()
+        listening.setblocking(False)
+        yield
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+@pytest.mark.usefixtures("usual")
 @pytest.mark.parametrize(
     "environment",
     [{"DOCKER_HOST": "tcp://192.0.2.1:2375"}, {"DOCKER_HOST": "ssh://there"}, {"DOCKER_CONTEXT": "there"}],
@@ -109,11 +127,19 @@ def test_an_engine_elsewhere_is_left_to_docker(host: FakeDocker, environment: di
     assert identify(host, **environment).engine_id == "by-docker"
 
 
+@pytest.mark.usefixtures("usual")
 def test_a_context_in_docker_s_settings_is_left_to_docker(host: FakeDocker) -> None:
     (host.here / ".docker").mkdir()
     (host.here / ".docker/config.json").write_text('{"currentContext": "there"}')
 
     assert identify(host).engine_id == "by-docker"
+
+
+def test_where_nothing_names_another_engine_the_usual_socket_is_asked(host: FakeDocker) -> None:
+    (host.here / ".docker").mkdir()
+    (host.here / ".docker/config.json").write_text('{"auths": {}}')
+    with engine(host, http(INFO)):
+        assert identify(host).engine_id == "by-socket"
 
 
 def test_docker_s_own_word_for_the_engine_comes_before_a_context(host: FakeDocker) -> None:
