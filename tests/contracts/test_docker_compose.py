@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 from platformctl.drivers.compose_borrowing import NOTHING, borrowed, lenders_of
+from platformctl.drivers.compose_questions import PLUGIN
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.drivers.interface import Question
 from platformctl.errors import InvalidInput, PolicyViolation, PrepareFailed, Unreachable, or_raise
@@ -138,6 +139,35 @@ def test_a_program_that_may_run_another_one_tells_no_version(docker: FakeDocker)
     plugin(docker, 1 << 20)
     (docker.here / ".docker/config.json").write_text('{"cliPluginsExtraDirs": ["/elsewhere"]}')
     assert identify(docker).compose_program == ""
+
+
+def compose_s_own_program(docker: FakeDocker) -> str:
+    return docker.run(Command(("sh", "-c", f"{PLUGIN}\nplugin"))).text
+
+
+def test_compose_s_own_program_is_run_where_it_and_docker_are_programs(docker: FakeDocker) -> None:
+    path = plugin(docker, 1 << 20)
+    path.chmod(0o755)
+    docker.program("docker", "x" * (1 << 20))
+    assert compose_s_own_program(docker) == str(path)
+
+    docker.program("docker", "#!/bin/sh\n")
+    assert compose_s_own_program(docker) == "", "a script may find another one"
+    docker.program("snap", "x" * (1 << 20))
+    (docker.here / "bin/docker").unlink()
+    (docker.here / "bin/docker").symlink_to("snap")
+    assert compose_s_own_program(docker) == "", "so may one that is docker by another name"
+
+
+def test_compose_s_own_program_is_not_guessed(docker: FakeDocker) -> None:
+    docker.program("docker", "x" * (1 << 20))
+    plugin(docker, 100).chmod(0o755)
+    assert compose_s_own_program(docker) == "", "a script"
+    plugin(docker, 1 << 20).chmod(0o644)
+    assert compose_s_own_program(docker) == "", "not to be run"
+    plugin(docker, 1 << 20).chmod(0o755)
+    (docker.here / ".docker/config.json").write_text('{"cliPluginsExtraDirs": ["/elsewhere"]}')
+    assert compose_s_own_program(docker) == "", "another folder may come first"
 
 
 def test_a_socket_that_may_not_be_written_is_a_matter_of_permission(docker: FakeDocker) -> None:
