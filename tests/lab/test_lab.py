@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -325,8 +325,7 @@ def test_a_kept_lab_is_found_by_its_directory_and_goes_once(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.25, 0.35])
 def test_down_removes_what_a_killed_up_left(tmp_path: Path, seconds: float) -> None:
-    killed = subprocess.run((sys.executable, "-c", UP_UNTIL_KILLED, str(tmp_path), str(seconds)), check=False)
-    assert killed.returncode == -signal.SIGALRM
+    assert ended_by_its_alarm(tmp_path, seconds)
     number = number_of(tmp_path)
 
     down(tmp_path)
@@ -345,7 +344,7 @@ def test_a_directory_keeps_the_files_that_are_not_the_labs(tmp_path: Path) -> No
 
 
 def test_the_next_lab_removes_what_a_killed_process_left(tmp_path: Path) -> None:
-    subprocess.run((sys.executable, "-c", UP_UNTIL_KILLED, str(tmp_path), "0.3"), check=False)
+    assert ended_by_its_alarm(tmp_path, 0.3)
 
     with Lab.up(1, tmp_path / "next"):
         assert number_of(tmp_path) is None
@@ -358,6 +357,22 @@ signal.setitimer(signal.ITIMER_REAL, float(sys.argv[2]))   # its signal kills, a
 Lab.up(2, pathlib.Path(sys.argv[1]))
 signal.pause()
 """
+
+
+def ended_by_its_alarm(directory: Path, seconds: float) -> bool:
+    """Whether an `up` was killed after so long. A program it had just started, as mount, ends later than it."""
+    words = (sys.executable, "-c", UP_UNTIL_KILLED, str(directory), str(seconds))
+    with subprocess.Popen(words, start_new_session=True) as killed:
+        killed.wait()
+    wait_until(lambda: not any(session == str(killed.pid) for session in sessions()), "its programs have ended")
+    return killed.returncode == -signal.SIGALRM
+
+
+def sessions() -> Iterator[str]:
+    """The session of each process there is."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield stat.read_text().rpartition(")")[2].split()[3]
 
 
 def command_line(*arguments: str) -> str:
