@@ -395,7 +395,10 @@ def traces(number: int) -> dict[str, list[str]]:
 
 def descendants(pid: int) -> dict[int, str | None]:
     """A process and all below it, containers too, each with its start time: a pid may be used again."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):  # it ended in this moment, as the end of a session does
+        return {}
     below = [descendants(int(child)) for child in children]
     return {pid: process_start(pid)} | {key: value for found in below for key, value in found.items()}
 
@@ -404,6 +407,6 @@ def process_start(pid: int) -> str | None:
     """None when it has ended, even if nobody has asked for its exit status yet."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     return None if state == "Z" else fields[18]
