@@ -33,15 +33,18 @@ need_work; printf '%65536s' '' 2>/dev/null >"$work/room" || exit 73
 """
 """Said before answers are put together in files: a full disk must not cut one short."""
 
+_FOLDERS = '"$config" /usr/local/lib/docker /usr/local/libexec/docker /usr/lib/docker /usr/libexec/docker'
+"""Where docker looks for its plugins, in its order."""
+
 # Without a word when it can not be told: the program may be found otherwise, or be a script that runs another one.
 PROGRAM = """
 program() { config=${DOCKER_CONFIG:-$HOME/.docker}; set --
   if [ -e "$config/config.json" ] && grep -q cliPluginsExtraDirs "$config/config.json"; then return; fi
-  for folder in "$config" /usr/local/lib/docker /usr/local/libexec/docker /usr/lib/docker /usr/libexec/docker; do
+  for folder in @FOLDERS@; do
     [ ! -e "$folder/cli-plugins/docker-compose" ] || set -- "$@" "$folder/cli-plugins/docker-compose"
   done
   [ $# = 0 ] || stat -L -c '%s %n %d %i %y %z' -- "$@"; }
-"""
+""".replace("@FOLDERS@", _FOLDERS)
 
 # plugin: Compose's own program, where docker would find it and both are programs: docker starts itself and asks it what
 # it is before, which costs a host as much as Compose's answer. Not a word where a script may mean something else by it.
@@ -49,7 +52,7 @@ PLUGIN = """
 plugin() { config=$HOME/.docker; docker=$(command -v docker)
   [ ! -L "$docker" ] || return
   if [ -e "$config/config.json" ] && grep -q cliPluginsExtraDirs "$config/config.json"; then return; fi
-  for folder in "$config" /usr/local/lib/docker /usr/local/libexec/docker /usr/lib/docker /usr/libexec/docker; do
+  for folder in @FOLDERS@; do
     found=$folder/cli-plugins/docker-compose
     if [ -e "$found" ]; then
       sizes=$(stat -L -c %s -- "$docker" "$found") && [ -x "$found" ] || return
@@ -57,7 +60,7 @@ plugin() { config=$HOME/.docker; docker=$(command -v docker)
       printf '%s' "$found"; return
     fi
   done; }
-"""
+""".replace("@FOLDERS@", _FOLDERS)
 
 # compose yes|no: its version, or that nobody asked.
 COMPOSE = """

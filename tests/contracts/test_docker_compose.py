@@ -492,6 +492,14 @@ def test_what_people_write_into_commands_and_labels_stays_on_the_host(docker: Fa
     assert b'"Labels":{}' in told.stdout
 
 
+def test_a_look_waits_for_each_image_that_a_registry_may_be_asked_about(root: Path) -> None:
+    first, other = (Question(release_in(root, WEB.replace("web:1", ref)), hashes=False) for ref in ("web:1", "web:2"))
+    one, two = (DRIVER.look(questions, WHO) for questions in ((first, first), (first, other)))
+
+    assert "timeout -k 2 20 docker manifest inspect" in one.argv[2]
+    assert two.timeout - one.timeout >= 20 + 2
+
+
 def test_a_label_named_id_is_no_container(docker: FakeDocker, root: Path) -> None:
     ids = (str(CONTAINER["id"]), "b" * 64)
     told = engine(containers=ids)
