@@ -500,6 +500,22 @@ def test_a_look_waits_for_each_image_that_a_registry_may_be_asked_about(root: Pa
     assert two.timeout - one.timeout >= 20 + 2
 
 
+@pytest.mark.parametrize(
+    ("image", "policy", "moving"),
+    [
+        *(("web:1", policy, True) for policy in ("always", "daily", "weekly", "refresh", "every_2h")),
+        *(("web:1", policy, False) for policy in ("missing", "if_not_present", "never", "build")),
+        (f"web@{IMAGE}", "always", False),
+    ],
+)
+def test_the_registry_is_asked_of_images_that_each_up_would_ask_for(
+    root: Path, image: str, policy: str, *, moving: bool
+) -> None:
+    release = release_in(root, f"services: {{web: {{image: '{image}', pull_policy: {policy}}}}}")
+
+    assert release.compose.services[ServiceName("web")].is_moving == moving
+
+
 def test_a_label_named_id_is_no_container(docker: FakeDocker, root: Path) -> None:
     ids = (str(CONTAINER["id"]), "b" * 64)
     told = engine(containers=ids)
