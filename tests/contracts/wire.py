@@ -54,7 +54,8 @@ class Wire:
 
     def _carry(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
         with contextlib.suppress(OSError), source, sink:
-            while chunk := b"" if self.fault == "reset" else source.recv(65536):
+            # What came after the reset was read with the end that woke the reader, and is not carried on.
+            while (chunk := source.recv(65536)) and self.fault != "reset":
                 if self.fault == "drop" or (self.fault == "one-way" and is_answer):
                     self.over.wait()
                     return
