@@ -73,7 +73,8 @@ class DockerCompose:
         """One question for containers, files, images, networks, volumes, and the hashes of desired services."""
         from platformctl.drivers.compose_look import look
 
-        return look(questions, version=not identity.compose_version)
+        hashes = any(question.hashes for question in questions)
+        return look(questions, version=hashes and not identity.compose_version)
 
     def read_look(
         self, answer: Completed, questions: Sequence[Question], identity: Identity, at: str

@@ -48,7 +48,8 @@ class Driver(Protocol):
     def look(self, questions: Sequence[Question], identity: Identity) -> Command:
         """One question for everything that plans of these releases need, all of one host, which is `identity`.
 
-        Where that does not have the orchestrator's version, it is asked for too. It changes nothing.
+        Where that does not have the orchestrator's version, it is asked for too, with the first hashes. It changes
+        nothing.
         """
 
     def read_look(

@@ -25,6 +25,7 @@ from platformctl.session import HostSession
 from platformctl.store.patience import Patience
 from platformctl.workflows.case import ApplyRequest, Case, refuse_unarmed, same_release, stale, verified_plan
 from platformctl.workflows.desire import agreed, owners_at
+from platformctl.workflows.guess import by_plan
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.looking import Seen, look
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
@@ -75,7 +76,7 @@ Sights = Callable[[Parts, Case, Hosts, int], Iterator[Seen]]
 
 def own_look(parts: Parts, case: Case, reached: Hosts, _token: int) -> Iterator[Seen]:
     """A look for this plan alone."""
-    yield Seen(*look(parts, reached, case.release, case.roots))
+    yield Seen(*look(parts, reached, case.release, case.roots, by_plan(case.plan)))
 
 
 def run_case(parts: Parts, case: Case, reached: Hosts, sights: Sights = own_look) -> ApplyReport:
@@ -93,7 +94,7 @@ def run_case(parts: Parts, case: Case, reached: Hosts, sights: Sights = own_look
 
 def _unchanged(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
     """A plan without changes consumes nothing; it is compared all the same."""
-    seen = Seen(*look(parts, reached, case.release, case.roots))
+    seen = Seen(*look(parts, reached, case.release, case.roots, by_plan(case.plan)))
     _require_same(case, _differences(parts, case, seen))
     return report_of(case.verified, Outcome(ApplyResult(ExitCode.NO_CHANGES, "", None), warnings=case.warnings))
 

@@ -13,6 +13,7 @@ from platformctl.planning.build import build
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store.host import HostLayout
 from platformctl.workflows.desire import owners_at, release_at
+from platformctl.workflows.guess import by_states
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.looking import Seen, look_at_all
 from platformctl.workflows.parts import Parts, keyring, require_host, require_module, trust_roots
@@ -38,7 +39,7 @@ def drift(parts: Parts, names: tuple[str, ...]) -> DriftReport:
     with hosts(parts) as reached:
         applied = {name: _applied(parts, roots, reached, read_manifest(tree, name)) for name in wanted}
         releases = [each.release for each in applied.values() if isinstance(each, _Applied)]
-        seen = look_at_all(parts, reached, releases, roots)
+        seen = look_at_all(parts, reached, releases, roots, by_states(parts, releases))
     for name, then in applied.items():
         try:
             if isinstance(then, Refusal):

@@ -1,10 +1,11 @@
 """The release that a plan would replace, from the host alone: another clone that plans again gets the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from platformctl.errors import Refusal
 from platformctl.manifests.compose import read_compose
+from platformctl.model.command import Command
 from platformctl.model.compose import ComposeModel
 from platformctl.model.desired import Release
 from platformctl.model.names import Digest
@@ -21,14 +22,16 @@ _MOST_BYTES = 256 << 10
 
 
 def with_earlier(
-    transport: Transport, looks: Sequence[tuple[Release, HostRecord, Observation]]
+    transport: Transport,
+    looks: Sequence[tuple[Release, HostRecord, Observation]],
+    known: Mapping[Digest, bytes],
 ) -> tuple[Observation, ...]:
     """What was seen of releases of one host, with what was there before each that is another one now.
 
-    One more question for all that change, none where nothing does.
+    One more question for all that change, none where nothing does or the contents are `known`.
     """
     changing = [(release, current) for release, record, _ in looks if (current := _replaced(release, record))]
-    contents = _recollected(transport, changing) if changing else {}
+    contents = _recollected(transport, changing, known) if changing else {}
     return tuple(_with(release, _replaced(release, record), seen, contents) for release, record, seen in looks)
 
 
@@ -39,21 +42,28 @@ def _replaced(release: Release, record: HostRecord) -> Receipt | None:
     return current if replaced else None
 
 
-def _recollected(transport: Transport, changing: Sequence[tuple[Release, Receipt]]) -> Mapping[Digest, bytes]:
+def recollecting(root: str, files: Iterable[PlannedFile]) -> tuple[Command, ...]:
+    """What asks a host for the contents of `files`."""
+    wanted, layout = tuple(dict.fromkeys(files)), HostLayout(root)
+    parts = (wanted[begin : begin + _MOST_FILES] for begin in range(0, len(wanted), _MOST_FILES))
+    return tuple(recollect(layout, part, limit=_MOST_BYTES) for part in parts)
+
+
+def wanted(release: Release, files: Sequence[PlannedFile]) -> tuple[PlannedFile, ...]:
+    """What of the `files` of the release before has contents that must be asked for."""
+    known = {file.digest for file in release.files}
+    return tuple(file for file in files if file.digest not in known)[:_MOST_FILES]
+
+
+def _recollected(
+    transport: Transport, changing: Sequence[tuple[Release, Receipt]], known: Mapping[Digest, bytes]
+) -> Mapping[Digest, bytes]:
     """The contents of what the releases before had otherwise; some may be missing."""
-    wanted = tuple(dict.fromkeys(file for pair in changing for file in _wanted(*pair)))
-    contents: dict[Digest, bytes] = {}
-    for begin in range(0, len(wanted), _MOST_FILES):
-        files = wanted[begin : begin + _MOST_FILES]
-        command = recollect(HostLayout(transport.entry.root), files, limit=_MOST_BYTES)
+    files = (file for release, current in changing for file in wanted(release, current.files))
+    contents = dict(known)
+    for command in recollecting(transport.entry.root, (file for file in files if file.digest not in known)):
         contents.update(read_recollected(transport.run(command), transport.entry.name))
     return contents
-
-
-def _wanted(release: Release, current: Receipt) -> tuple[PlannedFile, ...]:
-    known = {file.digest for file in release.files}
-    compose_file, *others = current.files
-    return (compose_file, *(file for file in others if file.digest not in known))[:_MOST_FILES]
 
 
 def _with(
@@ -62,7 +72,7 @@ def _with(
     """Without an earlier release where the host has not kept its compose file."""
     if current is None:
         return seen
-    asked = {file.digest for file in _wanted(release, current)}
+    asked = {file.digest for file in wanted(release, current.files)}
     kept = {digest: content for digest, content in recollected.items() if digest in asked}
     contents = {**{file.digest: file.content for file in release.files}, **kept}
     compose = _resolved(release, current, contents)

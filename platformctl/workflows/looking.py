@@ -4,6 +4,8 @@ After the handshake a host is asked three things: who it is, what it remembers, 
 mostly says already what its orchestrator would compute, which is then not asked; where something turns out to have
 changed that this rests on, that module is looked at once more. Files of releases that are replaced are asked for too,
 and where an env file differs, which of its variables do.
+
+Who can guess what it remembers asks the last two in one exchange (ADR 0031); what was guessed wrong is asked again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,17 +15,22 @@ from dataclasses import replace
 from platformctl import observing
 from platformctl.drivers.interface import Driver, Question
 from platformctl.errors import PolicyViolation, Refusal, or_raise
+from platformctl.model.command import Completed
 from platformctl.model.desired import Release, TrustRoots
 from platformctl.model.frozen import dataclass
-from platformctl.model.names import HostName, ModuleId
-from platformctl.model.observed import Observation
+from platformctl.model.names import Digest, HostName, ModuleId
+from platformctl.model.observed import Identity, Observation
 from platformctl.planning.settled import is_expected, known_version, settled
+from platformctl.store.batch import run_together
 from platformctl.store.host import HostLayout
 from platformctl.store.host_environment import fingerprints, read_fingerprints
-from platformctl.workflows.earlier import with_earlier
+from platformctl.store.host_files import read_recollected
+from platformctl.store.host_records import recall
+from platformctl.workflows.earlier import recollecting, with_earlier
+from platformctl.workflows.guess import Guess, Guesses
 from platformctl.workflows.hosts import Hosts, Reached
 from platformctl.workflows.parts import Parts, keyring, moment
-from platformctl.workflows.records import Memory, remember_each
+from platformctl.workflows.records import Memory, memories_of
 
 _AT_ONCE = 32
 """Hosts that are looked at at the same time, of those that are reached."""
@@ -37,14 +44,27 @@ class Seen:
     memory: Memory
 
 
-def look(parts: Parts, reached: Hosts, release: Release, roots: TrustRoots) -> tuple[Observation, Memory]:
+@dataclass(frozen=True)
+class _Ahead:
+    """What came with the host's memory: the answer to `questions`, asked of `identity`, and contents of files."""
+
+    questions: tuple[Question, ...]
+    identity: Identity
+    answer: Completed
+    contents: Mapping[Digest, bytes]
+
+
+def look(
+    parts: Parts, reached: Hosts, release: Release, roots: TrustRoots, guess: Guess | None = None
+) -> tuple[Observation, Memory]:
     """What runs of one release on its host, and what the host remembers of it."""
-    seen = or_raise(_look_at(parts, reached, (release,), roots, moment(parts.clock.now()))[0])
+    guesses = {release.module.id: guess} if guess else {}
+    seen = or_raise(_look_at(parts, reached, (release,), roots, moment(parts.clock.now()), guesses)[0])
     return seen.observation, seen.memory
 
 
 def look_at_all(
-    parts: Parts, reached: Hosts, releases: Iterable[Release], roots: TrustRoots
+    parts: Parts, reached: Hosts, releases: Iterable[Release], roots: TrustRoots, guesses: Guesses
 ) -> Mapping[ModuleId, Seen | Refusal]:
     """The same for many, or why it can not be said; the answer does not depend on which host answers first."""
     at = moment(parts.clock.now())
@@ -54,7 +74,7 @@ def look_at_all(
 
     def look_at(those: Sequence[Release]) -> tuple[Seen | Refusal, ...]:
         try:
-            return _look_at(parts, reached, those, roots, at)
+            return _look_at(parts, reached, those, roots, at, guesses)
         except Refusal as refusal:
             return (refusal,) * len(those)
 
@@ -73,13 +93,14 @@ def look_at_all(
 
 
 def _look_at(
-    parts: Parts, reached: Hosts, releases: Sequence[Release], roots: TrustRoots, at: str
+    parts: Parts, reached: Hosts, releases: Sequence[Release], roots: TrustRoots, at: str, guesses: Guesses
 ) -> tuple[Seen | Refusal, ...]:
     """All of `releases` on their one host, in the order given. Raises what keeps it from saying anything at all."""
     host, driver = releases[0].host, parts.driver_of(releases[0].module)
     there = reached.reach(host, driver)
     modules = [release.module.id for release in releases]
-    memories = remember_each(there.transport, HostLayout(host.root), modules, keyring(parts, roots), parts.clock.now())
+    recalled, ahead = _recall(there, driver, releases, guesses)
+    memories = memories_of(recalled, host.name, modules, keyring(parts, roots), parts.clock.now())
     known = {
         release.module.id: (release, memory)
         for release, memory in zip(releases, memories, strict=True)
@@ -87,40 +108,88 @@ def _look_at(
     }
     version = known_version(there.identity, (memory.record.current for _, memory in known.values()))
     there = replace(there, identity=replace(there.identity, compose_version=version))
-    seen = _ask(there, driver, tuple(known.values()), at, trusting=True)
-    rest = tuple(pair for name, pair in known.items() if name not in seen)
+    if ahead is not None and _is_right(ahead, there.identity, known):
+        answers = driver.read_look(ahead.answer, ahead.questions, there.identity, at)
+        seen = _of_each(driver, ahead.questions, answers, known)
+    else:
+        seen = _ask(there, driver, known, at, trusting=True)
+    rest = {name: pair for name, pair in known.items() if name not in seen}
     seen.update(_ask(there, driver, rest, at, trusting=False))
     _add_variables(there, known, seen)
-    _add_earlier(there, known, seen)
+    _add_earlier(there, known, seen, ahead.contents if ahead else {})
     refused = {name: memory for name, memory in zip(modules, memories, strict=True) if isinstance(memory, Refusal)}
     return tuple(refused.get(name) or seen[name] for name in modules)
 
 
-def _ask(
-    there: Reached, driver: Driver, known: Sequence[tuple[Release, Memory]], at: str, *, trusting: bool
-) -> dict[ModuleId, Seen | Refusal]:
+def _recall(
+    there: Reached, driver: Driver, releases: Sequence[Release], guesses: Guesses
+) -> tuple[Completed, _Ahead | None]:
+    """The host's answer to what it remembers, and what else came in the same exchange, where there is a guess for all.
+
+    Whatever went wrong with the rest is found out by who asks for it again.
+    """
+    layout, names = HostLayout(there.transport.entry.root), [release.module.id for release in releases]
+    question = recall(layout, *names)
+    guessed = [guesses[name] for name in names if name in guesses]
+    if len(guessed) < len(names):
+        return there.transport.run(question), None
+    questions = tuple(Question(r, hashes=guess.hashes) for r, guess in zip(releases, guessed, strict=True))
+    version = min(guess.version for guess in guessed)
+    identity = replace(there.identity, compose_version=version)
+    files = recollecting(layout.root, (file for guess in guessed for file in guess.files))
+    asked = (question, driver.look(questions, identity), *files)
+    recalled, *rest = run_together(there.transport.run, asked, there.transport.entry.name)
+    if not rest or rest[0].status or rest[0].truncated:
+        return recalled, None
+    contents = (read_recollected(each, there.transport.entry.name) for each in rest[1:] if not each.status)
+    return recalled, _Ahead(questions, identity, rest[0], {k: v for each in contents for k, v in each.items()})
+
+
+Known = Mapping[ModuleId, tuple[Release, Memory]]
+"""Releases, with what their host remembers of them."""
+
+
+def _ask(there: Reached, driver: Driver, known: Known, at: str, *, trusting: bool) -> dict[ModuleId, Seen | Refusal]:
     """What was seen of each. Who is `trusting` leaves out those whose receipt does not say the hashes after all."""
     if not known:
         return {}
     questions = [
         Question(release, hashes=not (trusting and is_expected(release, there.identity, memory.record.current)))
-        for release, memory in known
+        for release, memory in known.values()
     ]
     answers = observing.observe(there.transport, driver, questions, there.identity, at)
+    return _of_each(driver, questions, answers, known)
+
+
+def _is_right(ahead: _Ahead, identity: Identity, known: Known) -> bool:
+    """Whether nothing was asked ahead that would not have been asked: for hashes that a receipt may say, or of another
+    version than the host's.
+    """
+    spared = (is_expected(release, identity, memory.record.current) for release, memory in known.values())
+    asked = (question.hashes for question in ahead.questions if question.release.module.id in known)
+    version = ahead.identity.compose_version
+    return version in ("", identity.compose_version) and not any(a and b for a, b in zip(asked, spared, strict=True))
+
+
+def _of_each(
+    driver: Driver, questions: Sequence[Question], answers: Sequence[Observation | Refusal], known: Known
+) -> dict[ModuleId, Seen | Refusal]:
     seen: dict[ModuleId, Seen | Refusal] = {}
-    for question, (release, memory), answer in zip(questions, known, answers, strict=True):
-        if isinstance(answer, Refusal):
-            seen[release.module.id] = answer
+    for question, answer in zip(questions, answers, strict=True):
+        name, release = question.release.module.id, question.release
+        if name not in known:
             continue
+        if isinstance(answer, Refusal):
+            seen[name] = answer
+            continue
+        memory = known[name][1]
         whole = answer if question.hashes else settled(release, answer, memory.record.current, driver)
         if whole is not None:
-            seen[release.module.id] = _refusal_of(release, whole) or Seen(whole, memory)
+            seen[name] = _refusal_of(release, whole) or Seen(whole, memory)
     return seen
 
 
-def _add_variables(
-    there: Reached, known: Mapping[ModuleId, tuple[Release, Memory]], seen: dict[ModuleId, Seen | Refusal]
-) -> None:
+def _add_variables(there: Reached, known: Known, seen: dict[ModuleId, Seen | Refusal]) -> None:
     """Which values the env file has, by fingerprint: as the receipt says where the file is the same, else asked."""
     for name, each in tuple(seen.items()):
         release, memory = known[name]
@@ -136,12 +205,12 @@ def _add_variables(
 
 
 def _add_earlier(
-    there: Reached, known: Mapping[ModuleId, tuple[Release, Memory]], seen: dict[ModuleId, Seen | Refusal]
+    there: Reached, known: Known, seen: dict[ModuleId, Seen | Refusal], contents: Mapping[Digest, bytes]
 ) -> None:
-    """Where another release runs, what that was."""
+    """Where another release runs, what that was; some `contents` are known already."""
     whole = {name: each for name, each in seen.items() if isinstance(each, Seen)}
     looks = [(known[name][0], each.memory.record, each.observation) for name, each in whole.items()]
-    for (name, each), observation in zip(whole.items(), with_earlier(there.transport, looks), strict=True):
+    for (name, each), observation in zip(whole.items(), with_earlier(there.transport, looks, contents), strict=True):
         seen[name] = replace(each, observation=observation)
 
 

@@ -20,6 +20,7 @@ from platformctl.trust.fleet_observation import (
 from platformctl.trust.keys import seal
 from platformctl.trust.signers import OBSERVATION
 from platformctl.workflows.desire import Desire, agreed, release_at
+from platformctl.workflows.guess import by_states
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.looking import Seen, look_at_all
 from platformctl.workflows.parts import Parts, moment, shown, trust_roots
@@ -66,7 +67,7 @@ def _look(parts: Parts, roots: TrustRoots) -> FleetObservation:
     wanted = {name: _release(parts, desire, name, moment(now)[:10]) for name in module_ids(desire.commit)}
     releases = [each for each in wanted.values() if isinstance(each, Release)]
     with hosts(parts) as reached:
-        seen = look_at_all(parts, reached, releases, roots)
+        seen = look_at_all(parts, reached, releases, roots, by_states(parts, releases))
     modules, unseen = [], []
     for name, release in wanted.items():
         answer = seen[name] if isinstance(release, Release) else release

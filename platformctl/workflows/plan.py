@@ -142,6 +142,7 @@ def _look(
     parts: Parts, desire: Desire, when: Circumstances, names: Iterable[str], *, everything: bool
 ) -> tuple[dict[str, _Wanted | Refusal], Mapping[ModuleId, "Seen | Refusal"]]:
     """What is wanted, and what hosts say. All that speaks to a host is imported here: a plan offline does without."""
+    from platformctl.workflows.guess import by_states
     from platformctl.workflows.hosts import hosts
     from platformctl.workflows.left_there import applied, left_behind
     from platformctl.workflows.looking import look_at_all
@@ -153,13 +154,13 @@ def _look(
             if isinstance(each, _Wanted):
                 reached.begin(each.release.host, parts.driver_of(each.release.module))
         releases = _releases(wanted)
-        seen = look_at_all(parts, reached, releases.values(), when.trust)
+        seen = look_at_all(parts, reached, releases.values(), when.trust, by_states(parts, releases.values()))
         if everything:
             looked_at = {module: (release, seen[module]) for module, release in releases.items()}
             left = left_behind(parts, desire, reached, looked_at)
             gone = dict(_wanted(desire, when, left, lambda module: or_raise(left[module])))
             wanted.update(gone)
-            seen = {**seen, **look_at_all(parts, reached, _releases(gone).values(), when.trust)}
+            seen = {**seen, **look_at_all(parts, reached, _releases(gone).values(), when.trust, {})}
         return wanted, seen
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from platformctl.errors import ApprovalMismatch, InvalidInput, Locked, Refusal, ToolError
 from platformctl.model import strict_json
 from platformctl.model.codec import decode, encode
+from platformctl.model.command import Completed
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName, ModuleId
 from platformctl.model.state import (
@@ -94,9 +95,15 @@ def remember_each(
     transport: Transport, layout: HostLayout, modules: Sequence[ModuleId], keyring: Keyring, now: datetime
 ) -> tuple[Memory | Refusal, ...]:
     """What a host remembers of each of `modules`, asked in one exchange; a record that is refused hides no other."""
-    recalled = read_recall(transport.run(recall(layout, *modules)), transport.entry.name)
-    readers = (_Reader(module, transport.entry.name, keyring, now) for module in modules)
-    return tuple(_or_refusal(recalled, reader) for reader in readers)
+    return memories_of(transport.run(recall(layout, *modules)), transport.entry.name, modules, keyring, now)
+
+
+def memories_of(
+    answer: Completed, host: HostName, modules: Sequence[ModuleId], keyring: Keyring, now: datetime
+) -> tuple[Memory | Refusal, ...]:
+    """What a host remembers of each of `modules`, by its answer to `recall`; raises what `read_recall` raises."""
+    recalled = read_recall(answer, host)
+    return tuple(_or_refusal(recalled, _Reader(module, host, keyring, now)) for module in modules)
 
 
 def _or_refusal(recalled: Recalled, reader: "_Reader") -> Memory | Refusal:

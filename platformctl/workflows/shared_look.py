@@ -15,6 +15,7 @@ from platformctl.model.observed import Observation
 from platformctl.model.plan import Place, Remove
 from platformctl.store.host import HostLayout
 from platformctl.workflows.case import Case
+from platformctl.workflows.guess import by_plan
 from platformctl.workflows.hosts import Hosts
 from platformctl.workflows.looking import Seen, look, look_at_all
 from platformctl.workflows.parts import Parts, keyring
@@ -51,7 +52,7 @@ class SharedLooks:
         kept = _kept(parts, case, reached, shared)
         if kept is not None:
             yield self._begun(case, kept)
-        yield self._begun(case, Seen(*look(parts, reached, case.release, case.roots)))
+        yield self._begun(case, Seen(*look(parts, reached, case.release, case.roots, by_plan(case.plan))))
 
     def _begun(self, case: Case, seen: Seen) -> Seen:
         before = Preceding(case.release, case.plan, seen.observation)
@@ -60,8 +61,10 @@ class SharedLooks:
 
     def _look(self, parts: Parts, case: Case, reached: Hosts, token: int) -> _SharedLook:
         at = parts.clock.monotonic()
-        releases = [each.release for each in self._soon(case)]
-        shared = _SharedLook(token, at, look_at_all(parts, reached, releases, case.roots))
+        soon = self._soon(case)
+        releases = [each.release for each in soon]
+        guesses = {each.plan.module: by_plan(each.plan) for each in soon}
+        shared = _SharedLook(token, at, look_at_all(parts, reached, releases, case.roots, guesses))
         self._looks[case.plan.host.name] = shared
         return shared
 

@@ -1,0 +1,83 @@
+"""What a clone guesses of a host's memory spares an exchange when it is right, and changes no plan when it is wrong."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platformctl.model.names import Digest, ModuleId
+from platformctl.store.states import StateStore
+from tests.e2e.test_seeing import AT_ONCE, counted
+from tests.lab import Host
+from tests.platform_repo import PlatformRepo
+
+pytestmark = pytest.mark.lab
+
+WEB = ModuleId("web")
+OTHER = Digest.of(b"another release")
+
+
+def web(repo: PlatformRepo, mode: str) -> None:
+    service = {"image": "platformctl-lab/sleeper:1", "environment": {"MODE": mode}}
+    repo.add_module(WEB, {"services": {WEB: service}}, health=AT_ONCE)
+
+
+def planned(repo: PlatformRepo, host: Host) -> tuple[int, Any]:
+    """With how many exchanges, and what."""
+    with counted(host) as seen:
+        report = repo.run("plan", WEB, "--json").json
+    plan = report["plans"][0]["plan"]
+    times = {"created_at": "", "expires_at": "", "observed": {**plan["observed"], "at": "", "digest": ""}}
+    return seen["exchanges"], {**plan, **times}
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_is_guessed_of_a_host_spares_an_exchange_and_changes_no_plan(
+    tmp_path: Path, host: Host, changed: bool
+) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    web(repo, "1")
+    repo.deploy(WEB)
+    if changed:
+        web(repo, "2")
+    states = StateStore(repo.root / ".platform")
+    known = states.read(WEB)
+    assert known is not None
+
+    exchanges, plan = planned(repo, host)
+    assert (exchanges, bool(plan["steps"])) == (2, changed)
+
+    # What is recorded is of another release, or, where there is a change, of the very one that is to come.
+    lie = Digest.parse(plan["desired"]) if changed else OTHER
+    states.write(replace(known, desired=lie, files=known.files, serial=known.serial + 1))
+    assert planned(repo, host) == (4 if changed else 3, plan)
+
+    states.path(WEB).unlink()
+    assert planned(repo, host) == (4 if changed else 3, plan)
+
+    states.path(WEB).write_text("not a state\n")
+    assert planned(repo, host)[1] == plan
+
+
+def test_an_apply_asks_with_what_its_plan_knows(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    web(repo, "1")
+    repo.deploy(WEB)
+    web(repo, "2")
+    changed = repo.plan(WEB)
+    repo.approve(changed)
+    with counted(host) as seen:
+        repo.apply(changed)
+    assert seen["exchanges"] == 6
+    same = repo.plan(WEB, expect=0)
+    repo.approve(same)
+    with counted(host) as seen:
+        repo.apply(same, expect=0)
+    assert seen["exchanges"] == 2
+
+    host.docker("update", "--restart=always", "web-web-1")
+    drifted = repo.plan(WEB)
+    repo.approve(drifted)
+    host.docker("rm", "-f", "web-web-1")
+    assert repo.apply(drifted, expect=7).json["error"]["reason"] == "changed"
