@@ -17,7 +17,11 @@ no_lab = cache(why_unavailable)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """SIGTERM ends a run as Ctrl-C does, so that a cancelled pipeline takes its lab hosts down."""
+    """SIGTERM ends a run as Ctrl-C does, so that a cancelled pipeline takes its lab hosts down.
+
+    And Ctrl-C is heard by what a test starts, also where a shell ran us behind the prompt, with SIGINT ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
