@@ -4,6 +4,7 @@ import hashlib
 import io
 import re
 import tarfile
+import zlib
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ from platformctl.store.host import NONE, OWN_FOLDER, PRELUDE, HostLayout, read_a
 
 _END = 1024
 """Bytes at the end of a record in which its last field stands, as the script below has it."""
+_MOST, _GZIP = 1 << 26, 16
+"""Bytes that are unpacked at most; what tells zlib of gzip's header."""
 _LINE = re.compile(r"names|tar|audit|modules|ends")
 
 # root, module, size, digest, digest of what is to be replaced
@@ -114,6 +117,7 @@ say settled
 )
 
 # root, module… Which files there are is told beside what they hold: one that can not be read must not pass for none.
+# Records are compressed, as each has some fifty receipts that differ little.
 # The ends of records are those of all modules; where all were asked about, they are known by then.
 _RECALL = (
     PRELUDE
@@ -131,7 +135,9 @@ for file; do
   set -- "$@" "$file"
   case $file in modules/*) asked=$((asked + 1)) ;; esac
 done
-if [ $# != 0 ]; then printf names; printf ' %s' "$@"; printf '\ntar '; tar -cf - -- "$@" | base64 -w0; echo; fi
+if [ $# != 0 ]; then
+  printf names; printf ' %s' "$@"; printf '\ntar '; tar -cf - -- "$@" | gzip -1 | base64 -w0; echo
+fi
 set -- modules/*.json
 if [ -e "$1" ]; then
   printf modules; printf ' %s' "$@"; echo
@@ -238,15 +244,24 @@ def _files(lines: Mapping[str, str], host: HostName) -> Mapping[str, bytes]:
     if not names:
         return {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+        with tarfile.open(fileobj=io.BytesIO(_unpacked(content)), mode="r:") as archive:
             found = {member.name: archive.extractfile(member) for member in archive if member.isreg()}
             files = {name: stream.read() for name, stream in found.items() if stream is not None}
-    except (tarfile.TarError, OSError, ValueError):
+    except (tarfile.TarError, OSError, ValueError, zlib.error):
         raise _garbled(host) from None
     missing = next((name for name in names if name not in files), None)
     if missing is not None:
         raise refusal_of("denied", f"{OWN_FOLDER}/{missing}", host)
     return files
+
+
+def _unpacked(content: bytes) -> bytes:
+    """What gzip packed; raises `ValueError` for what is cut short or becomes too much, `zlib.error` for all else."""
+    stream = zlib.decompressobj(zlib.MAX_WBITS | _GZIP)
+    unpacked = stream.decompress(content, _MOST)
+    if not stream.eof:
+        raise ValueError("it is not whole, or too much")
+    return unpacked
 
 
 def _ends(records: Mapping[str, bytes], modules: Sequence[str], host: HostName) -> bytes:

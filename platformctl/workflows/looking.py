@@ -11,6 +11,7 @@ Who can guess what it remembers asks the last two in one exchange (ADR 0031); wh
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 
 from platformctl import observing
 from platformctl.drivers.interface import Driver, Question
@@ -26,13 +27,14 @@ from platformctl.store.host import HostLayout
 from platformctl.store.host_environment import fingerprints, read_fingerprints
 from platformctl.store.host_files import read_recollected
 from platformctl.store.host_records import recall
+from platformctl.trust.keys import Keyring
 from platformctl.workflows.earlier import recollecting, with_earlier
 from platformctl.workflows.guess import Guess, Guesses
 from platformctl.workflows.hosts import Hosts, Reached
 from platformctl.workflows.parts import Parts, keyring, moment
-from platformctl.workflows.records import Memory, memories_of
+from platformctl.workflows.records import MODULES_AT_ONCE, Memory, memories_of, remember_each
 
-_AT_ONCE = 32
+_HOSTS = 32
 """Hosts that are looked at at the same time, of those that are reached."""
 
 
@@ -80,7 +82,7 @@ def look_at_all(
 
     for those in by_host.values():
         reached.begin(those[0].host, parts.driver_of(those[0].module))
-    pool = ThreadPoolExecutor(_AT_ONCE, "look")
+    pool = ThreadPoolExecutor(_HOSTS, "look")
     try:
         seen = tuple(pool.map(look_at, by_host.values()))
     finally:  # who is interrupted closes the connections, which ends what still waits for an answer
@@ -99,8 +101,7 @@ def _look_at(
     host, driver = releases[0].host, parts.driver_of(releases[0].module)
     there = reached.reach(host, driver)
     modules = [release.module.id for release in releases]
-    recalled, ahead = _recall(there, driver, releases, guesses)
-    memories = memories_of(recalled, host.name, modules, keyring(parts, roots), parts.clock.now())
+    memories, ahead = _remembered(there, driver, releases, guesses, (keyring(parts, roots), parts.clock.now()))
     known = {
         release.module.id: (release, memory)
         for release, memory in zip(releases, memories, strict=True)
@@ -121,28 +122,29 @@ def _look_at(
     return tuple(refused.get(name) or seen[name] for name in modules)
 
 
-def _recall(
-    there: Reached, driver: Driver, releases: Sequence[Release], guesses: Guesses
-) -> tuple[Completed, _Ahead | None]:
-    """The host's answer to what it remembers, and what else came in the same exchange, where there is a guess for all.
+def _remembered(
+    there: Reached, driver: Driver, releases: Sequence[Release], guesses: Guesses, judged: tuple[Keyring, datetime]
+) -> tuple[tuple[Memory | Refusal, ...], _Ahead | None]:
+    """What the host remembers, and what else came in the same exchange, where there is a guess for all.
 
     Whatever went wrong with the rest is found out by who asks for it again.
     """
     layout, names = HostLayout(there.transport.entry.root), [release.module.id for release in releases]
-    question = recall(layout, *names)
     guessed = [guesses[name] for name in names if name in guesses]
-    if len(guessed) < len(names):
-        return there.transport.run(question), None
+    if len(guessed) < len(names) or len(names) > MODULES_AT_ONCE:
+        return remember_each(there.transport, layout, names, *judged), None
     questions = tuple(Question(r, hashes=guess.hashes) for r, guess in zip(releases, guessed, strict=True))
     version = min(guess.version for guess in guessed)
     identity = replace(there.identity, compose_version=version)
     files = recollecting(layout.root, (file for guess in guessed for file in guess.files))
-    asked = (question, driver.look(questions, identity), *files)
-    recalled, *rest = run_together(there.transport.run, asked, there.transport.entry.name)
+    asked = (recall(layout, *names), driver.look(questions, identity), *files)
+    host = there.transport.entry.name
+    answer, *rest = run_together(there.transport.run, asked, host)
+    memories = memories_of(answer, host, names, *judged)
     if not rest or rest[0].status or rest[0].truncated:
-        return recalled, None
-    contents = (read_recollected(each, there.transport.entry.name) for each in rest[1:] if not each.status)
-    return recalled, _Ahead(questions, identity, rest[0], {k: v for each in contents for k, v in each.items()})
+        return memories, None
+    contents = (read_recollected(each, host) for each in rest[1:] if not each.status)
+    return memories, _Ahead(questions, identity, rest[0], {k: v for each in contents for k, v in each.items()})
 
 
 Known = Mapping[ModuleId, tuple[Release, Memory]]

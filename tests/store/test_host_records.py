@@ -1,6 +1,8 @@
 """What a host remembers, written by the real scripts in a real shell."""
 
+import gzip
 import os
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -225,6 +227,25 @@ def test_an_answer_that_is_cut_short_or_foreign_is_no_memory(answer: bytes) -> N
         read_answer(Completed(1, answer, b""), HOST)
     with pytest.raises(Unreachable):
         read_answer(Completed(0, answer, b"", truncated=True), HOST)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [b"", b"not packed", gzip.compress(b"not a tar"), gzip.compress(b"")[:-4]],
+    ids=["nothing", "unpacked", "no tar", "cut short"],
+)
+def test_what_is_not_packed_as_records_are_is_no_memory(packed: bytes) -> None:
+    refuses_records(packed)
+
+
+def test_records_that_unpack_without_an_end_are_no_memory() -> None:
+    refuses_records(gzip.compress(bytes(65 << 20), compresslevel=1))
+
+
+def refuses_records(packed: bytes) -> None:
+    answer = b"names modules/web.json\ntar %b\nmodules modules/web.json\nrecalled\n" % b64encode(packed)
+    with pytest.raises(ToolError):
+        host_records.read_recall(Completed(0, answer, b""), HOST)
 
 
 SHIM = """#!/bin/sh

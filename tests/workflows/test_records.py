@@ -1,10 +1,13 @@
 """What a host remembers is believed as far as signatures hold, and for this host and module alone (P6)."""
 
+import gzip
 import io
 import json
+import os
 import tarfile
 from base64 import b64encode
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -15,19 +18,23 @@ from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
 from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, Computed, HostRecord, Receipt, TrustSeen
 from platformctl.store.host import HostLayout
-from platformctl.store.host_records import Recalled
+from platformctl.store.host_records import Recalled, write_record
 from platformctl.transports.interface import Held
+from platformctl.transports.local import LocalTransport
 from platformctl.trust import envelope
 from platformctl.trust.signers import RECEIPT
 from platformctl.workflows.records import (
     KEPT_CONSUMED,
     KEPT_RECEIPTS,
+    MODULES_AT_ONCE,
     Memory,
     receipt_payload,
     record_bytes,
     remember,
+    remember_each,
     require_receipt_key,
 )
+from tests.store.hosts import ask, prepared
 from tests.trust.workshop import ENVIRONMENT, HOST, NOW, SHA, Workshop, some_digest, workshop
 
 __all__ = ["workshop"]
@@ -67,7 +74,7 @@ class Remembering:
             member = tarfile.TarInfo("modules/web.json")
             member.size = len(self.content)
             archive.addfile(member, io.BytesIO(self.content))
-        files, end = b64encode(packed.getvalue()), b64encode(self.content)
+        files, end = b64encode(gzip.compress(packed.getvalue())), b64encode(self.content)
         return Completed(
             0, b"names modules/web.json\ntar %b\nmodules modules/web.json\nends %b\nrecalled\n" % (files, end), b""
         )
@@ -182,3 +189,17 @@ def test_a_key_that_may_not_is_refused(workshop: Workshop, who: str) -> None:
     with pytest.raises(ApprovalMismatch) as refusal:
         require_receipt_key(workshop.key(who), workshop.keyring(), NOW, ENVIRONMENT)
     assert refusal.value.reason == "signer"
+
+
+def test_more_modules_than_fit_into_an_answer_are_asked_about_in_turn(workshop: Workshop, tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    modules = [ModuleId(f"m{number}") for number in range(MODULES_AT_ONCE + 1)]
+    for module in modules:
+        ask(write_record(layout, module, record_bytes(HostRecord(module, 7), ()), replacing=None))
+    with LocalTransport(HostEntry(HOST, "local", layout.root, allow_root=True), os.environ) as transport:
+        memories = remember_each(transport, layout, modules, workshop.keyring(), NOW)
+        assert transport.exchanges == 2
+
+    assert [(memory.record.module, memory.record.serial) for memory in memories if isinstance(memory, Memory)] == [
+        (module, 7) for module in modules
+    ]
