@@ -95,7 +95,8 @@ say removed
 )
 
 
-# root, most bytes, then a hexadecimal digest and a path each
+# root, most bytes, then a hexadecimal digest and a path each. What has another digest stays on the host: who asks may
+# go by what somebody else wrote, and a path may be that of a secret.
 _RECOLLECT = (
     PRELUDE
     + r"""
@@ -105,6 +106,7 @@ while [ $# -ge 2 ]; do
   name=$1; file=$base/blobs/$1; path=$2; shift 2
   if [ -L "$file" ] || [ ! -f "$file" ]; then file=$(place "$path") || continue; fi
   [ "$(stat -c %s -- "$file")" -le "$limit" ] || continue
+  digest "$file"; [ "$sum" = "$name" ] || continue
   printf 'text %s %s
 ' "$name" "$(base64 -w0 <"$file")"
 done

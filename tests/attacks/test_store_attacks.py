@@ -17,7 +17,7 @@ from platformctl.model.command import Command
 from platformctl.model.names import Digest, ModuleId, RepoPath
 from platformctl.model.plan import PlannedFile
 from platformctl.store import host_files, host_records
-from platformctl.store.host import HostLayout, prepare_base
+from platformctl.store.host import HostLayout, prepare_base, read_answer
 from tests.store.hosts import ask, contents, prepared, run
 from tests.store.samples import HOST
 
@@ -235,3 +235,12 @@ def test_reading_through_a_link_what_is_shown_as_an_earlier_file(layout: HostLay
     files = [PlannedFile(RepoPath.parse(path), theirs, 0o644) for path in ("linked/x", "file")]
 
     assert host_files.read_recollected(run(host_files.recollect(layout, files, limit=1000)), HOST) == {}
+
+
+def test_a_state_in_a_pull_request_that_names_a_secret_as_an_earlier_file(layout: HostLayout) -> None:
+    """What is asked for may come from a state that nobody signed: content leaves the host to who knows it already."""
+    Path(layout.root, "secret.env").write_bytes(b"PASSWORD=hunter2\n")
+    files = [PlannedFile(RepoPath.parse("secret.env"), Digest.of(b"PASSWORD=\n"), 0o644)]
+    told = run(host_files.recollect(layout, files, limit=1000))
+
+    assert read_answer(told, HOST).lines == ()

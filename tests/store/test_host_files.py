@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -196,6 +197,15 @@ def test_bytes_of_another_digest_or_too_many_of_them_are_not_taken_for_a_file(tm
     (tmp_path / "by-hand").write_bytes(b"edited")
 
     assert recollected(layout, ("a", b"kept"), ("by-hand", b"delivered"), ("long", b"x" * 1001)) == []
+
+
+def test_bytes_that_a_host_says_have_a_digest_are_believed_where_they_have_it() -> None:
+    lines = (
+        b"text %s %s\n" % (digest(b"asked").hexadecimal.encode(), b64encode(said)) for said in (b"asked", b"other")
+    )
+    found = [host_files.read_recollected(Completed(0, line + b"recollected\n", b""), HOST) for line in lines]
+
+    assert found == [{digest(b"asked"): b"asked"}, {}]
 
 
 @pytest.mark.parametrize("answer", [b"", b"staged", b"text a b\nrecollected\n", b"text\nrecollected\n"])
