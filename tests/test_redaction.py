@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from time import perf_counter, process_time
+from time import process_time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -327,11 +327,11 @@ def test_ordinary_text_is_not_changed_by_sanitising(text: str) -> None:
     assert sanitise(text) == text
 
 
-def test_a_line_of_a_megabyte_is_clean_within_a_second() -> None:
+def test_a_line_of_a_megabyte_is_clean_within_a_second_of_the_processor() -> None:
     line = "user=shop path=/items/4711 digest=0a1b2c3d " * 24_000
-    began = perf_counter()
+    began = process_time()
     Redactor([Secret("correct-horse"), Secret("battery staple")]).clean(line)
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
 
 
 def test_five_megabytes_of_log_are_clean_within_a_second_of_the_processor() -> None:

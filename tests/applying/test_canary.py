@@ -31,8 +31,8 @@ def ask(question: Canary, clock: FakeClock | None = None, told: list[Event] | No
     return canary.ask(question, local=True, tell=events.append, clock=clock or FakeClock())
 
 
-def once(url: str) -> Canary:
-    return Canary(url, attempts=1, timeout=1)
+def once(url: str, timeout: int = 20) -> Canary:
+    return Canary(url, attempts=1, timeout=timeout)
 
 
 @pytest.fixture
@@ -293,11 +293,11 @@ class TestRefusing:
     def test_a_server_that_takes_its_time_is_left_when_the_time_is_over(self, behaviour: Behaviour) -> None:
         with serving(behaviour) as server:
             before = time.monotonic()
-            result = ask(once(server.url))
+            result = ask(once(server.url, timeout=1))
             took = time.monotonic() - before
 
         assert (result.ok, result.reason) == (False, "no full answer within 1 s")
-        assert 0.9 < took < 3
+        assert 0.9 < took < 25, "the server would take 30 s and more"
 
     def test_redirects_share_the_time_of_their_attempt(self) -> None:
         def late(talk: Talk) -> None:
@@ -305,7 +305,7 @@ class TestRefusing:
             talk.send(answer(302, Location="/again"))
 
         with serving(late) as server:
-            assert ask(once(server.url)).reason == "no full answer within 1 s"
+            assert ask(once(server.url, timeout=1)).reason == "no full answer within 1 s"
 
     def test_a_redirect_to_another_origin_is_not_followed(self) -> None:
         with (
@@ -405,7 +405,7 @@ class TestTls:
 
     def test_a_handshake_that_takes_its_time_is_left_when_the_time_is_over(self) -> None:
         with serving(hanging, silent=True) as server:
-            assert ask(once(f"https://127.0.0.1:{server.port}/")).reason == "no full answer within 1 s"
+            assert ask(once(f"https://127.0.0.1:{server.port}/", timeout=1)).reason == "no full answer within 1 s"
 
 
 def behind_tls(certificate: Path, wire: bytes) -> Behaviour:

@@ -18,7 +18,7 @@ from tests.applying.web_server import Behaviour, FakeClock, Talk, answer, saying
 
 def ask(url: str, *, local: bool, attempts: int = 1, told: list[Event] | None = None) -> CanaryResult:
     events: list[Event] = [] if told is None else told
-    question = Canary(url, attempts=attempts, timeout=1)
+    question = Canary(url, attempts=attempts, timeout=20)
     return canary.ask(question, local=local, tell=events.append, clock=FakeClock())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.refusals import refusal
-from tests.e2e.witness import see, untouched
+from tests.e2e.witness import CALLERS, see, untouched
 from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo, host_entry
 
@@ -82,12 +82,12 @@ def test_a_key_that_changed_is_not_offered_ours(repo: PlatformRepo, host: Host) 
 
 
 def test_root_is_refused_by_name_before_anybody_connects(repo: PlatformRepo, host: Host) -> None:
-    before = host.sh("cat /var/log/sshd.log")
+    before = host.sh(CALLERS)
     pin(repo, host, user="root")
     ended = repo.run("plan", "web", "--json")
     assert ended.code in (65, 77), ended
     assert refusal(ended, ended.code)["hint"]
-    assert host.sh("cat /var/log/sshd.log") == before
+    assert host.sh(CALLERS) == before
 
 
 def test_uid_0_under_another_name_is_refused(repo: PlatformRepo, host: Host) -> None:
@@ -95,16 +95,16 @@ def test_uid_0_under_another_name_is_refused(repo: PlatformRepo, host: Host) -> 
     host.sh(f"""
         sed -i.agent 's/^{host.user}:x:1500:/{host.user}:x:0:/' /etc/passwd
         sed -i.agent 's/^PermitRootLogin no/PermitRootLogin yes\\nStrictModes no/' /etc/ssh/sshd_config
-        kill -HUP $(cat /run/sshd.pid)
     """)
-    host.place.wait_for("sshd")
+    host.reload_sshd()
     try:
         with untouched(host):
             apply(repo, 77)
             for words in VERBS:
                 refusal(repo.run(*words, "--json"), 77)
     finally:
-        host.sh("for f in /etc/passwd /etc/ssh/sshd_config; do mv $f.agent $f; done; kill -HUP $(cat /run/sshd.pid)")
+        host.sh("for f in /etc/passwd /etc/ssh/sshd_config; do mv $f.agent $f; done")
+        host.reload_sshd()
     assert host.sh(f"ls -A {host.root}") == ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.refusals import refusal
-from tests.e2e.witness import untouched
+from tests.e2e.witness import CALLERS, untouched
 from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo
 
@@ -292,9 +292,9 @@ def test_a_host_that_refuses_bad_input_was_not_asked_anything(tmp_path: Path, ho
     """The whole list above, against a live host: not one login."""
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
     repo.add_module("web", WEB)
-    logins = host.sh("cat /var/log/sshd.log")
+    logins = host.sh(CALLERS)
     with untouched(host):
         for content in (GOOD.replace("host: rs2000", "hots: rs2000"), GOOD.replace("{id: web}", "{id: ../x}")):
             write(repo, content)
             repo.run("plan", "web", expect=65)
-    assert host.sh("cat /var/log/sshd.log") == logins
+    assert host.sh(CALLERS) == logins

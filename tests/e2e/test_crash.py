@@ -181,6 +181,7 @@ def test_recover_finds_the_plan_wherever_it_was_kept(repo: PlatformRepo, host: H
         compose.arrived()
         kill(process)
         compose.let_go()
+    refusal(repo.apply(plan, "--lock-wait", "30s", expect=75), 75, "unsettled")
     outcome = recovered(repo)
     assert outcome in TRUTH
     assert running(host) == {"web": f"platformctl-lab/web:{TRUTH[outcome]}"}

@@ -21,8 +21,11 @@ http: {addr: "127.0.0.1:5000"}
 def registry(host: Host) -> Host:
     """A real registry on the host's own loopback; it ends with the host's next reset, and is asked until it answers."""
     host.sh("mkdir -p /run/registry && cat >/run/registry/config.yml", CONFIGURATION.encode())
-    host.sh("pkill -x docker-registry; setsid docker-registry serve /run/registry/config.yml >/dev/null 2>&1 &")
-    host.sh("for i in $(seq 500); do busybox wget -q -O /dev/null http://127.0.0.1:5000/v2/ && exit; done; exit 1")
+    host.sh("""
+        pkill -x docker-registry; while pgrep -x docker-registry >/dev/null; do sleep 0.05; done
+        setsid docker-registry serve /run/registry/config.yml >/dev/null 2>&1 &
+        timeout 50 sh -c 'until busybox wget -q -O /dev/null http://127.0.0.1:5000/v2/; do sleep 0.05; done'
+    """)
     return host
 
 

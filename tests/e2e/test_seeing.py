@@ -32,7 +32,7 @@ AT_ONCE = {"timeout": "20s", "stable_for": "0s"}
 def counted(host: Host) -> Iterator[dict[str, int]]:
     """How many logins and remote commands the host's sshd saw, there when the block has ended."""
     host.sh("cp /etc/ssh/sshd_config /tmp/sshd_config; echo LogLevel VERBOSE >>/etc/ssh/sshd_config")
-    host.sh("kill -HUP $(cat /run/sshd.pid)")
+    host.reload_sshd()
     before, seen = host.sh("cat /var/log/sshd.log").splitlines(), dict[str, int]()
     try:
         yield seen
@@ -40,7 +40,8 @@ def counted(host: Host) -> Iterator[dict[str, int]]:
         lines = host.sh("cat /var/log/sshd.log").splitlines()[len(before) :]
         seen["logins"] = sum("Accepted publickey" in line for line in lines)
         seen["exchanges"] = sum("Starting session" in line for line in lines)
-        host.sh("cat /tmp/sshd_config >/etc/ssh/sshd_config; kill -HUP $(cat /run/sshd.pid)")
+        host.sh("cat /tmp/sshd_config >/etc/ssh/sshd_config")
+        host.reload_sshd()
 
 
 def computed(heard: Overheard) -> int:

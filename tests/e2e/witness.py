@@ -22,11 +22,14 @@ from tests.lab.images import ids
 FILES = f"""
 cd {PLATFORM_ROOT} && find . -path ./.platformctl -prune -o ! -type d -exec sha256sum {{}} + | sed 's, \\./, ,'
 """
+CALLERS = "grep -cE 'Accepted|preauth|Failed|Invalid' /var/log/sshd.log || :"
+"""Prints how many came to sshd. Its words about their leaving may come late, and do not count."""
 LOG = "/tmp/docker.log"
 REAL, IN_BETWEEN = "/run/docker.real", "/run/docker.in-between"
 SAY = r"""#!/bin/sh
-{ printf '%s\037' "$PWD" "$@"; printf '\n'; } >>/tmp/docker.log
+said=$(printf '%s\037' "$PWD" "$@"); printf '%s\n' "$said" >>/tmp/docker.log
 """
+"""A line in one write: two programs may be started at the same time."""
 GO_ON = f'exec {REAL} "$@"\n'
 SEPARATOR = "\x1f"
 SETTINGS = f"{AGENT_HOME}/.docker/config.json"

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tests.lab.machine import run
@@ -38,7 +39,8 @@ def _frozen(daemon: Daemon) -> Fault:
 
 def _signal(place: Place, daemon: Daemon, number: signal.Signals) -> None:
     for pid in place.daemon_pids(daemon):
-        os.kill(pid, number)
+        with suppress(ProcessLookupError):  # a session that ended in this moment
+            os.kill(pid, number)
 
 
 def _dead(daemon: Daemon) -> Fault:

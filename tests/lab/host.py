@@ -6,14 +6,15 @@ true while a client sees nothing.
 
 import http.client
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from tests.lab import faults, images
 from tests.lab.disk import AGENT, AGENT_HOME, PLATFORM_ROOT, fingerprint
-from tests.lab.engine import Engine
-from tests.lab.machine import run
+from tests.lab.engine import Engine, EngineRefused
+from tests.lab.machine import run, wait_until
 from tests.lab.place import Daemon, Place
 
 BUILT_IN_NETWORKS = {"bridge", "host", "none"}
@@ -69,19 +70,19 @@ class Host:
         full = str(Path(PLATFORM_ROOT) / path)
         run(*self.place.inside, "sh", "-c", WRITE_FILE, "write", full, owner, stdin=content)
 
-    def http(self, port: int, path: str = "/", patience: float = 2.0) -> tuple[int, str]:
-        """Status and body, asked over the network; a port that refuses is asked again for `patience` seconds."""
+    def http(self, port: int, path: str = "/", patience: float = 20.0) -> tuple[int, str]:
+        """Status and body, asked over the network within `patience` seconds; a port that refuses is asked again."""
         deadline = time.monotonic() + patience
         while True:
             try:
-                return self._get(port, path)
+                return self._get(port, path, patience)
             except ConnectionError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
 
-    def _get(self, port: int, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(self.address, port, timeout=2)
+    def _get(self, port: int, path: str, timeout: float) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(self.address, port, timeout=timeout)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -110,6 +111,16 @@ class Host:
         """After `kill`; returns when the daemon is ready."""
         faults.mend(self.place, f"{daemon}-dead")
 
+    def reload_sshd(self) -> None:
+        """sshd has its new settings: it writes its pid file when it listens again, and hears SIGHUP from then on."""
+        listening = "grep -c '^Server listening on 0.0.0.0' /var/log/sshd.log || :"
+        before = self.sh(listening)
+        self.sh("kill -HUP $(cat /run/sshd.pid)")
+        wait_until(
+            lambda: self.sh(listening) != before and self.sh("[ ! -s /run/sshd.pid ] || echo y") == "y\n",
+            "sshd has read its settings",
+        )
+
     def fill_disk(self) -> None:
         """Not one byte is left for files and images."""
         faults.make(self.place, "disk-full")
@@ -134,14 +145,21 @@ class Host:
         self._restore_images()
 
     def _remove_docker_objects(self) -> None:
+        """Until there is nothing: what was under way when its client was ended comes to an end of its own."""
+        wait_until(self._has_no_docker_objects, "Docker has nothing any more")
+
+    def _has_no_docker_objects(self) -> bool:
+        """What there is goes; whether there was anything."""
         engine = self.engine
-        for container in engine.get("/containers/json?all=1"):
-            engine.request("DELETE", f"/containers/{container['Id']}?force=1&v=1")
-        for network in engine.get("/networks"):
-            if network["Name"] not in BUILT_IN_NETWORKS:
-                engine.request("DELETE", f"/networks/{network['Id']}")
-        for volume in engine.get("/volumes")["Volumes"] or ():
-            engine.request("DELETE", f"/volumes/{volume['Name']}?force=1")
+        found = [
+            *(f"/containers/{each['Id']}?force=1&v=1" for each in engine.get("/containers/json?all=1")),
+            *(f"/networks/{each['Id']}" for each in engine.get("/networks") if each["Name"] not in BUILT_IN_NETWORKS),
+            *(f"/volumes/{each['Name']}?force=1" for each in engine.get("/volumes")["Volumes"] or ()),
+        ]
+        for path in found:
+            with suppress(EngineRefused):  # it goes already, or is still in use
+                engine.request("DELETE", path)
+        return not found
 
     def _restore_images(self) -> None:
         """Tags are what tests move, so each is put back where it was."""

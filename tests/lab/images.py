@@ -44,7 +44,7 @@ class Image:
             config["Healthcheck"] = {
                 "Test": ["CMD", *self.check],
                 "Interval": 300 * MILLISECOND,
-                "Timeout": 2000 * MILLISECOND,
+                "Timeout": 30_000 * MILLISECOND,
                 "Retries": 1,
             }
         return _json(

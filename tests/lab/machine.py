@@ -30,7 +30,7 @@ def run(*argv: str, stdin: bytes = b"", timeout: float = 60.0) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Ask every 5 ms; for what the kernel has no event to offer."""
     deadline = time.monotonic() + seconds
     while not true():

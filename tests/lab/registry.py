@@ -48,15 +48,24 @@ def claim(directory: Path) -> Claim:
         _remove_abandoned()
         if number_of(directory) is not None:
             raise LabError(f"{directory} has a lab already; take it down first")
-        number = next((number for number in NUMBERS if not (HOME / str(number)).exists()), None)
-        if number is None:
-            raise LabError(f"all {len(NUMBERS)} labs of this machine are in use")
+        number = _next()
         folder = HOME / str(number)
         folder.mkdir()
         owner = _try_to_own(folder)
         assert owner is not None, "a new file is locked by nobody"
         (folder / "directory").write_text(str(directory))
         return Claim(number, owner)
+
+
+def _next() -> int:
+    """Numbers are given in turn: who looks whether a lab is gone must not find the one that came after it."""
+    last = HOME / "last"
+    at = int(last.read_text()) if last.exists() else 0
+    number = next((each for each in (*NUMBERS[at:], *NUMBERS[:at]) if not (HOME / str(each)).exists()), None)
+    if number is None:
+        raise LabError(f"all {len(NUMBERS)} labs of this machine are in use")
+    last.write_text(str(number))
+    return number
 
 
 def reclaim(directory: Path) -> Claim | None:

@@ -32,14 +32,14 @@ services:
 UP = "docker compose -f /opt/platform/web/compose.yaml -p web up -d --pull never"
 
 
-def ssh(host: Host, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (*ssh_to(host), *command), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    )
+def ssh(host: Host, *command: str, patience: int = 20) -> subprocess.CompletedProcess[str]:
+    words = (*ssh_to(host, patience), *command)
+    return subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
 
-def ssh_to(host: Host) -> tuple[str, ...]:
-    return ("ssh", "-F", str(host.key_path.with_name("lab_ssh_config")), "-o", "ConnectTimeout=1", host.name)
+def ssh_to(host: Host, patience: int = 20) -> tuple[str, ...]:
+    settings = str(host.key_path.with_name("lab_ssh_config"))
+    return ("ssh", "-F", settings, "-o", f"ConnectTimeout={patience}", host.name)
 
 
 def serve_web(host: Host) -> None:
@@ -137,9 +137,9 @@ def test_a_cut_host_times_out_while_it_runs_on(host: Host) -> None:
 
     host.partition("both")
 
-    assert "timed out" in ssh(host, "true").stderr
+    assert "timed out" in ssh(host, "true", patience=1).stderr
     with pytest.raises(TimeoutError):
-        host.http(8080)
+        host.http(8080, patience=1)
     assert host.docker("ps", "--format", "{{.Names}}") == "web-web-1\n"
 
 
@@ -170,7 +170,7 @@ def test_when_requests_are_lost_a_host_is_still_heard(host: Host) -> None:
         host.write("go", b"")
 
         assert hear(session) == "heard"
-        assert "timed out" in ssh(host, "true").stderr
+        assert "timed out" in ssh(host, "true", patience=1).stderr
         session.kill()
 
 
@@ -204,9 +204,10 @@ def test_a_frozen_dockerd_lets_ssh_in_and_answers_nothing(host: Host) -> None:
 def test_a_frozen_sshd_is_connected_to_and_shows_no_banner(host: Host) -> None:
     host.freeze("sshd")
 
-    connection = socket.create_connection((host.address, host.port), timeout=0.2)
-    with connection, pytest.raises(TimeoutError):
-        connection.recv(1)
+    with socket.create_connection((host.address, host.port), timeout=20) as connection:
+        connection.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
 
 
 def test_a_dead_sshd_refuses_connections_until_it_is_started(host: Host) -> None:
@@ -265,7 +266,7 @@ def test_a_fault_of_one_host_is_not_another_ones(hosts: tuple[Host, ...]) -> Non
 
     assert ssh(hosts[1], "true").returncode == 0
     hosts[1].heal()
-    assert "timed out" in ssh(hosts[0], "true").stderr
+    assert "timed out" in ssh(hosts[0], "true", patience=1).stderr
 
 
 def test_a_reset_host_is_as_new(host: Host) -> None:
@@ -298,7 +299,7 @@ def test_a_second_lab_is_apart_from_the_first_and_leaves_no_trace(lab: Lab, tmp_
 
     assert traces(number) == {}
     assert list(tmp_path.iterdir()) == []
-    assert [pid for pid, start in processes.items() if process_start(pid) == start] == []
+    assert [pid for pid, start in processes.items() if start and process_start(pid) == start] == []
     assert ssh(lab.hosts[0], "true").returncode == 0
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,8 @@ def test_p44_from_a_pull_request_to_a_proven_release(tmp_path: Path, host: Host,
         kept = [*tmp_path.glob("run-*/**/*")]
         private = [path for path in kept if path.is_file() and b"OPENSSH PRIVATE KEY" in path.read_bytes()]
         assert private == []
-        assert not job.agent.exists() or job.agent.read_bytes() == b""  # gone, or waited for by nobody
+        with suppress(FileNotFoundError, ProcessLookupError):  # gone, or waited for by nobody
+            assert job.agent.read_bytes() == b""
         fresh = scene.repo.run("status", "web", "--json", expect=0).json["modules"][0]
         assert (fresh["source_sha"], fresh["in_step"]) == (merged, True)
 
