@@ -49,10 +49,11 @@ while [ "$(exec 9>&-; timeout "$3" head -c 1 | wc -c)" -eq 1 ]; do :; done
 """
 )
 
-# ours TOKEN: whether it is the newest and somebody holds the lock.
+# ours TOKEN: whether it is the newest and somebody holds the lock. A lock by hand is there only where no holder was:
+# whoever has the lock for a moment then, to look at it or to lock by hand, must not pass for one.
 _OURS = r"""
 ours() {
-  if [ -L lock ] || [ ! -e lock ]; then return 1; fi
+  if [ -L lock ] || [ ! -e lock ] || [ -e lock.manual ]; then return 1; fi
   newest=; [ ! -e lock.token ] || IFS= read -r newest <lock.token || :
   [ "$newest" = "$1" ] || return 1
   exec 9<>lock
@@ -74,7 +75,8 @@ say ours
 
 # root, token, nonce, seconds to wait for a running step, seconds until it is ended, seconds until it is killed, words.
 # The inner shell says how the words ended. It outlives the SIGTERM that `timeout` sends to it and them, since `timeout`
-# kills nobody once its own child is gone; SIGKILL ends it too, and the outer shell says so.
+# kills nobody once its own child is gone; SIGKILL ends it too, as SIGTERM does before it could say otherwise, and the
+# outer shell says so.
 _GUARD = (
     PRELUDE
     + _OURS
@@ -98,12 +100,12 @@ mark ended "$status"
 exit "$status"
 ' platformctl "$nonce" "$@"
 status=$?
-[ "$status" != 137 ] || mark killed
+case $status in 124 | 137) mark killed ;; esac
 exit "$status"
 """
 )
 
-# root, owner as JSON
+# root, owner as JSON, seconds to wait for a running step of a client whose holder is gone: after it, none begins.
 _LOCK = (
     PRELUDE
     + r"""
@@ -115,6 +117,8 @@ work=$(mktemp -d tmp/XXXXXXXX 2>/dev/null) || fail tmp 4096
 printf '%s' "$2" >"$work/owner" || fail tmp 4096
 sync -- "$work/owner" || fail tmp 4096
 ln -- "$work/owner" lock.manual 2>/dev/null || { printf 'busy %s\n' "$(base64 -w0 <lock.manual)"; exit 75; }
+exec 8>>step.lock
+flock -w "$3" 8 || { rm -f lock.manual; echo running; exit 75; }
 show .
 say locked
 """
@@ -238,9 +242,9 @@ def read_guarded(completed: Completed, nonce: str) -> Guarded:
     return Ran(own) if marks and completed.truncated and completed.status not in (124, 137) else Lost(own)
 
 
-def lock_by_hand(layout: HostLayout, owner: Owner) -> Command:
+def lock_by_hand(layout: HostLayout, owner: Owner, *, step_wait: int = STEP_WAIT) -> Command:
     """Lock the host until `unlock`, whatever happens to this process; busy while somebody applies."""
-    return script(_LOCK, layout.root, owner_text(owner).decode())
+    return script(_LOCK, layout.root, owner_text(owner).decode(), str(step_wait))
 
 
 def look_at_lock(layout: HostLayout) -> Command:

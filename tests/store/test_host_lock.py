@@ -1,5 +1,6 @@
 """One apply at a time on a host: dead, sleeping and returning clients, with real processes and kernel locks."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -70,7 +71,7 @@ def test_the_lock_is_free_at_once_when_its_holder_is_killed(tmp_path: Path) -> N
 def test_a_holder_that_is_fed_lives_longer_than_its_lease(tmp_path: Path) -> None:
     """It reads a byte a turn: that it took the last of many shows that it came through as many turns."""
     layout = prepared(tmp_path)
-    with started(host_lock.hold_lock(layout, OWNER, lease=5)) as holder:
+    with started(host_lock.hold_lock(layout, OWNER, lease=60)) as holder:
         held(holder)
         assert holder.stdin
         for _ in range(20):
@@ -118,7 +119,7 @@ def not_ours(layout: HostLayout, token: int) -> bool:
 
 def test_a_stopped_holder_keeps_the_lock_and_gives_it_up_when_it_goes_on(tmp_path: Path) -> None:
     layout = prepared(tmp_path)
-    with started(host_lock.hold_lock(layout, OWNER, lease=0.2)) as first:
+    with started(host_lock.hold_lock(layout, OWNER, lease=3)) as first:
         held(first)
         os.killpg(first.pid, signal.SIGSTOP)
         refused(layout)
@@ -208,6 +209,21 @@ def test_a_step_that_takes_too_long_is_ended(tmp_path: Path, ignoring: str) -> N
         assert isinstance(step(layout, token, "true"), Ran)
 
 
+def test_a_step_that_is_ended_before_it_could_begin_took_too_long(tmp_path: Path) -> None:
+    """The shell that would say how its words ended is slow to start, and gone by then."""
+    layout, shims = prepared(tmp_path), tmp_path / "shims"
+    shims.mkdir()
+    (shims / "sh").write_text("""#!/bin/sh
+case $2 in *'set -u'*) ;; *'trap "mark overdue"'*) exec sleep 60 ;; esac
+exec /bin/sh "$@"
+""")
+    (shims / "sh").chmod(0o755)
+    with started(host_lock.hold_lock(layout, OWNER)) as holder:
+        command = host_lock.guarded(layout, held(holder), ("true",), nonce=NONCE, limit=1, step_wait=0)
+        ended = run(command, PATH=f"{shims}:{os.environ['PATH']}")
+    assert isinstance(host_lock.read_guarded(ended, NONCE), TimedOut)
+
+
 def test_a_program_that_is_not_there_ran_and_failed(tmp_path: Path) -> None:
     layout = prepared(tmp_path)
     with started(host_lock.hold_lock(layout, OWNER)) as holder:
@@ -249,6 +265,30 @@ def test_a_lock_by_hand_outlives_its_process_until_it_is_taken_away(tmp_path: Pa
     assert not host_lock.read_lock(run(host_lock.unlock(layout)), HOST)
     with started(host_lock.hold_lock(layout, OWNER)) as holder:
         assert held(holder) == 1
+
+
+def test_no_step_begins_on_a_host_that_is_locked_by_hand(tmp_path: Path) -> None:
+    """Its client lost its holder and does not know; somebody has the kernel's lock for a moment, to look at it."""
+    layout = prepared(tmp_path)
+    with started(host_lock.hold_lock(layout, OWNER)) as holder:
+        token = held(holder)
+    assert host_lock.read_lock(run(host_lock.lock_by_hand(layout, Owner("bob", AT, "x"))), HOST)
+    with Path(layout.base, "lock").open() as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_EX)
+        assert step(layout, token, "touch", "x") == Fenced()
+        assert not_ours(layout, token)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_host_is_not_locked_by_hand_while_a_step_still_runs(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    by_hand = host_lock.lock_by_hand(layout, Owner("bob", AT, "x"), step_wait=0)
+    with Path(layout.base, "step.lock").open("a") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        with pytest.raises(Locked) as caught:
+            host_lock.read_lock(run(by_hand), HOST)
+    assert caught.value.summary == "a step of an earlier apply still runs"
+    assert host_lock.read_lock(run(by_hand), HOST)
 
 
 def test_a_host_at_work_is_not_locked_by_hand(tmp_path: Path) -> None:
