@@ -77,7 +77,7 @@ class Master:
     @property
     def is_alive(self) -> bool:
         """Whether ssh still runs. Asked by one thread, while another may close it."""
-        with contextlib.suppress(ValueError):  # no output any more
+        with contextlib.suppress(ValueError, OSError):  # no output any more
             return self._output is not None and not readable(self._output.fileno(), Deadline.after(0))
         return False
 

@@ -89,7 +89,7 @@ def _greet(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramik
 
 def _shake_hands(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramiko.Transport:
     transport = Connection(_dial(entry, timeout), disabled_algorithms=CLOSED_ALGORITHMS)
-    transport.banner_timeout = transport.handshake_timeout = 2 * timeout  # so that ours below comes first
+    transport.banner_timeout = transport.handshake_timeout = timeout + 60  # so that ours below comes first
     options = transport.get_security_options()
     options.key_types = tuple(algorithm for kind in kinds for algorithm in kind)
     options.kex = (CHEAP_EXCHANGE, *(name for name in options.kex if name != CHEAP_EXCHANGE))

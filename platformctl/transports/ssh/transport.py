@@ -111,10 +111,11 @@ class SshTransport:
         try:
             return connection.open_session(timeout=self._timeout)
         except LOST as error:
-            # Of two refusals at once, paramiko can tell one caller only; the other gets an error that names nothing.
-            if connection.is_active() and not deadline.passed:
+            # Nothing was sent. Of two refusals at once, paramiko can tell one caller only; the other gets an error that
+            # names nothing. And it calls a connection active for a moment after its channels know that it is lost.
+            if not deadline.passed:
                 raise Refused from error
-            what = f"it opened no session: lost, or no answer in {self._timeout:g} s"
+            what = f"it opened no session in {self._timeout:g} s"
             raise unreachable(self.entry, what) from error
 
     def _connected(self) -> paramiko.Transport:
