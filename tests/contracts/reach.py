@@ -45,6 +45,6 @@ each_way = pytest.mark.parametrize("reach", WAYS.values(), ids=WAYS)
 each_way_by_address = pytest.mark.parametrize("reach", BY_ADDRESS.values(), ids=BY_ADDRESS)
 
 
-def connect(reach: Reach, entry: HostEntry, environment: Mapping[str, str], timeout: float = 4) -> None:
+def connect(reach: Reach, entry: HostEntry, environment: Mapping[str, str], timeout: float = 20) -> None:
     with reach(entry, environment, timeout=timeout) as transport:
         transport.run(TRUE)

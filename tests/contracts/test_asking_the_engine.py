@@ -47,9 +47,10 @@ class Engine:
     def serve(self) -> None:
         connection, _ = self._listener.accept()
         with connection:
-            connection.settimeout(0.3)
+            connection.settimeout(10)
             while not self.asked.endswith(b"\r\n\r\n"):
                 self.asked += connection.recv(65536)
+            connection.settimeout(0.3)
             try:
                 gone = connection.recv(1) == b""
             except TimeoutError:

@@ -49,10 +49,10 @@ def greeting_with(words: bytes) -> Iterator[HostEntry]:
 def test_a_host_that_falls_silent_while_greeting_is_unreachable_in_time(reach: Reach, words: bytes) -> None:
     begun = time.monotonic()
     with greeting_with(words) as entry, pytest.raises(Unreachable) as caught:
-        reach(entry, {}, timeout=0.3).run(Command(("true",)))
+        reach(entry, {}, timeout=1).run(Command(("true",)))
 
     assert "no answer in time" in caught.value.detail
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
 
 
 @each_way
@@ -90,7 +90,7 @@ def test_an_end_without_a_status_is_unknown_at_once(reach: Reach, odd: OddHost, 
     begun = time.monotonic()
     with reach(odd.entry, odd.environment) as transport, pytest.raises(OutcomeUnknown):
         transport.run(Command((word,)))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 @each_way
@@ -98,21 +98,21 @@ def test_a_server_that_never_confirms_a_request_is_left_at_the_deadline(reach: R
     begun = time.monotonic()
     with reach(odd.entry, odd.environment) as transport, pytest.raises(OutcomeUnknown):
         transport.run(Command(("never-answer",), b"x" * 20_000_000, timeout=0.3))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 @each_way
 def test_the_beat_of_a_lost_connection_fails(reach: Reach, odd: OddHost) -> None:
     with reach(odd.entry, odd.environment) as transport:
         held = transport.hold(Command(("lose-connection",)))
-        assert held.answer(5) == ""
+        assert held.answer(30) == ""
         assert not held.beat()
         held.release()
 
 
 @each_way
 def test_a_server_that_can_open_no_session_was_sent_nothing(reach: Reach, odd: OddHost) -> None:
-    with reach(odd.entry, odd.environment, timeout=0.5) as transport:
+    with reach(odd.entry, odd.environment, timeout=3) as transport:
         transport.run(Command(("anything",)))
         with pytest.raises(OutcomeUnknown):
             transport.run(Command(("never-answer",), timeout=0.1))

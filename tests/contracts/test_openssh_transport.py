@@ -162,10 +162,11 @@ def test_its_folder_is_its_own_and_gone_when_it_is_closed(sshd: Sshd) -> None:
 
 
 def test_a_connection_that_came_to_nothing_leaves_no_folder(sshd: Sshd) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(Unreachable):
-        connect(OpensshTransport, replace(sshd.entry(), port=port), sshd.environment, timeout=1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        port = taken.getsockname()[1]
+        with pytest.raises(Unreachable):
+            connect(OpensshTransport, replace(sshd.entry(), port=port), sshd.environment, timeout=1)
 
     for configuration in Path(gettempdir()).glob("pctl-*/config"):
         with suppress(FileNotFoundError):  # other tests come and go

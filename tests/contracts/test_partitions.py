@@ -16,7 +16,8 @@ from tests.lab import Host
 
 pytestmark = pytest.mark.lab
 CONNECTING, DEADLINE, GRACE = 3.0, 1.0, 5.0
-SLOW = Command(("sh", "-c", "touch /tmp/began; sleep 0.5; echo here >/tmp/ended; echo said"), timeout=DEADLINE)
+WAITING = "touch /tmp/began; until [ -e /tmp/go ]; do sleep 0.02; done; echo here >/tmp/ended; echo said"
+SLOW = Command(("sh", "-c", WAITING), timeout=DEADLINE)
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,17 @@ def test_a_host_is_cut_off_and_comes_back(reach: Reach, host: Host) -> None:
         host.partition("in")  # nothing arrives, so nothing may have run
         way.takes(lambda: transport.run(Command(("touch", "/tmp/not"), timeout=DEADLINE)), Unreachable)
         host.heal()
+        transport.close()  # TCP says again what was lost when it sees fit, and what comes later waits behind it
+        assert transport.run(TRUE).status == 0
         assert host.sh("ls /tmp/not 2>&1 || :").strip().endswith("No such file or directory")
 
         with ThreadPoolExecutor() as pool:
             ends = pool.submit(way.takes, lambda: transport.run(SLOW), OutcomeUnknown)
             host.sh("timeout 10 sh -c 'until [ -e /tmp/began ]; do sleep 0.02; done'")
             host.partition("out")  # it goes on, and no answer returns
+            host.sh("touch /tmp/go")
             ends.result()
-        assert host.sh("cat /tmp/ended") == "here\n"
+        assert host.sh("timeout 20 sh -c 'until [ -s /tmp/ended ]; do sleep 0.02; done'; cat /tmp/ended") == "here\n"
         way.takes(lambda: transport.run(TRUE), Unreachable)
         host.heal()
 

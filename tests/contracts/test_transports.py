@@ -70,11 +70,12 @@ def test_a_command_ended_by_a_signal_never_looks_like_success(transport: Transpo
 
 
 def test_after_the_deadline_the_outcome_is_unknown(transport: Transport) -> None:
+    transport.run(Command(("true",)))  # it is connected
     begun = time.monotonic()
     with pytest.raises(OutcomeUnknown) as caught:
         transport.run(Command(("sleep", "60"), timeout=0.3))
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert caught.value.host == transport.entry.name
     assert "sleep" in caught.value.detail
 
@@ -85,7 +86,7 @@ def test_a_command_that_closes_its_output_and_hangs_is_unknown_at_the_deadline(t
 
 
 def test_a_known_status_survives_a_process_left_behind_that_keeps_the_output_open(transport: Transport) -> None:
-    ended = transport.run(sh("sleep 3 & echo done; exit 4", timeout=0.5))
+    ended = transport.run(sh("sleep 60 & echo done; exit 4", timeout=2))
 
     assert (ended.status, ended.stdout, ended.truncated) == (4, b"done\n", True)
 
@@ -134,11 +135,12 @@ def test_a_flood_without_end_ends_at_the_deadline(transport: Transport) -> None:
 
 
 def test_a_command_that_minds_no_signal_is_left_at_the_deadline(transport: Transport) -> None:
+    transport.run(Command(("true",)))  # it is connected
     begun = time.monotonic()
     with pytest.raises(OutcomeUnknown):
-        transport.run(sh("trap '' TERM HUP INT PIPE; echo here; sleep 5 & wait; wait; wait", timeout=0.3))
+        transport.run(sh("trap '' TERM HUP INT PIPE; echo here; sleep 60 & wait; wait; wait", timeout=0.3))
 
-    assert time.monotonic() - begun < 0.3 + 5
+    assert time.monotonic() - begun < 30
 
 
 @pytest.mark.thorough
@@ -160,7 +162,7 @@ def test_a_gibibyte_ends_in_time_and_in_little_memory(transport: Transport, stre
 def test_a_held_process_answers_and_lives_while_others_run(transport: Transport) -> None:
     held = transport.hold(sh("echo ready; cat >/dev/null"))
 
-    assert held.answer(5) == "ready"
+    assert held.answer(30) == "ready"
     assert transport.run(Command(("echo", "meanwhile"))).text == "meanwhile\n"
     assert held.beat()
     held.release()
@@ -170,14 +172,14 @@ def test_a_held_process_is_given_its_input_first_and_then_the_beats(transport: T
     held = transport.hold(sh('read -r owner; read -r beat; echo "$owner<$beat>"; cat >/dev/null', stdin=b"me\n"))
     assert held.beat()
 
-    assert held.answer(5) == "me<>"
+    assert held.answer(30) == "me<>"
     held.release()
 
 
 def test_a_released_process_sees_the_end_of_its_input_and_ends_by_itself(transport: Transport) -> None:
     place = transport.run(Command(("mktemp", "-d"))).text.strip()
     held = transport.hold(sh('echo ready; cat >/dev/null; echo ended >"$1/log"', place))
-    held.answer(5)
+    held.answer(30)
     held.release()
     held.release()
 
@@ -195,8 +197,8 @@ def test_a_held_process_that_does_not_answer_answers_nothing(transport: Transpor
 
 def test_the_beat_of_a_process_that_ended_fails(transport: Transport) -> None:
     held = transport.hold(sh("echo going"))
-    held.answer(5)
-    deadline = time.monotonic() + 5
+    held.answer(30)
+    deadline = time.monotonic() + 30
     while held.beat() and time.monotonic() < deadline:
         transport.run(Command(("true",)))
 
@@ -206,7 +208,7 @@ def test_the_beat_of_a_process_that_ended_fails(transport: Transport) -> None:
 
 def test_a_heart_beats_in_its_thread_while_commands_run(transport: Transport) -> None:
     held, over, beats = transport.hold(sh("echo ready; cat >/dev/null")), threading.Event(), []
-    held.answer(5)
+    held.answer(30)
 
     def heart() -> None:
         while not over.wait(0.005):
@@ -214,13 +216,14 @@ def test_a_heart_beats_in_its_thread_while_commands_run(transport: Transport) ->
 
     thread = threading.Thread(target=heart)
     thread.start()
-    outputs = {transport.run(Command(("cat",), b"x" * MEGABYTE)).stdout for _ in range(5)}
+    outputs = set()
+    while len(beats) < 3:
+        outputs.add(transport.run(Command(("cat",), b"x" * MEGABYTE)).stdout)
     over.set()
     thread.join()
     held.release()
 
     assert outputs == {b"x" * MEGABYTE}
-    assert beats
     assert all(beats)
 
 

@@ -168,6 +168,7 @@ def secured(folder: Path) -> Iterator[int]:
 
         Thread(target=serve, daemon=True).start()
         yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)  # ends who waits for the next
 
 
 ASK = """

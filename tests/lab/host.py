@@ -18,8 +18,8 @@ from tests.lab.machine import run, wait_until
 from tests.lab.place import Daemon, Place
 
 BUILT_IN_NETWORKS = {"bridge", "host", "none"}
+END_PROCESSES = f"pkill -KILL -u {AGENT} || :"
 CLEAR_FILES = f"""
-pkill -KILL -u {AGENT} || :
 find {PLATFORM_ROOT} /tmp -mindepth 1 -delete
 find {AGENT_HOME} -mindepth 1 -maxdepth 1 ! -name .ssh -exec rm -rf {{}} +
 """
@@ -140,8 +140,9 @@ class Host:
     def reset(self) -> None:
         """As new: healed, no process or file of the agent, nothing in Docker but the lab's images."""
         self.heal()
-        self.sh(CLEAR_FILES)
+        self.sh(END_PROCESSES)
         self._remove_docker_objects()
+        self.sh(CLEAR_FILES)  # no container makes a mounted folder anew any more
         self._restore_images()
 
     def _remove_docker_objects(self) -> None:
