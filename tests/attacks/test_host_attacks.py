@@ -154,8 +154,9 @@ def test_a_host_that_can_not_do_its_part(
     repo.apply(repo.folder / "web.plan.json")
 
 
+@pytest.mark.thorough
 def test_an_engine_that_does_not_answer_is_not_waited_for_for_ever(repo: PlatformRepo, host: Host) -> None:
-    """The kernel still accepts connections for it; the question has an end of its own."""
+    """The kernel still accepts connections for it; the question has an end of its own, after a minute."""
     host.freeze("dockerd")
     try:
         apply(repo, 69, "docker_down")

@@ -99,6 +99,21 @@ def test_an_answer_that_is_cut_short_is_none(host: FakeDocker) -> None:
         identify(host, DOCKER_HOST=place)
 
 
+def test_an_engine_that_takes_a_question_and_says_nothing_is_left_after_its_time(host: FakeDocker) -> None:
+    """A minute on a real host (`test_an_engine_that_does_not_answer_is_not_waited_for_for_ever`), a second here."""
+    command = DRIVER.identify()
+    words = tuple(word.replace("alarm 60", "alarm 1") for word in command.argv)
+    assert words != command.argv
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(host.here / "engine.sock"))
+        silent.listen()
+        answer = host.run(replace(command, argv=words), DOCKER_HOST=f"unix://{host.here}/engine.sock")
+
+    with pytest.raises(Unreachable) as caught:
+        DRIVER.read_identity(answer, HOST)
+    assert (caught.value.reason, host.asked) == ("docker_down", ())
+
+
 def test_a_socket_nobody_listens_on_is_left_to_docker(host: FakeDocker) -> None:
     path = host.here / "engine.sock"
     with socket.socket(socket.AF_UNIX) as nobody:
