@@ -13,7 +13,7 @@ from platformctl.model.plan import PlannedFile
 from platformctl.model.state import Computed, Receipt, RunningContainer
 from platformctl.planning.settled import computed, is_expected, settled
 from tests.contracts.releases import a_release
-from tests.contracts.test_docker_compose import receipt
+from tests.contracts.test_compose_steps import receipt
 from tests.contracts.test_drivers import identified, observed, watched
 
 DRIVER = DockerCompose()

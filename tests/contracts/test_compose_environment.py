@@ -1,0 +1,66 @@
+"""What a look tells of an environment file on the host: what it lacks and whether it changed, never a value."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from platformctl.drivers.interface import Question
+from platformctl.errors import PolicyViolation
+from platformctl.model.desired import Release
+from platformctl.model.names import Digest
+from tests.contracts.compose_driver import DRIVER, ENVIRONMENT, WHO, docker, observe, release_in, root, running
+from tests.contracts.compose_host import FakeDocker
+
+__all__ = ["docker", "root"]
+
+
+def test_an_environment_file_that_is_not_on_the_host_is_refused_by_name(docker: FakeDocker, root: Path) -> None:
+    with pytest.raises(PolicyViolation) as caught:
+        observe(running(docker), release_in(root, environment=ENVIRONMENT))
+    assert "secrets/shop.env" in caught.value.detail
+
+
+@pytest.mark.parametrize("text", ["PASSWORD=x\n", "export PASSWORD=x\n", "  PASSWORD: x\n", "PASSWORD\n"])
+def test_required_variables_that_neither_file_nor_manifest_sets_are_named(
+    docker: FakeDocker, root: Path, text: str
+) -> None:
+    (root / "secrets").mkdir()
+    (root / "secrets/shop.env").write_text(f"# TOKEN=no\nXTOKEN=no\n{text}")
+
+    assert observe(running(docker), release_in(root, environment=ENVIRONMENT)).missing_variables == ("TOKEN",)
+
+
+def test_no_value_of_the_environment_file_is_in_the_answer(docker: FakeDocker, root: Path) -> None:
+    (root / "secrets").mkdir()
+    (root / "secrets/shop.env").write_text("PASSWORD=hunter2hunter2\nTOKEN=hunter2hunter2\n")
+    ended = running(docker).run(DRIVER.look((Question(release_in(root, environment=ENVIRONMENT)),), WHO))
+
+    assert b"hunter2" not in ended.stdout + ended.stderr
+
+
+def with_environment(root: Path, text: str, key: bytes | None = b"k" * 32) -> Release:
+    """A release whose env file is on a host that has a key of its own, or not yet."""
+    (root / "secrets").mkdir(exist_ok=True)
+    (root / "secrets/shop.env").write_text(text)
+    if key is not None:
+        (root / ".platformctl/key").write_bytes(key)
+    return release_in(root, environment=replace(ENVIRONMENT, required=()))
+
+
+def test_a_fingerprint_of_the_environment_file_changes_with_the_file_and_with_the_key(
+    docker: FakeDocker, root: Path
+) -> None:
+    first = observe(running(docker), with_environment(root, "PASSWORD=a\n")).environment
+    same = observe(docker, with_environment(root, "PASSWORD=a\n")).environment
+    rotated = observe(docker, with_environment(root, "PASSWORD=b\n")).environment
+    elsewhere = observe(docker, with_environment(root, "PASSWORD=a\n", b"j" * 32)).environment
+
+    assert first == same
+    assert len({first, rotated, elsewhere, Digest.of(b"PASSWORD=a\n").hexadecimal}) == 4
+
+
+def test_a_host_without_a_key_gives_no_fingerprint(docker: FakeDocker, root: Path) -> None:
+    release = with_environment(root, "PASSWORD=a\n", key=None)
+
+    assert observe(running(docker), release).environment is None
