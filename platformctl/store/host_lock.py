@@ -33,7 +33,7 @@ _HOLD = (
 busy() { printf 'busy %s\n' "$(exec 9>&-; base64 -w0 <"$1" 2>/dev/null)"; exit 75; }
 [ ! -L lock ] || no unsafe .platformctl/lock
 exec 9>>lock
-flock -w 0.2 9 || busy lock.owner
+flock -w 0.2 9 || [ -e lock.manual ] || busy lock.owner
 [ ! -e lock.manual ] || busy lock.manual
 last=$(exec 9>&-; cat lock.token 2>/dev/null || echo 0)
 case $last in '' | *[!0-9]*) no damaged .platformctl/lock.token ;; esac
@@ -111,14 +111,16 @@ _LOCK = (
     + r"""
 into "$1"
 [ ! -L lock ] || no unsafe .platformctl/lock
-exec 9>>lock
-flock -w 0.2 9 || { printf 'busy %s\n' "$(base64 -w0 <lock.owner 2>/dev/null)"; exit 75; }
+exec 9>>lock 8>>step.lock
+busy() { printf 'busy %s\n' "$(base64 -w0 <"$1" 2>/dev/null)"; exit 75; }
+flock -w 0.2 9 || [ -e lock.manual ] || busy lock.owner
 work=$(mktemp -d tmp/XXXXXXXX 2>/dev/null) || fail tmp 4096
 printf '%s' "$2" >"$work/owner" || fail tmp 4096
 sync -- "$work/owner" || fail tmp 4096
-ln -- "$work/owner" lock.manual 2>/dev/null || { printf 'busy %s\n' "$(base64 -w0 <lock.manual)"; exit 75; }
-exec 8>>step.lock
+ln -- "$work/owner" lock.manual 2>/dev/null || busy lock.manual
+trap 'rm -f lock.manual; exit 74' HUP INT TERM
 flock -w "$3" 8 || { rm -f lock.manual; echo running; exit 75; }
+trap 'exit 74' HUP INT TERM
 show .
 say locked
 """

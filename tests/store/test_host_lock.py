@@ -14,6 +14,7 @@ from platformctl.store import host_lock
 from platformctl.store.host import HostLayout
 from platformctl.store.host_lock import Busy, Fenced, Guarded, Lost, Ran, TimedOut
 from platformctl.store.owner import Owner
+from tests.lab.machine import wait_until
 from tests.store.hosts import OWNER, ask, first_line, prepared, run, started
 from tests.store.samples import AT, HOST
 
@@ -289,6 +290,30 @@ def test_a_host_is_not_locked_by_hand_while_a_step_still_runs(tmp_path: Path) ->
             host_lock.read_lock(run(by_hand), HOST)
     assert caught.value.summary == "a step of an earlier apply still runs"
     assert host_lock.read_lock(run(by_hand), HOST)
+
+
+def test_a_lock_by_hand_that_is_called_off_while_it_waits_leaves_none(tmp_path: Path) -> None:
+    """Meanwhile whoever comes is told who it is."""
+    layout, bob = prepared(tmp_path), Owner("bob", AT, "x")
+    with Path(layout.base, "step.lock").open("a") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        with started(host_lock.lock_by_hand(layout, bob, step_wait=60)) as waiting:
+            wait_until(lambda: Path(layout.base, "lock.manual").exists(), "it waits")
+            assert str(bob) in refused(layout).detail
+            with pytest.raises(Locked) as caught:
+                host_lock.read_lock(run(host_lock.lock_by_hand(layout, OWNER)), HOST)
+            assert str(bob) in caught.value.detail
+            os.killpg(waiting.pid, signal.SIGTERM)
+            assert waiting.wait() == 74
+    assert not Path(layout.base, "lock.manual").exists()
+
+
+def test_a_host_that_can_not_be_locked_is_not_left_locked_by_hand(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    Path(layout.base, "step.lock").mkdir()
+    with pytest.raises((ToolError, Unreachable)):
+        host_lock.read_lock(run(host_lock.lock_by_hand(layout, OWNER)), HOST)
+    assert not Path(layout.base, "lock.manual").exists()
 
 
 def test_a_host_at_work_is_not_locked_by_hand(tmp_path: Path) -> None:
