@@ -32,16 +32,19 @@ class Sessions:
     def __init__(self, entry: HostEntry) -> None:
         self._entry = entry
         self._slots = threading.BoundedSemaphore(CHANNELS)
+        self._given_up = 0
 
     def open(self, ask: Callable[[], S], wait: float) -> S:
         """Return what `ask` opens, asked again while it raises `Refused`; the caller says `leave` when it is over.
 
-        Raises `Unreachable` when no slot is free within `wait` seconds, and when the host goes on refusing.
+        Raises `Unreachable` when no slot is free within `wait` seconds, when the host goes on refusing, and when
+        `give_up` was said meanwhile.
         """
+        before = self._given_up
         if not self._slots.acquire(timeout=wait):
             raise unreachable(self._entry, f"all {CHANNELS} channels are in use")
         try:
-            return self._asked(ask)
+            return self._asked(ask, before)
         except BaseException:
             self._slots.release()
             raise
@@ -50,8 +53,14 @@ class Sessions:
         """A session is over."""
         self._slots.release()
 
-    def _asked(self, ask: Callable[[], S]) -> S:
+    def give_up(self) -> None:
+        """The connection is closed: who waits for a session does not ask for another one."""
+        self._given_up += 1
+
+    def _asked(self, ask: Callable[[], S], before: int) -> S:
         for pause in (*PAUSES, None):
+            if self._given_up != before:
+                raise unreachable(self._entry, "the connection was given up")
             try:
                 return ask()
             except Refused as refused:

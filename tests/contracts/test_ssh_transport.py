@@ -211,7 +211,7 @@ class Dying:
         raise paramiko.SSHException("it was lost a moment ago")
 
     def close(self) -> None:
-        """There is nothing left to close."""
+        """It is closed already."""
 
 
 class Losing(SshTransport):
@@ -228,6 +228,22 @@ def test_a_connection_that_is_lost_while_a_session_is_asked_for_is_made_again(fr
     with Losing(fresh.entry(), fresh.environment) as transport:
         assert transport.run(TRUE).status == 0
     assert fresh.greeted == 1
+
+
+class GivenUp(SshTransport):
+    """Somebody closes it while a session is asked for."""
+
+    def _connected(self) -> paramiko.Transport:
+        self._connection = Dying()  # type: ignore[assignment]
+        self.close()
+        return self._connection  # type: ignore[return-value]
+
+
+def test_a_connection_that_was_given_up_meanwhile_is_not_made_again(fresh: Sshd) -> None:
+    transport = GivenUp(fresh.entry(), fresh.environment)
+    with pytest.raises(Unreachable) as caught:
+        transport.run(TRUE)
+    assert "given up" in caught.value.detail
 
 
 @each_way

@@ -72,6 +72,7 @@ class OpensshTransport:
 
     def close(self) -> None:
         """Give up the connection; what runs over it is not waited for. Safe to call twice."""
+        self._sessions.give_up()
         with self._connecting:
             if self._master is not None:
                 self._master.close()

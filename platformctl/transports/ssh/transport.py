@@ -89,6 +89,7 @@ class SshTransport:
 
     def close(self) -> None:
         """Give up the connection; what runs over it is not waited for."""
+        self._sessions.give_up()
         if self._connection is not None:
             self._connection.close()
 
