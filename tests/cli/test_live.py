@@ -65,7 +65,7 @@ def test_a_line_that_stays_takes_its_place_and_it_goes_on_below(screen: Screen) 
 
     drawn, above, again = screen.text.partition(f"{CLEAR}reached rs2000\n")
     assert above
-    assert {*drawn.split(CLEAR), *again.split(CLEAR)} == {"", "waiting, 0 s"}
+    assert set(drawn.split(CLEAR)) == set(again.split(CLEAR)) == {"", "waiting, 0 s"}
 
 
 def test_where_nothing_is_under_way_a_line_is_written_as_it_is(screen: Screen) -> None:
