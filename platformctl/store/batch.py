@@ -14,8 +14,8 @@ from platformctl.model.command import Command, Completed
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 
-OUTPUT_LIMIT = 1 << 20
-"""Bytes kept of each output of each command; the rest is drained on the host, so that nothing waits for us to read."""
+ROW_LIMIT, MARK_LIMIT = 8 << 20, 256
+"""Bytes of each output that are kept of a row, as transports keep no more, and what a mark in it takes at most."""
 WORDS_LIMIT = 60_000
 """Bytes of words that go into one exchange: a line of shell is one word to the kernel, which takes 128 KiB."""
 NO_ROOM = 73
@@ -60,6 +60,11 @@ class Batch:
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
+    def limit(self) -> int:
+        """Bytes kept of each output of each command; the rest is drained on the host, which waits for no reader."""
+        return ROW_LIMIT // len(self.commands) - MARK_LIMIT
+
+    @property
     def command(self) -> Command:
         """All of them as one; its time is that of all together."""
         words: list[str] = []
@@ -68,7 +73,7 @@ class Batch:
             numbers = (at, len(command.stdin), int(command.terse), len(command.argv))
             words += [*map(str, numbers), *command.argv]
             at += len(command.stdin)
-        head = ("sh", "-c", _BATCH, "platformctl", self.nonce, str(OUTPUT_LIMIT), str(at - 1))
+        head = ("sh", "-c", _BATCH, "platformctl", self.nonce, str(self.limit), str(at - 1))
         stdin = b"".join(command.stdin for command in self.commands)
         return Command((*head, *words), stdin, sum(command.timeout for command in self.commands))
 
@@ -88,7 +93,7 @@ class Batch:
         outputs, statuses = self._parts(completed.stdout)
         errors, _ = self._parts(completed.stderr)
         rows = zip(statuses, outputs, errors, strict=False)
-        return tuple(Completed(s, o, e, OUTPUT_LIMIT in (len(o), len(e))) for s, o, e in rows)
+        return tuple(Completed(s, o, e, self.limit in (len(o), len(e))) for s, o, e in rows)
 
     def _parts(self, stream: bytes) -> tuple[list[bytes], list[int]]:
         """What stood before each mark, and the status in it."""

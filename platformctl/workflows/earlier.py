@@ -44,8 +44,8 @@ def _replaced(release: Release, record: HostRecord) -> Receipt | None:
 
 def recollecting(root: str, files: Iterable[PlannedFile]) -> tuple[Command, ...]:
     """What asks a host for the contents of `files`."""
-    wanted, layout = tuple(dict.fromkeys(files)), HostLayout(root)
-    parts = (wanted[begin : begin + _MOST_FILES] for begin in range(0, len(wanted), _MOST_FILES))
+    asked, layout = tuple(dict.fromkeys(files)), HostLayout(root)
+    parts = (asked[begin : begin + _MOST_FILES] for begin in range(0, len(asked), _MOST_FILES))
     return tuple(recollect(layout, part, limit=_MOST_BYTES) for part in parts)
 
 

@@ -20,7 +20,7 @@ from platformctl.model.command import Completed
 from platformctl.model.desired import Release, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName, ModuleId
-from platformctl.model.observed import Identity, Observation
+from platformctl.model.observed import Observation
 from platformctl.planning.settled import is_expected, known_version, settled
 from platformctl.store.batch import run_together
 from platformctl.store.host import HostLayout
@@ -32,7 +32,7 @@ from platformctl.workflows.earlier import recollecting, with_earlier
 from platformctl.workflows.guess import Guess, Guesses
 from platformctl.workflows.hosts import Hosts, Reached
 from platformctl.workflows.parts import Parts, keyring, moment
-from platformctl.workflows.records import MODULES_AT_ONCE, Memory, memories_of, remember_each
+from platformctl.workflows.records import Memory, memories_of, remember_each
 
 _HOSTS = 32
 """Hosts that are looked at at the same time, of those that are reached."""
@@ -48,12 +48,19 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Ahead:
-    """What came with the host's memory: the answer to `questions`, asked of `identity`, and contents of files."""
+    """What came with the host's memory: the answer to `questions`, and contents of files.
+
+    `version` is what the orchestrator's was taken to be, empty where the host was asked for it.
+    """
 
     questions: tuple[Question, ...]
-    identity: Identity
+    version: str
     answer: Completed
     contents: Mapping[Digest, bytes]
+
+
+_Known = Mapping[ModuleId, tuple[Release, Memory]]
+"""Releases, with what their host remembers of them."""
 
 
 def look(
@@ -109,9 +116,8 @@ def _look_at(
     }
     version = known_version(there.identity, (memory.record.current for _, memory in known.values()))
     there = replace(there, identity=replace(there.identity, compose_version=version))
-    if ahead is not None and _is_right(ahead, there.identity, known):
-        answers = driver.read_look(ahead.answer, ahead.questions, there.identity, at)
-        seen = _of_each(driver, ahead.questions, answers, known)
+    if ahead is not None and known and ahead.version in ("", version):
+        seen = _read(there, driver, ahead, known, at)
     else:
         seen = _ask(there, driver, known, at, trusting=True)
     rest = {name: pair for name, pair in known.items() if name not in seen}
@@ -131,27 +137,26 @@ def _remembered(
     """
     layout, names = HostLayout(there.transport.entry.root), [release.module.id for release in releases]
     guessed = [guesses[name] for name in names if name in guesses]
-    if len(guessed) < len(names) or len(names) > MODULES_AT_ONCE:
+    if len(guessed) < len(names):
         return remember_each(there.transport, layout, names, *judged), None
     questions = tuple(Question(r, hashes=guess.hashes) for r, guess in zip(releases, guessed, strict=True))
-    version = min(guess.version for guess in guessed)
-    identity = replace(there.identity, compose_version=version)
+    versions = {guess.version for guess in guessed}
+    version = versions.pop() if len(versions) == 1 else ""
     files = recollecting(layout.root, (file for guess in guessed for file in guess.files))
-    asked = (recall(layout, *names), driver.look(questions, identity), *files)
-    host = there.transport.entry.name
+    look = driver.look(questions, replace(there.identity, compose_version=version))
+    asked, host = (recall(layout, *names), look, *files), there.transport.entry.name
     answer, *rest = run_together(there.transport.run, asked, host)
-    memories = memories_of(answer, host, names, *judged)
+    if answer.truncated:
+        memories = remember_each(there.transport, layout, names, *judged)
+    else:
+        memories = memories_of(answer, host, names, *judged)
     if not rest or rest[0].status or rest[0].truncated:
         return memories, None
-    contents = (read_recollected(each, host) for each in rest[1:] if not each.status)
-    return memories, _Ahead(questions, identity, rest[0], {k: v for each in contents for k, v in each.items()})
+    contents = (read_recollected(each, host) for each in rest[1:] if not (each.status or each.truncated))
+    return memories, _Ahead(questions, version, rest[0], {k: v for each in contents for k, v in each.items()})
 
 
-Known = Mapping[ModuleId, tuple[Release, Memory]]
-"""Releases, with what their host remembers of them."""
-
-
-def _ask(there: Reached, driver: Driver, known: Known, at: str, *, trusting: bool) -> dict[ModuleId, Seen | Refusal]:
+def _ask(there: Reached, driver: Driver, known: _Known, at: str, *, trusting: bool) -> dict[ModuleId, Seen | Refusal]:
     """What was seen of each. Who is `trusting` leaves out those whose receipt does not say the hashes after all."""
     if not known:
         return {}
@@ -163,18 +168,23 @@ def _ask(there: Reached, driver: Driver, known: Known, at: str, *, trusting: boo
     return _of_each(driver, questions, answers, known)
 
 
-def _is_right(ahead: _Ahead, identity: Identity, known: Known) -> bool:
-    """Whether nothing was asked ahead that would not have been asked: for hashes that a receipt may say, or of another
-    version than the host's.
-    """
-    spared = (is_expected(release, identity, memory.record.current) for release, memory in known.values())
-    asked = (question.hashes for question in ahead.questions if question.release.module.id in known)
-    version = ahead.identity.compose_version
-    return version in ("", identity.compose_version) and not any(a and b for a, b in zip(asked, spared, strict=True))
+def _read(there: Reached, driver: Driver, ahead: _Ahead, known: _Known, at: str) -> dict[ModuleId, Seen | Refusal]:
+    """What was seen of each by what was asked ahead; hashes that a receipt may say are passed over there too."""
+
+    def spared(name: ModuleId) -> bool:
+        release, memory = known[name]
+        return is_expected(release, there.identity, memory.record.current)
+
+    names = [question.release.module.id for question in ahead.questions]
+    questions = tuple(
+        replace(question, hashes=question.hashes and not (name in known and spared(name)))
+        for question, name in zip(ahead.questions, names, strict=True)
+    )
+    return _of_each(driver, questions, driver.read_look(ahead.answer, questions, there.identity, at), known)
 
 
 def _of_each(
-    driver: Driver, questions: Sequence[Question], answers: Sequence[Observation | Refusal], known: Known
+    driver: Driver, questions: Sequence[Question], answers: Sequence[Observation | Refusal], known: _Known
 ) -> dict[ModuleId, Seen | Refusal]:
     seen: dict[ModuleId, Seen | Refusal] = {}
     for question, answer in zip(questions, answers, strict=True):
@@ -191,7 +201,7 @@ def _of_each(
     return seen
 
 
-def _add_variables(there: Reached, known: Known, seen: dict[ModuleId, Seen | Refusal]) -> None:
+def _add_variables(there: Reached, known: _Known, seen: dict[ModuleId, Seen | Refusal]) -> None:
     """Which values the env file has, by fingerprint: as the receipt says where the file is the same, else asked."""
     for name, each in tuple(seen.items()):
         release, memory = known[name]
@@ -207,7 +217,7 @@ def _add_variables(there: Reached, known: Known, seen: dict[ModuleId, Seen | Ref
 
 
 def _add_earlier(
-    there: Reached, known: Known, seen: dict[ModuleId, Seen | Refusal], contents: Mapping[Digest, bytes]
+    there: Reached, known: _Known, seen: dict[ModuleId, Seen | Refusal], contents: Mapping[Digest, bytes]
 ) -> None:
     """Where another release runs, what that was; some `contents` are known already."""
     whole = {name: each for name, each in seen.items() if isinstance(each, Seen)}

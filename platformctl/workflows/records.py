@@ -34,8 +34,6 @@ KEPT_RECEIPTS = 40
 """Newest receipts a host record keeps whatever they say; the audit chain keeps them all."""
 KEPT_RELEASES = 10
 """Newest receipts of releases that were proven to work, kept beside those: failures must not push out the way back."""
-MODULES_AT_ONCE = 64
-"""Modules that a host is asked about in one exchange: a full record packs into some 40 KiB, an answer has 8 MiB."""
 KEPT_CONSUMED = 200
 """Digests of used plans a host record keeps. Older ones still show among the host's settled journals."""
 
@@ -98,12 +96,17 @@ def remember_each(
 ) -> tuple[Memory | Refusal, ...]:
     """What a host remembers of each of `modules`; a record that is refused hides no other.
 
-    Asked in one exchange as far as the answer surely fits into one.
+    Asked in one exchange, and in halves where the answer does not fit into one.
     """
-    rows = [modules[begin : begin + MODULES_AT_ONCE] for begin in range(0, len(modules), MODULES_AT_ONCE)]
-    answers = ((transport.run(recall(layout, *row)), row) for row in rows)
-    host = transport.entry.name
-    return tuple(each for answer, row in answers for each in memories_of(answer, host, row, keyring, now))
+    answer = transport.run(recall(layout, *modules))
+    half = len(modules) // 2
+    if answer.truncated and half:
+        return tuple(
+            each
+            for part in (modules[:half], modules[half:])
+            for each in remember_each(transport, layout, part, keyring, now)
+        )
+    return memories_of(answer, transport.entry.name, modules, keyring, now)
 
 
 def memories_of(

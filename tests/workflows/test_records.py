@@ -8,6 +8,7 @@ import tarfile
 from base64 import b64encode
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import randbytes
 
 import pytest
 
@@ -26,7 +27,6 @@ from platformctl.trust.signers import RECEIPT
 from platformctl.workflows.records import (
     KEPT_CONSUMED,
     KEPT_RECEIPTS,
-    MODULES_AT_ONCE,
     Memory,
     receipt_payload,
     record_bytes,
@@ -191,14 +191,16 @@ def test_a_key_that_may_not_is_refused(workshop: Workshop, who: str) -> None:
     assert refusal.value.reason == "signer"
 
 
-def test_more_modules_than_fit_into_an_answer_are_asked_about_in_turn(workshop: Workshop, tmp_path: Path) -> None:
+def test_more_than_fits_into_an_answer_is_asked_for_in_halves(workshop: Workshop, tmp_path: Path) -> None:
+    """Each record is four megabytes on its way, as it can not be packed, and an answer has eight."""
     layout = prepared(tmp_path)
-    modules = [ModuleId(f"m{number}") for number in range(MODULES_AT_ONCE + 1)]
+    modules = [ModuleId(name) for name in ("a", "b", "c")]
     for module in modules:
-        ask(write_record(layout, module, record_bytes(HostRecord(module, 7), ()), replacing=None))
+        content = record_bytes(HostRecord(module, 7), tuple(b64encode(randbytes(300_000)).decode() for _ in range(10)))
+        ask(write_record(layout, module, content, replacing=None))
     with LocalTransport(HostEntry(HOST, "local", layout.root, allow_root=True), os.environ) as transport:
         memories = remember_each(transport, layout, modules, workshop.keyring(), NOW)
-        assert transport.exchanges == 2
+        assert transport.exchanges == 3
 
     assert [(memory.record.module, memory.record.serial) for memory in memories if isinstance(memory, Memory)] == [
         (module, 7) for module in modules
