@@ -20,10 +20,11 @@ WORDS_LIMIT = 60_000
 """Bytes of words that go into one exchange: a line of shell is one word to the kernel, which takes 128 KiB."""
 NO_ROOM = 73
 
-# nonce, output limit; then for each command: where its input begins (from 1), its size, 1 where it is terse, the number
-# of its words, its words. Standard input: all inputs, one behind the other. A command's outputs pass a filter that
-# drains what is too much, but where it is terse: who is no longer there to read does not end it by that. A mark on both
-# outputs says how it ended.
+# nonce, output limit, size of what is put aside; then for each command: where its input begins (from 1), its size or
+# `all` of standard input, 1 where it is terse, the number of its words, its words. Standard input: all inputs, one
+# behind the other, put aside before anything runs, unless one command has it all. A command's outputs pass a filter
+# that drains what is too much, but where it is terse: who is no longer there to read does not end it by that. A mark on
+# both outputs says how it ended.
 _BATCH = r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL
 work=; trap '[ -z "$work" ] || rm -rf "$work"' EXIT; trap 'exit 74' HUP INT TERM
@@ -33,6 +34,7 @@ if [ "$size" != 0 ]; then
 fi
 few() { head -c "$limit"; cat >/dev/null; }
 fed() { if [ "$2" = 0 ]; then shift 2; "$@" </dev/null
+  elif [ "$2" = all ]; then shift 2; "$@"
   else from=$1; some=$2; shift 2; tail -c "+$from" -- "$work/in" | head -c "$some" | "$@"; fi; }
 one() {
   from=$1; size=$2; terse=$3; count=$4; shift 4; turned=0
@@ -52,11 +54,20 @@ done
 """
 
 
+class CutShort(Unreachable):
+    """What a host answered is longer than what is kept of it, so that the end of a command is not among it."""
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Commands that go to a host together. The nonce is fresh, so that no command can know the marks."""
+    """Commands that go to a host together. The nonce is fresh, so that no command can know the marks.
+
+    They are `reading` when none changes anything: then the host needs not see to it that nothing begins before all
+    input is there, and that nobody waits for us to read, which costs it more than a session.
+    """
 
     commands: tuple[Command, ...]
+    reading: bool = False
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
@@ -66,14 +77,17 @@ class Batch:
 
     @property
     def command(self) -> Command:
-        """All of them as one; its time is that of all together."""
+        """All of them as one; its time is that of all together.
+
+        Where they are `reading`, nothing is lost when a connection breaks amid the input or an output.
+        """
         words: list[str] = []
-        at = 1
+        at, alone = 1, self.reading and sum(bool(command.stdin) for command in self.commands) == 1
         for command in self.commands:
-            numbers = (at, len(command.stdin), int(command.terse), len(command.argv))
-            words += [*map(str, numbers), *command.argv]
+            size = "all" if alone and command.stdin else len(command.stdin)
+            words += [*map(str, (at, size, int(command.terse or self.reading), len(command.argv))), *command.argv]
             at += len(command.stdin)
-        head = ("sh", "-c", _BATCH, "platformctl", self.nonce, str(self.limit), str(at - 1))
+        head = ("sh", "-c", _BATCH, "platformctl", self.nonce, str(self.limit), "0" if alone else str(at - 1))
         stdin = b"".join(command.stdin for command in self.commands)
         return Command((*head, *words), stdin, sum(command.timeout for command in self.commands))
 
@@ -102,27 +116,30 @@ class Batch:
 
 
 def run_together(
-    run: Callable[[Command], Completed], commands: Sequence[Command], host: HostName
+    run: Callable[[Command], Completed], commands: Sequence[Command], host: HostName, *, reading: bool = False
 ) -> tuple[Completed, ...]:
     """Run commands in as few exchanges as their words fit into; the first that fails is the last that is run.
 
-    Raises what `run` raises, and `Unreachable` when the end of one was not seen.
+    Raises what `run` raises, and `Unreachable` when the end of one was not seen, `CutShort` where that is because all
+    of them said more than is kept of a row.
     """
     ended: list[Completed] = []
     for row in batches(commands):
-        ended += _exchange(run, row, host)
+        ended += _exchange(run, Batch(row, reading), host)
         if ended[-1].status:
             break
     return tuple(ended)
 
 
-def _exchange(run: Callable[[Command], Completed], row: tuple[Command, ...], host: HostName) -> tuple[Completed, ...]:
+def _exchange(run: Callable[[Command], Completed], batch: Batch, host: HostName) -> tuple[Completed, ...]:
+    row = batch.commands
     if len(row) == 1:
         return (run(row[0]),)
-    batch = Batch(row)
-    ended = batch.read(run(batch.command), host)
+    answer = run(batch.command)
+    ended = batch.read(answer, host)
     if not ended or (len(ended) < len(row) and not ended[-1].status):
-        raise Unreachable(
+        kind = CutShort if answer.truncated else Unreachable
+        raise kind(
             "the end of a command was not seen",
             detail=f"{host}: command {len(ended) + 1} of {len(row)}",
             hint=f"platformctl doctor {host}",

@@ -22,7 +22,7 @@ from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName, ModuleId
 from platformctl.model.observed import Observation
 from platformctl.planning.settled import is_expected, known_version, settled
-from platformctl.store.batch import run_together
+from platformctl.store.batch import CutShort, run_together
 from platformctl.store.host import HostLayout
 from platformctl.store.host_environment import fingerprints, read_fingerprints
 from platformctl.store.host_files import read_recollected
@@ -145,14 +145,14 @@ def _remembered(
     files = recollecting(layout.root, (file for guess in guessed for file in guess.files))
     look = driver.look(questions, replace(there.identity, compose_version=version))
     asked, host = (recall(layout, *names), look, *files), there.transport.entry.name
-    answer, *rest = run_together(there.transport.run, asked, host)
-    if answer.truncated:
-        memories = remember_each(there.transport, layout, names, *judged)
-    else:
-        memories = memories_of(answer, host, names, *judged)
-    if not rest or rest[0].status or rest[0].truncated:
+    try:
+        answer, *rest = run_together(there.transport.run, asked, host, reading=True)
+    except CutShort:
+        return remember_each(there.transport, layout, names, *judged), None
+    memories = memories_of(answer, host, names, *judged)
+    if not rest or rest[0].status:
         return memories, None
-    contents = (read_recollected(each, host) for each in rest[1:] if not (each.status or each.truncated))
+    contents = (read_recollected(each, host) for each in rest[1:] if not each.status)
     return memories, _Ahead(questions, version, rest[0], {k: v for each in contents for k, v in each.items()})
 
 

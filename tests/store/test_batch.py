@@ -8,7 +8,7 @@ import pytest
 
 from platformctl.errors import Unreachable
 from platformctl.model.command import Command, Completed
-from platformctl.store.batch import MARK_LIMIT, ROW_LIMIT, Batch, batches
+from platformctl.store.batch import MARK_LIMIT, ROW_LIMIT, Batch, CutShort, batches, run_together
 from tests.store.hosts import run, started
 from tests.store.samples import HOST
 
@@ -47,6 +47,27 @@ def test_a_terse_one_has_its_input_and_its_outputs_too() -> None:
     told = Command(("sh", "-c", 'cat; echo "$1" >&2; exit 3', "sh", "a b"), b"mine", terse=True)
     one, two = ran(sh("cat", stdin=b"theirs"), told, sh("echo never"))
     assert (one.stdout, two.stdout, two.stderr, two.status) == (b"theirs", b"mine", b"a b\n", 3)
+
+
+def test_of_those_that_only_read_one_may_have_the_input_as_it_comes() -> None:
+    batch = Batch(
+        (sh("cat; echo 1"), sh("cat; echo 2 >&2", stdin=b"theirs"), sh("cat; exit 4"), sh("echo 5")), reading=True
+    )
+    one, two, three = batch.read(run(batch.command, TMPDIR="/nonexistent"), HOST)
+    assert (one.stdout, two.stdout, two.stderr, three.status) == (b"1\n", b"theirs", b"2\n", 4)
+
+
+def test_of_those_that_only_read_several_may_have_input() -> None:
+    batch = Batch((sh("cat", stdin=b"ours"), sh("cat", stdin=b"theirs")), reading=True)
+    assert [each.stdout for each in batch.read(run(batch.command), HOST)] == [b"ours", b"theirs"]
+
+
+def test_a_row_that_says_more_than_is_kept_is_cut_short() -> None:
+    def told(command: Command) -> Completed:
+        return Completed(0, run(command).stdout[:100], b"", truncated=True)
+
+    with pytest.raises(CutShort):
+        run_together(told, (sh("seq 100"), sh("echo 2")), HOST)
 
 
 def test_a_flood_is_drained_and_the_status_is_known_all_the_same() -> None:
