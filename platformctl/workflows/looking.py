@@ -148,11 +148,13 @@ def _remembered(
     try:
         answer, *rest = run_together(there.transport.run, asked, host, reading=True)
     except CutShort:
+        answer, rest = None, []
+    if answer is None or answer.truncated:  # alone, where a row's words did not fit into one
         return remember_each(there.transport, layout, names, *judged), None
     memories = memories_of(answer, host, names, *judged)
-    if not rest or rest[0].status:
+    if not rest or rest[0].status or rest[0].truncated:
         return memories, None
-    contents = (read_recollected(each, host) for each in rest[1:] if not each.status)
+    contents = (read_recollected(each, host) for each in rest[1:] if not (each.status or each.truncated))
     return memories, _Ahead(questions, version, rest[0], {k: v for each in contents for k, v in each.items()})
 
 
