@@ -24,17 +24,25 @@ KILL_AFTER = 10
 STEP_WAIT = 5
 """Seconds a new holder waits for its predecessor's step, and a step for the one before it."""
 
+# busy: whose the lock is. Who locks by hand has the kernel's lock too, for a moment, and comes before the last holder.
+_BUSY = r"""
+busy() {
+  owner=lock.manual; [ -e "$owner" ] || owner=lock.owner
+  printf 'busy %s\n' "$(exec 9>&-; base64 -w0 <"$owner" 2>/dev/null)"; exit 75
+}
+"""
+
 # root, owner as JSON, lease, seconds to wait for a running step. File descriptor 9 is the lock: what the shell starts
 # must not inherit it, or the lock would outlive the shell. The short wait for it lets a guard look at the lock.
 _HOLD = (
     PRELUDE
     + PREPARE
+    + _BUSY
     + r"""
-busy() { printf 'busy %s\n' "$(exec 9>&-; base64 -w0 <"$1" 2>/dev/null)"; exit 75; }
 [ ! -L lock ] || no unsafe .platformctl/lock
 exec 9>>lock
-flock -w 0.2 9 || [ -e lock.manual ] || busy lock.owner
-[ ! -e lock.manual ] || busy lock.manual
+flock -w 0.2 9 || busy
+[ ! -e lock.manual ] || busy
 last=$(exec 9>&-; cat lock.token 2>/dev/null || echo 0)
 case $last in '' | *[!0-9]*) no damaged .platformctl/lock.token ;; esac
 token=$((last + 1))
@@ -108,16 +116,16 @@ exit "$status"
 # root, owner as JSON, seconds to wait for a running step of a client whose holder is gone: after it, none begins.
 _LOCK = (
     PRELUDE
+    + _BUSY
     + r"""
 into "$1"
 [ ! -L lock ] || no unsafe .platformctl/lock
 exec 9>>lock 8>>step.lock
-busy() { printf 'busy %s\n' "$(base64 -w0 <"$1" 2>/dev/null)"; exit 75; }
-flock -w 0.2 9 || [ -e lock.manual ] || busy lock.owner
+flock -w 0.2 9 || busy
 work=$(mktemp -d tmp/XXXXXXXX 2>/dev/null) || fail tmp 4096
 printf '%s' "$2" >"$work/owner" || fail tmp 4096
 sync -- "$work/owner" || fail tmp 4096
-ln -- "$work/owner" lock.manual 2>/dev/null || busy lock.manual
+ln -- "$work/owner" lock.manual 2>/dev/null || busy
 trap 'rm -f lock.manual; exit 74' HUP INT TERM
 flock -w "$3" 8 || { rm -f lock.manual; echo running; exit 75; }
 trap 'exit 74' HUP INT TERM
