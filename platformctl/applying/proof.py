@@ -231,8 +231,8 @@ def _canary(wish: Wish, tell: Callable[[Event], None], clock: Clock) -> CanaryRe
 def unplanned(wish: Wish, before: ProjectSeen, after: ProjectSeen) -> tuple[str, ...]:
     """What of the project is not what was there and was not to change: services by their containers, and resources.
 
-    One-off containers (`docker compose run`) are nothing that an apply makes or replaces. A network or volume by
-    the same name that was made anew is another one.
+    One-off containers (`docker compose run`) are nothing that an apply makes or replaces. A network by the same name
+    with another id is another one.
     """
     was, now = ({c.id: c.service for c in seen.containers if not c.oneoff} for seen in (before, after))
     changed = {service for mapping in (was, now) for id_, service in mapping.items() if (id_ in was) != (id_ in now)}

@@ -99,7 +99,6 @@ class _Network:
 @dataclass(frozen=True)
 class _Volume:
     Name: str
-    CreatedAt: str
 
 
 def identity(answer: bytes, entry: HostEntry) -> Identity:
@@ -163,8 +162,8 @@ def whole(answer: bytes, entry: HostEntry) -> ProjectSeen:
     with understood(entry.name):
         found, (networks, volumes) = _watched(answer, entry)
         ids = {f"network {each.Name}": each.Id for each in every(_Network, networks.data)}
-        made = {f"volume {each.Name}": each.CreatedAt for each in every_volume(_Volume, volumes)}
-        return ProjectSeen(found, ids | made)
+        none = {f"volume {each.Name}": "" for each in every(_Volume, volumes.data["Volumes"] or [])}
+        return ProjectSeen(found, ids | none)
 
 
 def kept(answer: bytes, entry: HostEntry) -> frozenset[str]:
@@ -199,11 +198,6 @@ def require_looked_at(listing: Response, found: Iterable[Container]) -> None:
 def every(cls: type[T], told: Any) -> tuple[T, ...]:
     """A list of the engine's; fields that are not asked about are passed over."""
     return decode(tuple[cls, ...], told, "an answer", ignore_unknown=True)  # type: ignore[valid-type]
-
-
-def every_volume(cls: type[T], listing: Response) -> tuple[T, ...]:
-    """A list of volumes; some drivers do not say when one was made."""
-    return every(cls, [{"CreatedAt": "", **each} for each in listing.data["Volumes"] or []])
 
 
 def _watched(answer: bytes, entry: HostEntry) -> tuple[tuple[Container, ...], Sequence[Response]]:

@@ -9,15 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from platformctl.drivers.compose_answers import (
-    compose_version,
-    every,
-    every_volume,
-    listed,
-    read,
-    require_looked_at,
-    understood,
-)
+from platformctl.drivers.compose_answers import compose_version, every, listed, read, require_looked_at, understood
 from platformctl.drivers.compose_engine import OK, Response, responses
 from platformctl.drivers.compose_look import images_of, paths_of
 from platformctl.drivers.compose_questions import PROJECT, Section, garbage, read_sections
@@ -90,13 +82,6 @@ class _Network(_Resource):
 
 
 @dataclass(frozen=True)
-class _Volume(_Resource):
-    """A volume has no id; when it was made tells it from another one of the same name."""
-
-    CreatedAt: str
-
-
-@dataclass(frozen=True)
 class _Image:
     """An image that the host has."""
 
@@ -112,7 +97,7 @@ class _Host:
     files: Mapping[RepoPath, FileSeen]
     images: Mapping[str, ImageSeen]
     networks: tuple[_Network, ...]
-    volumes: tuple[_Volume, ...]
+    volumes: tuple[_Resource, ...]
     kept: frozenset[Digest]
     image_ids: frozenset[Digest]
     linked: frozenset[str]
@@ -144,7 +129,7 @@ def _host(sections: Sections, questions: Sequence[Question], who: Identity) -> _
         files={file.path: file for file in _files(paths_of(questions), sections)},
         images=_images(images_of(questions), found, sections["images"], who.architecture),
         networks=_named(every(_Network, networks.data)),
-        volumes=_named(every_volume(_Volume, volumes)),
+        volumes=_named(every(_Resource, volumes.data["Volumes"] or [])),
         kept=frozenset(Digest("sha256:" + name) for name in sections["kept"].lines),
         image_ids=frozenset(each.Id for each in every(_Image, images.data)),
         linked=frozenset(sections["linked"].lines),
@@ -175,7 +160,7 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         images=tuple(host.images[ref] for ref in sorted({each.image for each in services if each.image})),
         hashes=_hashes(sections, release) if question.hashes else {},
         networks=tuple(ResourceSeen(n.Name, n.definition, n.Id) for n in host.networks if n.project == project),
-        volumes=tuple(ResourceSeen(v.Name, v.definition, v.CreatedAt) for v in host.volumes if v.project == project),
+        volumes=tuple(ResourceSeen(v.Name, v.definition) for v in host.volumes if v.project == project),
         lent=tuple(ResourceSeen(v.Name, v.definition) for v in host.volumes if v.Name in lent_names(release)),
         missing_variables=tuple(name for name in sections["variables"].lines if name not in module.env.set),
         overriding_variables=sections["deciding"].lines,

@@ -74,8 +74,8 @@ class Container:
 
 @dataclass(frozen=True)
 class ProjectSeen:
-    """What there is of a project. `resources` are its networks and volumes, `network web_default`, with what tells each
-    from another one of the same name: the id of a network, when a volume was made.
+    """What there is of a project. `resources` are its networks and volumes, `network web_default`, with the ids of
+    networks; a volume goes by its name and has none.
     """
 
     containers: tuple[Container, ...]
@@ -103,7 +103,7 @@ class ImageSeen:
 
 @dataclass(frozen=True)
 class ResourceSeen:
-    """A network or volume of the project as the engine has it; a volume has no id but the second it was made in."""
+    """A network or volume of the project as the engine has it; a volume goes by its name and has no id."""
 
     name: str
     definition: Mapping[str, Any] = field(default_factory=dict)

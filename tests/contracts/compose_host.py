@@ -58,13 +58,7 @@ NETWORK = {
     "EnableIPv6": False,
     "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
 }
-VOLUME = {
-    "Name": "shop_data",
-    "CreatedAt": "2026-06-01T12:00:00Z",
-    "Labels": _LABELS,
-    "Driver": "local",
-    "Options": None,
-}
+VOLUME = {"Name": "shop_data", "Labels": _LABELS, "Driver": "local", "Options": None}
 FOUND = {"Id": IMAGE, "RepoDigests": ["web@" + OTHER_IMAGE]}
 """A network, a volume and an image as the engine's API has them."""
 MARK = b"01234567-89ab-cdef-0123-456789abcdef"

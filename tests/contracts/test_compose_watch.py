@@ -130,16 +130,9 @@ def test_the_look_at_the_whole_has_the_networks_and_volumes_of_the_project_too(d
     found = see_whole(with_resources(docker))
 
     assert [container.id for container in found.containers] == [CONTAINER["id"]]
-    assert found.resources == {"network shop_default": "n" * 64, "volume shop_data": VOLUME["CreatedAt"]}
+    assert found.resources == {"network shop_default": "n" * 64, "volume shop_data": ""}
     assert asked_of_engine(DRIVER.watch_whole("shop")).count('{"label": ["com.docker.compose.project=shop"]}') == 3
     assert [words.split(" ")[0] for words in docker.asked] == ["system", "inspect"]
-
-
-def test_a_volume_whose_driver_does_not_say_when_it_was_made_goes_by_its_name(docker: FakeDocker) -> None:
-    volume = {name: value for name, value in VOLUME.items() if name != "CreatedAt"}
-    there(docker).says("system dial-stdio", http([NETWORK], {"Volumes": [volume]}, listing(str(CONTAINER["id"]))))
-
-    assert see_whole(docker).resources["volume shop_data"] == ""
 
 
 def test_a_project_without_volumes_has_none(docker: FakeDocker) -> None:
