@@ -113,7 +113,8 @@ exit "$status"
 """
 )
 
-# root, owner as JSON, seconds to wait for a running step of a client whose holder is gone: after it, none begins.
+# root, owner as JSON, seconds to wait for a running step of a client whose holder is gone: after it, none begins. What
+# nobody can be told of is not locked. Who has the kernel's lock is alone to make the file, so that it is ours to remove.
 _LOCK = (
     PRELUDE
     + _BUSY
@@ -125,12 +126,14 @@ flock -w 0.2 9 || busy
 work=$(mktemp -d tmp/XXXXXXXX 2>/dev/null) || fail tmp 4096
 printf '%s' "$2" >"$work/owner" || fail tmp 4096
 sync -- "$work/owner" || fail tmp 4096
-ln -- "$work/owner" lock.manual 2>/dev/null || busy
+[ ! -e lock.manual ] || busy
 trap 'rm -f lock.manual; exit 74' HUP INT TERM
+ln -- "$work/owner" lock.manual 2>/dev/null || busy
 flock -w "$3" 8 || { rm -f lock.manual; echo running; exit 75; }
-trap 'exit 74' HUP INT TERM
+[ -e lock.manual ] || no lost
 show .
-say locked
+trap '' PIPE
+printf 'locked%s\n' "$unsure" || { rm -f lock.manual; exit 74; }
 """
 )
 

@@ -308,6 +308,31 @@ def test_a_lock_by_hand_that_is_called_off_while_it_waits_leaves_none(tmp_path: 
     assert not Path(layout.base, "lock.manual").exists()
 
 
+def test_a_lock_by_hand_that_nobody_is_told_of_is_none(tmp_path: Path) -> None:
+    """sshd signals nobody when its client goes: what is said then has no reader."""
+    layout = prepared(tmp_path)
+    with Path(layout.base, "step.lock").open("a") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        with started(host_lock.lock_by_hand(layout, OWNER, step_wait=60)) as waiting:
+            wait_until(lambda: Path(layout.base, "lock.manual").exists(), "it waits")
+            assert waiting.stdout
+            waiting.stdout.close()
+            fcntl.flock(running, fcntl.LOCK_UN)
+            assert waiting.wait() == 74
+    assert not Path(layout.base, "lock.manual").exists()
+
+
+def test_a_lock_by_hand_that_is_taken_away_while_it_waits_is_none(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    with Path(layout.base, "step.lock").open("a") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        with started(host_lock.lock_by_hand(layout, OWNER, step_wait=60)) as waiting:
+            wait_until(lambda: Path(layout.base, "lock.manual").exists(), "it waits")
+            assert host_lock.read_lock(run(host_lock.unlock(layout)), HOST)
+            fcntl.flock(running, fcntl.LOCK_UN)
+            assert first_line(waiting) == "lost"
+
+
 def test_a_host_that_can_not_be_locked_is_not_left_locked_by_hand(tmp_path: Path) -> None:
     layout = prepared(tmp_path)
     Path(layout.base, "step.lock").mkdir()
