@@ -32,7 +32,7 @@ class Sessions:
     def __init__(self, entry: HostEntry) -> None:
         self._entry = entry
         self._slots = threading.BoundedSemaphore(CHANNELS)
-        self._given_up = 0
+        self.given_up = 0
 
     def open(self, ask: Callable[[], S], wait: float) -> S:
         """Return what `ask` opens, asked again while it raises `Refused`; the caller says `leave` when it is over.
@@ -40,7 +40,7 @@ class Sessions:
         Raises `Unreachable` when no slot is free within `wait` seconds, when the host goes on refusing, and when
         `give_up` was said meanwhile.
         """
-        before = self._given_up
+        before = self.given_up
         if not self._slots.acquire(timeout=wait):
             raise unreachable(self._entry, f"all {CHANNELS} channels are in use")
         try:
@@ -54,13 +54,17 @@ class Sessions:
         self._slots.release()
 
     def give_up(self) -> None:
-        """The connection is closed: who waits for a session does not ask for another one."""
-        self._given_up += 1
+        """The connection is closed: who waits for a session, or connects for one, does not go on."""
+        self.given_up += 1
+
+    def require_wanted(self, before: int) -> None:
+        """Raise `Unreachable` when `give_up` was said since `given_up` was `before`."""
+        if self.given_up != before:
+            raise unreachable(self._entry, "the connection was given up")
 
     def _asked(self, ask: Callable[[], S], before: int) -> S:
         for pause in (*PAUSES, None):
-            if self._given_up != before:
-                raise unreachable(self._entry, "the connection was given up")
+            self.require_wanted(before)
             try:
                 return ask()
             except Refused as refused:

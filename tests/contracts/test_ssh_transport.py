@@ -246,6 +246,24 @@ def test_a_connection_that_was_given_up_meanwhile_is_not_made_again(fresh: Sshd)
     assert "given up" in caught.value.detail
 
 
+class GivenUpEarly(SshTransport):
+    """Somebody closes it while it connects."""
+
+    def _connect(self) -> paramiko.Transport:
+        connection = super()._connect()
+        self.close()
+        return connection
+
+
+def test_a_connection_that_was_given_up_before_it_was_there_carries_nothing(fresh: Sshd) -> None:
+    transport = GivenUpEarly(fresh.entry(), fresh.environment)
+    with pytest.raises(Unreachable) as caught:
+        transport.run(TRUE)
+    assert "given up" in caught.value.detail
+    assert transport._connection is not None
+    assert not transport._connection.is_active()
+
+
 @each_way
 def test_one_connection_carries_every_command(reach: Reach, fresh: Sshd) -> None:
     with reach(fresh.entry(), fresh.environment) as transport:

@@ -122,7 +122,11 @@ class SshTransport:
     def _connected(self) -> paramiko.Transport:
         with self._connecting:
             if self._connection is None or not self._connection.is_active():
+                before = self._sessions.given_up
                 self._connection = self._connect()
+                if before != self._sessions.given_up:
+                    self._connection.close()
+                self._sessions.require_wanted(before)
             return self._connection
 
     def _where(self) -> Where:
