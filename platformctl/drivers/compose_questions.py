@@ -21,7 +21,7 @@ FRAME = """
 set -u; umask 077; LC_ALL=C; GOMAXPROCS=1; export LC_ALL GOMAXPROCS
 work=; need_work() { [ -n "$work" ] || work=$(mktemp -d) || exit 73; }
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
-trap 'exit 74' HUP INT TERM
+trap 'exit 74' HUP INT TERM PIPE
 read -r mark </proc/sys/kernel/random/uuid || exit 74
 printf '%s\\n' "$mark"
 tell() { section=$1; shift; "$@"; status=$?; printf '\\n%s %s %s\\n' "$mark" "$section" "$status"; }

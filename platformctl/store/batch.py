@@ -27,7 +27,7 @@ NO_ROOM = 73
 # both outputs says how it ended.
 _BATCH = r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL
-work=; trap '[ -z "$work" ] || rm -rf "$work"' EXIT; trap 'exit 74' HUP INT TERM
+work=; trap '[ -z "$work" ] || rm -rf "$work"' EXIT; trap 'exit 74' HUP INT TERM PIPE
 nonce=$1; limit=$2; size=$3; shift 3
 if [ "$size" != 0 ]; then
   work=$(mktemp -d) && cat >"$work/in" && [ "$(wc -c <"$work/in")" -eq "$size" ] || exit 73
@@ -72,8 +72,12 @@ class Batch:
 
     @property
     def limit(self) -> int:
-        """Bytes kept of each output of each command; the rest is drained on the host, which waits for no reader."""
-        return ROW_LIMIT // len(self.commands) - MARK_LIMIT
+        """Bytes kept of each output that passes the filter; the rest is drained on the host, which waits for no reader.
+
+        What does not pass it has as much as one that does, all together.
+        """
+        filtered = sum(not (command.terse or self.reading) for command in self.commands)
+        return ROW_LIMIT // (filtered + 1) - MARK_LIMIT
 
     @property
     def command(self) -> Command:

@@ -73,7 +73,7 @@ def test_a_row_that_says_more_than_is_kept_is_cut_short() -> None:
 def test_a_flood_is_drained_and_the_status_is_known_all_the_same() -> None:
     """Whatever they say, all of them together say no more than a transport keeps."""
     one, two = ran(sh("head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2"), sh("echo 2"))
-    limit = ROW_LIMIT // 2 - MARK_LIMIT
+    limit = ROW_LIMIT // 3 - MARK_LIMIT
     assert (one.status, len(one.stdout), len(one.stderr), one.truncated) == (0, limit, limit, True)
     assert (two.stdout, two.truncated) == (b"2\n", False)
 
