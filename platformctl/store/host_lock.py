@@ -114,7 +114,7 @@ exit "$status"
 )
 
 # root, owner as JSON, seconds to wait for a running step of a client whose holder is gone: after it, none begins. What
-# nobody can be told of is not locked. Who has the kernel's lock is alone to make the file, so that it is ours to remove.
+# nobody can be told of is not locked. Who has the kernel's lock alone makes the file, so that it is ours to remove.
 _LOCK = (
     PRELUDE
     + _BUSY
