@@ -3,9 +3,12 @@
 What HEAD would change is no drift: each module is compared with the release of its last receipt.
 """
 
+from collections.abc import Mapping, Sequence
+
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, or_raise
 from platformctl.model.desired import Module, Release, TrustRoots
 from platformctl.model.frozen import dataclass
+from platformctl.model.names import HostName, ModuleId
 from platformctl.model.plan import Action, Change, Plan
 from platformctl.model.reports import DriftReport, DriftRow
 from platformctl.model.state import Receipt
@@ -18,7 +21,7 @@ from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.looking import Seen, look_at_all
 from platformctl.workflows.parts import Parts, keyring, require_host, require_module, trust_roots
 from platformctl.workflows.plan import circumstances
-from platformctl.workflows.records import remember
+from platformctl.workflows.records import Memory, remember_each
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ def drift(parts: Parts, names: tuple[str, ...]) -> DriftReport:
     rows: list[DriftRow] = []
     warnings: list[str] = []
     with hosts(parts) as reached:
-        applied = {name: _applied(parts, roots, reached, read_manifest(tree, name)) for name in wanted}
+        modules = tuple(read_manifest(tree, name) for name in wanted)
+        memories = _memories(parts, roots, reached, modules)
+        applied = {module.id: _applied(parts, roots, module, memories[module.id]) for module in modules}
         releases = [each.release for each in applied.values() if isinstance(each, _Applied)]
         seen = look_at_all(parts, reached, releases, roots, by_states(parts, releases))
     for name, then in applied.items():
@@ -53,13 +58,35 @@ def drift(parts: Parts, names: tuple[str, ...]) -> DriftReport:
     return DriftReport(exit_code=code, status=status, modules=tuple(rows), warnings=tuple(warnings))
 
 
-def _applied(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> _Applied | DriftRow | Refusal:
+def _memories(
+    parts: Parts, roots: TrustRoots, reached: Hosts, modules: Sequence[Module]
+) -> Mapping[ModuleId, Memory | Refusal]:
+    """What its host remembers of each; hosts are reached side by side, and asked once each."""
+    found: dict[ModuleId, Memory | Refusal] = {}
+    by_host: dict[HostName, list[Module]] = {}
+    for module in modules:
+        try:
+            reached.begin(require_host(roots, module.host, file=module.path), parts.driver_of(module))
+            by_host.setdefault(module.host, []).append(module)
+        except Refusal as refusal:
+            found[module.id] = refusal
+    for name, those in by_host.items():
+        names = [module.id for module in those]
+        try:
+            there = reached.reach(roots.hosts[name], parts.driver_of(those[0])).transport
+            layout, keys = HostLayout(there.entry.root), keyring(parts, roots)
+            found.update(zip(names, remember_each(there, layout, names, keys, parts.clock.now()), strict=True))
+        except Refusal as refusal:
+            found.update(dict.fromkeys(names, refusal))
+    return found
+
+
+def _applied(
+    parts: Parts, roots: TrustRoots, module: Module, memory: Memory | Refusal
+) -> _Applied | DriftRow | Refusal:
     """The release to compare with, or a row for a module that was never applied."""
     try:
-        entry = require_host(roots, module.host, file=module.path)
-        transport = reached.reach(entry, parts.driver_of(module)).transport
-        layout, keys = HostLayout(entry.root), keyring(parts, roots)
-        current = remember(transport, layout, module.id, keys, parts.clock.now()).record.current
+        current = or_raise(memory).record.current
         if current is None:
             return DriftRow(module.id, module.host, "", "", (), "never applied")
         return _Applied(release_at(parts, roots, current.source_sha, module.id), current)

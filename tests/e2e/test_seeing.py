@@ -130,6 +130,9 @@ def test_a_fleet_is_looked_at_with_little_and_nothing_is_overlooked(tmp_path: Pa
         assert [each["module"] for each in report["plans"]] == ["apart", "mesh", "plain", "secret"]
         assert computed(heard) == 0
     assert there == apart == {"logins": 1, "exchanges": 2}
+    with counted(hosts[0]) as there:
+        assert len(repo.run("drift", "--json", expect=0).json["modules"]) == 4
+    assert there == {"logins": 1, "exchanges": 3}
 
     is_planned_from_afar(repo, hosts, tmp_path)
     rotate(hosts[0], "two")
