@@ -81,10 +81,7 @@ class Batch:
 
     @property
     def command(self) -> Command:
-        """All of them as one; its time is that of all together.
-
-        Where they are `reading`, nothing is lost when a connection breaks amid the input or an output.
-        """
+        """All of them as one; its time is that of all together."""
         words: list[str] = []
         at, alone = 1, self.reading and sum(bool(command.stdin) for command in self.commands) == 1
         for command in self.commands:

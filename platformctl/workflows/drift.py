@@ -14,14 +14,14 @@ from platformctl.model.reports import DriftReport, DriftRow
 from platformctl.model.state import Receipt
 from platformctl.planning.build import build
 from platformctl.releases import CommitTree, module_ids, read_manifest
-from platformctl.store.host import HostLayout
 from platformctl.workflows.desire import owners_at, release_at
 from platformctl.workflows.guess import by_states
 from platformctl.workflows.hosts import Hosts, hosts
+from platformctl.workflows.left_there import memories_at
 from platformctl.workflows.looking import Seen, look_at_all
-from platformctl.workflows.parts import Parts, keyring, require_host, require_module, trust_roots
+from platformctl.workflows.parts import Parts, require_host, require_module, trust_roots
 from platformctl.workflows.plan import circumstances
-from platformctl.workflows.records import Memory, remember_each
+from platformctl.workflows.records import Memory
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,7 @@ def _memories(
             found[module.id] = refusal
     for name, those in by_host.items():
         names = [module.id for module in those]
-        try:
-            there = reached.reach(roots.hosts[name], parts.driver_of(those[0])).transport
-            layout, keys = HostLayout(there.entry.root), keyring(parts, roots)
-            found.update(zip(names, remember_each(there, layout, names, keys, parts.clock.now()), strict=True))
-        except Refusal as refusal:
-            found.update(dict.fromkeys(names, refusal))
+        found.update(zip(names, memories_at(parts, roots, reached, roots.hosts[name], names), strict=True))
     return found
 
 

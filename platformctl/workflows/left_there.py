@@ -40,7 +40,7 @@ def left_behind(
     found: dict[ModuleId, GitSha | Refusal] = {}
     for entry, modules in known.values():
         left = sorted(set(modules) - {*desire.names, *looked_at, *found})
-        for module, memory in zip(left, _memories(parts, desire.roots, reached, entry, left), strict=True):
+        for module, memory in zip(left, memories_at(parts, desire.roots, reached, entry, left), strict=True):
             if isinstance(memory, Refusal):
                 found[module] = memory
             elif memory.record.current is not None and memory.record.current.desired != NOTHING:
@@ -48,14 +48,14 @@ def left_behind(
     return found
 
 
-def _memories(
+def memories_at(
     parts: Parts, roots: TrustRoots, reached: Hosts, entry: HostEntry, modules: Sequence[ModuleId]
 ) -> tuple[Memory | Refusal, ...]:
-    """What a host remembers of each, in one exchange; none where nothing is asked."""
+    """What a host remembers of each, in one exchange, or why that can not be said; none where nothing is asked."""
     if not modules:
         return ()
-    transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
     try:
+        transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
         return remember_each(transport, HostLayout(entry.root), modules, keyring(parts, roots), parts.clock.now())
     except Refusal as refusal:
         return (refusal,) * len(modules)

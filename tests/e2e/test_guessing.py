@@ -95,14 +95,20 @@ def grow_record(host: Host) -> None:
     host.write(path, json.dumps(record, separators=(",", ":"), sort_keys=False).encode() + b"\n")
 
 
-def test_a_compose_that_was_replaced_since_the_plan_is_asked(tmp_path: Path, host: Host) -> None:
-    """By a program of the same version: it has to say so itself, as no receipt is of it."""
-    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+def with_an_approved_change(folder: Path, host: Host) -> tuple[PlatformRepo, Path]:
+    """A module that runs, and an approved plan for another release of it."""
+    repo = PlatformRepo.create(folder, {"rs2000": host})
     web(repo, "1")
     repo.deploy(WEB)
     web(repo, "2")
     plan = repo.plan(WEB)
     repo.approve(plan)
+    return repo, plan
+
+
+def test_a_compose_that_was_replaced_since_the_plan_is_asked(tmp_path: Path, host: Host) -> None:
+    """By a program of the same version: it has to say so itself, as no receipt is of it."""
+    repo, plan = with_an_approved_change(tmp_path, host)
     program = "/usr/libexec/docker/cli-plugins/docker-compose"
     host.sh(f"cp {program} /run/other && mount --bind /run/other {program}")
     try:
@@ -112,12 +118,7 @@ def test_a_compose_that_was_replaced_since_the_plan_is_asked(tmp_path: Path, hos
 
 
 def test_an_apply_asks_with_what_its_plan_knows(tmp_path: Path, host: Host) -> None:
-    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
-    web(repo, "1")
-    repo.deploy(WEB)
-    web(repo, "2")
-    changed = repo.plan(WEB)
-    repo.approve(changed)
+    repo, changed = with_an_approved_change(tmp_path, host)
     with counted(host) as seen:
         repo.apply(changed)
     assert seen["exchanges"] == 6
