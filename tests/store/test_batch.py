@@ -70,6 +70,22 @@ def test_a_row_that_says_more_than_is_kept_is_cut_short() -> None:
         run_together(told, (sh("seq 100"), sh("echo 2")), HOST)
 
 
+def test_nothing_is_left_on_a_host_whose_reader_goes_amid_an_answer(tmp_path: Path) -> None:
+    aside, go_on = tmp_path / "aside", tmp_path / "go on"
+    aside.mkdir()
+    waits = Command(("sh", "-c", 'until [ -e "$1" ]; do sleep 0.01; done', "sh", str(go_on)), b"x", terse=True)
+    batch = Batch((waits, sh("echo 2"))).command
+    with started(Command(("env", f"TMPDIR={aside}", *batch.argv))) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(batch.stdin)
+        process.stdin.close()
+        process.stdout.close()
+        go_on.touch()
+        assert process.wait() == 74
+    assert list(aside.iterdir()) == []
+
+
 def test_a_flood_is_drained_and_the_status_is_known_all_the_same() -> None:
     """Whatever they say, all of them together say no more than a transport keeps."""
     one, two = ran(sh("head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2"), sh("echo 2"))

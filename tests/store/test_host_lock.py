@@ -4,6 +4,8 @@ import fcntl
 import os
 import signal
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -292,45 +294,46 @@ def test_a_host_is_not_locked_by_hand_while_a_step_still_runs(tmp_path: Path) ->
     assert host_lock.read_lock(run(by_hand), HOST)
 
 
+@contextmanager
+def waiting_by_hand(layout: HostLayout, owner: Owner) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], None]]]:
+    """Somebody who locks by hand and waits for a step that still runs, and what ends that step."""
+    with Path(layout.base, "step.lock").open("a") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        with started(host_lock.lock_by_hand(layout, owner, step_wait=60)) as waiting:
+            wait_until(lambda: Path(layout.base, "lock.manual").exists(), "it waits")
+            yield waiting, lambda: fcntl.flock(running, fcntl.LOCK_UN)
+
+
 def test_a_lock_by_hand_that_is_called_off_while_it_waits_leaves_none(tmp_path: Path) -> None:
     """Meanwhile whoever comes is told who it is."""
     layout, bob = prepared(tmp_path), Owner("bob", AT, "x")
-    with Path(layout.base, "step.lock").open("a") as running:
-        fcntl.flock(running, fcntl.LOCK_EX)
-        with started(host_lock.lock_by_hand(layout, bob, step_wait=60)) as waiting:
-            wait_until(lambda: Path(layout.base, "lock.manual").exists(), "it waits")
-            assert str(bob) in refused(layout).detail
-            with pytest.raises(Locked) as caught:
-                host_lock.read_lock(run(host_lock.lock_by_hand(layout, OWNER)), HOST)
-            assert str(bob) in caught.value.detail
-            os.killpg(waiting.pid, signal.SIGTERM)
-            assert waiting.wait() == 74
+    with waiting_by_hand(layout, bob) as (waiting, _):
+        assert str(bob) in refused(layout).detail
+        with pytest.raises(Locked) as caught:
+            host_lock.read_lock(run(host_lock.lock_by_hand(layout, OWNER)), HOST)
+        assert str(bob) in caught.value.detail
+        os.killpg(waiting.pid, signal.SIGTERM)
+        assert waiting.wait() == 74
     assert not Path(layout.base, "lock.manual").exists()
 
 
 def test_a_lock_by_hand_that_nobody_is_told_of_is_none(tmp_path: Path) -> None:
     """sshd signals nobody when its client goes: what is said then has no reader."""
     layout = prepared(tmp_path)
-    with Path(layout.base, "step.lock").open("a") as running:
-        fcntl.flock(running, fcntl.LOCK_EX)
-        with started(host_lock.lock_by_hand(layout, OWNER, step_wait=60)) as waiting:
-            wait_until(lambda: Path(layout.base, "lock.manual").exists(), "it waits")
-            assert waiting.stdout
-            waiting.stdout.close()
-            fcntl.flock(running, fcntl.LOCK_UN)
-            assert waiting.wait() == 74
+    with waiting_by_hand(layout, OWNER) as (waiting, step_ends):
+        assert waiting.stdout
+        waiting.stdout.close()
+        step_ends()
+        assert waiting.wait() == 74
     assert not Path(layout.base, "lock.manual").exists()
 
 
 def test_a_lock_by_hand_that_is_taken_away_while_it_waits_is_none(tmp_path: Path) -> None:
     layout = prepared(tmp_path)
-    with Path(layout.base, "step.lock").open("a") as running:
-        fcntl.flock(running, fcntl.LOCK_EX)
-        with started(host_lock.lock_by_hand(layout, OWNER, step_wait=60)) as waiting:
-            wait_until(lambda: Path(layout.base, "lock.manual").exists(), "it waits")
-            assert host_lock.read_lock(run(host_lock.unlock(layout)), HOST)
-            fcntl.flock(running, fcntl.LOCK_UN)
-            assert first_line(waiting) == "lost"
+    with waiting_by_hand(layout, OWNER) as (waiting, step_ends):
+        assert host_lock.read_lock(run(host_lock.unlock(layout)), HOST)
+        step_ends()
+        assert first_line(waiting) == "lost"
 
 
 def test_a_host_that_can_not_be_locked_is_not_left_locked_by_hand(tmp_path: Path) -> None:
