@@ -15,7 +15,7 @@ from urllib.parse import quote
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import borrowed, lenders_of
 from platformctl.drivers.compose_engine import ASK, LISTED, of_containers, requests
-from platformctl.drivers.compose_questions import COMPOSE, CONTAINER, FRAME, PLUGIN, PROJECT, ROOM
+from platformctl.drivers.compose_questions import COMPOSE, FORMS, FRAME, PLUGIN, PROJECT, ROOM
 from platformctl.drivers.interface import Question
 from platformctl.model.command import Command
 from platformctl.model.compose import ComposeService
@@ -28,7 +28,7 @@ LISTS = ("/images/json?all=1", "/networks", "/volumes")
 """What the engine is asked about everything it has, behind the images by name and before the containers."""
 
 _FORMS = f"""
-container_form='{CONTAINER}'
+docker_form='{FORMS[0]}'; form='{FORMS[1]}'
 image_form='{{"Id":{{{{json .Id}}}},"RepoDigests":{{{{json .RepoDigests}}}}}}'
 """
 
@@ -62,7 +62,7 @@ tar -xf - -C "$work" || exit 74
 every() { deed=$1; shift; number=0
   while [ $# -gt 0 ]; do
     project=$1; folder=$2; env_file=$3; in=$work/in/$number; shift 3; "$deed"; number=$((number + 1)); done; }
-containers() { ask "$requests" >"$work/engine" || return 69; inspected "$container_form"; }
+containers() { ask "$requests" >"$work/engine" || return 69; inspected "$docker_form" "$form"; }
 present() { there=
   while IFS= read -r path; do
     if [ -L "$path" ] || [ ! -f "$path" ]; then echo -; else echo +; there=$there$path$newline; fi

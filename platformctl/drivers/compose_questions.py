@@ -7,7 +7,7 @@ does, and programs that soon end are kept from starting a thread for each proces
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from platformctl.drivers.compose_engine import ASK, LISTED, of_containers, of_networks, of_volumes, requests
 from platformctl.drivers.compose_settings import HOST_CONFIG
@@ -85,30 +85,55 @@ tell me me; tell engine engine "$1"; tell program program; tell compose compose 
 )
 """Arguments: what to ask the engine, and whether Compose is to say its version too."""
 
-_SETTINGS = ",".join(f'"{name}":{{{{json (index .HostConfig "{name}")}}}}' for name in HOST_CONFIG)
-# `index` and not a field for what is absent at times, as Health is where no check exists: docker's template refuses it.
-CONTAINER = (
-    '{"id":{{json .Id}},"name":{{json .Name}},"image_id":{{json .Image}},"image_ref":{{json .Config.Image}},'
-    '"project":{{json (index .Config.Labels "com.docker.compose.project")}},'
-    '"service":{{json (index .Config.Labels "com.docker.compose.service")}},'
-    '"hash":{{json (index .Config.Labels "com.docker.compose.config-hash")}},'
-    '"version":{{json (index .Config.Labels "com.docker.compose.version")}},'
-    '"oneoff":{{json (index .Config.Labels "com.docker.compose.oneoff")}},'
-    '"folder":{{json (index .Config.Labels "com.docker.compose.project.working_dir")}},'
-    '"files":{{json (index .Config.Labels "com.docker.compose.project.config_files")}},'
-    '"networks":{{json .NetworkSettings.Networks}},"settings":{' + _SETTINGS + "},"
-    '"state":{{json .State.Status}},"exit_code":{{json .State.ExitCode}},"started_at":{{json .State.StartedAt}},'
-    '"restarts":{{json .RestartCount}},"health":{{with index .State "Health"}}{{json .Status}}{{else}}null{{end}}}'
-)
+_LABELS = {
+    "project": PROJECT,
+    "service": "com.docker.compose.service",
+    "hash": "com.docker.compose.config-hash",
+    "version": "com.docker.compose.version",
+    "oneoff": "com.docker.compose.oneoff",
+    "folder": "com.docker.compose.project.working_dir",
+    "files": "com.docker.compose.project.config_files",
+}
+_CONTAINER: dict[str, tuple[str, ...]] = {
+    "id": ("Id",),
+    "name": ("Name",),
+    "image_id": ("Image",),
+    "image_ref": ("Config", "Image"),
+    **{name: ("Config", "Labels", label) for name, label in _LABELS.items()},
+    "networks": ("NetworkSettings", "Networks"),
+    "state": ("State", "Status"),
+    "exit_code": ("State", "ExitCode"),
+    "started_at": ("State", "StartedAt"),
+    "restarts": ("RestartCount",),
+    "health": ("State", "Health", "Status"),
+}
+"""What is told of a container, and where the engine has it."""
 
-# Arguments: what to ask the engine, and the form of a container.
+
+def _form(filled: Callable[[Sequence[str]], str]) -> str:
+    """The form of a container, one object of JSON, with what stands for the field at a path."""
+    settings = ",".join(f'"{name}":{filled(("HostConfig", name))}' for name in HOST_CONFIG)
+    return f'{{"settings":{{{settings}}},' + ",".join(f'"{n}":{filled(path)}' for n, path in _CONTAINER.items()) + "}"
+
+
+def _of_docker(path: Sequence[str]) -> str:
+    """A field in a template of docker's, which refuses what looks for something in nothing."""
+    *outer, last = (f' "{name}"' for name in path)
+    told = f"{{{{json (index .{last})}}}}"
+    return f"{{{{with index .{''.join(outer)}}}}}{told}{{{{else}}}}null{{{{end}}}}" if outer else told
+
+
+FORMS = (_form(_of_docker), _form(lambda path: f"<{' '.join(path)}>"))
+"""Of a container: docker's template, and what perl fills in."""
+
+# Arguments: what to ask the engine, and both forms of a container.
 _WATCH = (
     FRAME
     + ASK
     + LISTED
     + """
-containers() { ask "$1" >"$work/engine" || return 69; inspected "$2"; }
-need_work; tell containers again containers "$1" "$2"; tell engine engine
+containers() { ask "$1" >"$work/engine" || return 69; inspected "$2" "$3"; }
+need_work; tell containers again containers "$@"; tell engine engine
 """
 )
 
@@ -132,14 +157,14 @@ def identify(*, version: bool) -> tuple[str, ...]:
 def watch(project: str | None) -> tuple[str, ...]:
     """The words that ask how the containers of a project are, or of every project there is."""
     asked = requests([of_containers(PROJECT if project is None else _of(project))])
-    return ("sh", "-c", _WATCH, "watch", asked, CONTAINER)
+    return ("sh", "-c", _WATCH, "watch", asked, *FORMS)
 
 
 def watch_whole(project: str) -> tuple[str, ...]:
     """The words that ask for a project's networks and volumes too."""
     label = _of(project)
     asked = requests([of_networks(label), of_volumes(label), of_containers(label)])
-    return ("sh", "-c", _WATCH, "watch-whole", asked, CONTAINER)
+    return ("sh", "-c", _WATCH, "watch-whole", asked, *FORMS)
 
 
 def keep(tags: Sequence[tuple[str, str, str]], project: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +13,8 @@ import pytest
 
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.errors import Unreachable
-from platformctl.model.observed import Identity
-from tests.contracts.compose_host import FakeDocker, http
+from platformctl.model.observed import Container, Identity
+from tests.contracts.compose_host import CONTAINER, FakeDocker, http, line, listing
 from tests.contracts.releases import HOST
 
 DRIVER = DockerCompose()
@@ -34,10 +34,10 @@ def host() -> Iterator[FakeDocker]:
 
 
 class Engine:
-    """A socket on which an engine says `told` to the first who asks, unless he stops listening."""
+    """A socket on which an engine says the next of `told` to each who asks, unless he stops listening."""
 
-    def __init__(self, path: Path, told: bytes) -> None:
-        self.asked = b""
+    def __init__(self, path: Path, told: Sequence[bytes]) -> None:
+        self.asked: list[bytes] = []
         self._told = told
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -45,25 +45,31 @@ class Engine:
         self._listener.settimeout(10)
 
     def serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            connection.settimeout(10)
-            while not self.asked.endswith(b"\r\n\r\n"):
-                self.asked += connection.recv(65536)
-            connection.settimeout(0.3)
-            try:
-                gone = connection.recv(1) == b""
-            except TimeoutError:
-                gone = False
-            if not gone:
-                connection.sendall(self._told)
+        for told in self._told:
+            connection, _ = self._listener.accept()
+            with connection:
+                self._answer(connection, told)
+
+    def _answer(self, connection: socket.socket, told: bytes) -> None:
+        connection.settimeout(10)
+        asked = b""
+        while not asked.endswith(b"\r\n\r\n"):
+            asked += connection.recv(65536)
+        self.asked.append(asked)
+        connection.settimeout(0.3)
+        try:
+            gone = connection.recv(1) == b""
+        except TimeoutError:
+            gone = False
+        if not gone:
+            connection.sendall(told)
 
     def close(self) -> None:
         self._listener.close()
 
 
 @contextmanager
-def engine(host: FakeDocker, told: bytes) -> Iterator[tuple[str, Engine]]:
+def engine(host: FakeDocker, *told: bytes) -> Iterator[tuple[str, Engine]]:
     """DOCKER_HOST of an engine on that host."""
     path = host.here / "engine.sock"
     made = Engine(path, told)
@@ -89,7 +95,7 @@ def test_the_socket_is_asked_without_docker_and_nobody_hangs_up_before_the_answe
         who = identify(host, DOCKER_HOST=place)
 
     assert who.engine_id == "by-socket"
-    assert met.asked == b"GET /info HTTP/1.0\r\nHost: docker\r\n\r\n"
+    assert met.asked == [b"GET /info HTTP/1.0\r\nHost: docker\r\n\r\n"]
     assert host.asked == ()
     assert list((host.here / "tmp").iterdir()) == []
 
@@ -170,3 +176,81 @@ def test_a_host_without_perl_asks_by_docker(host: FakeDocker) -> None:
         listening.listen()
 
         assert identify(host, DOCKER_HOST=f"unix://{host.here}/engine.sock").engine_id == "by-docker"
+
+
+ID = str(CONTAINER["id"])
+LABELS = {
+    "com.docker.compose.project": CONTAINER["project"],
+    "com.docker.compose.service": CONTAINER["service"],
+    "com.docker.compose.config-hash": CONTAINER["hash"],
+    "com.docker.compose.version": CONTAINER["version"],
+    "com.docker.compose.oneoff": CONTAINER["oneoff"],
+    "com.docker.compose.project.working_dir": CONTAINER["folder"],
+    "com.docker.compose.project.config_files": CONTAINER["files"],
+    'Id": "9", "State': '\\"}, {[<Id> hunter2',
+}
+WHOLE = {
+    "Path": "hunter2",
+    "State": {
+        "Pid": 7,
+        "Status": CONTAINER["state"],
+        "ExitCode": CONTAINER["exit_code"],
+        "StartedAt": CONTAINER["started_at"],
+        "Health": {"Log": [{"Output": 'hunter2 "Status": "unhealthy"'}], "Status": CONTAINER["health"]},
+    },
+    "Config": {"Env": ["PASSWORD=hunter2"], "Labels": LABELS, "Image": CONTAINER["image_ref"]},
+    "Id": ID,
+    "Name": CONTAINER["name"],
+    "Image": CONTAINER["image_id"],
+    "RestartCount": CONTAINER["restarts"],
+    "HostConfig": {**dict(CONTAINER["settings"]), "Binds": ["hunter2:/x"]},
+    "NetworkSettings": {"Networks": CONTAINER["networks"]},
+}
+"""The same container as the engine's API has it, among what nobody else is to know."""
+LIST = http(listing(ID))
+GONE = http({"message": "No such container"}, statuses={0: 404})
+
+
+def watch(host: FakeDocker, place: str) -> tuple[Container, ...]:
+    told = host.run(DRIVER.watch("shop"), DOCKER_HOST=place)
+    assert b"hunter2" not in told.stdout
+    return DRIVER.read_watch(told, HOST)
+
+
+def test_of_a_container_the_socket_tells_what_docker_would_and_nothing_else(host: FakeDocker) -> None:
+    with engine(host, LIST, http(WHOLE)) as (place, met):
+        by_socket = watch(host, place)
+    host.says(DIAL, LIST).says("inspect --type container", line(CONTAINER))
+
+    assert by_socket == DRIVER.read_watch(host.run(DRIVER.watch("shop"), DOCKER_HOST="tcp://192.0.2.1:2375"), HOST)
+    assert met.asked[1] == f"GET /containers/{ID}/json HTTP/1.0\r\nHost: docker\r\n\r\n".encode()
+    assert list((host.here / "tmp").iterdir()) == []
+
+
+def test_a_container_that_has_nothing_at_a_place_is_told_so(host: FakeDocker) -> None:
+    without = {**WHOLE, "State": {**dict(WHOLE["State"]), "Health": None}, "Config": {"Image": "web:1", "Labels": None}}
+    with engine(host, LIST, http(without)) as (place, _):
+        (found,) = watch(host, place)
+
+    assert (found.health, found.service, found.project) == (None, "", "")
+
+
+@pytest.mark.parametrize("cut", [1, 2, 40, 300, 900])
+def test_a_container_of_which_only_a_part_is_told_is_not_taken_for_one_without_the_rest(
+    host: FakeDocker, cut: int
+) -> None:
+    with engine(host, *[LIST, http(WHOLE)[: -cut - 1]] * 3) as (place, _), pytest.raises(Unreachable):
+        watch(host, place)
+    assert host.asked == ()
+
+
+@pytest.mark.parametrize("told", [b"", http(WHOLE).replace(b"200", b"500"), http([WHOLE]), http("{}"), GONE])
+def test_what_is_no_answer_about_a_container_is_none_and_asked_for_twice_more(host: FakeDocker, told: bytes) -> None:
+    with engine(host, *[LIST, told] * 3) as (place, met), pytest.raises(Unreachable) as caught:
+        watch(host, place)
+    assert (caught.value.reason, len(met.asked), host.asked) == ("docker_down", 6, ())
+
+
+def test_a_container_that_goes_between_two_questions_is_asked_for_again_on_the_socket_too(host: FakeDocker) -> None:
+    with engine(host, LIST, GONE, LIST, http(WHOLE)) as (place, _):
+        assert [container.id for container in watch(host, place)] == [ID]

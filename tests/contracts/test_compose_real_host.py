@@ -6,6 +6,7 @@ import pytest
 
 from platformctl.drivers.interface import Question
 from platformctl.errors import or_raise
+from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry, Release
 from platformctl.model.names import HostName
 from platformctl.transports.ssh import SshTransport
@@ -23,9 +24,8 @@ def hash_by_docker(host: Host, release: Release) -> str:
     return told.split()[1]
 
 
-@pytest.mark.lab
-def test_a_real_host_answers_all_three_questions(host: Host) -> None:
-    entry = HostEntry(
+def entry_of(host: Host) -> HostEntry:
+    return HostEntry(
         HostName("one"),
         "ssh",
         host.root,
@@ -35,6 +35,11 @@ def test_a_real_host_answers_all_three_questions(host: Host) -> None:
         host.host_key_fingerprints,
         host.machine_id,
     )
+
+
+@pytest.mark.lab
+def test_a_real_host_answers_all_three_questions(host: Host) -> None:
+    entry = entry_of(host)
     release = a_release(WEB.replace("web:1", "platformctl-lab/web:1"), files=FILES, root=host.root)
     with SshTransport(entry, {"PLATFORMCTL_SSH_KEY": str(host.key_path)}) as transport:
         who = DRIVER.read_identity(transport.run(DRIVER.identify(version=True)), entry)
@@ -55,3 +60,29 @@ def test_a_real_host_answers_all_three_questions(host: Host) -> None:
     )
     assert observed.images[0].present
     assert observed.images[0].id in observed.image_ids
+
+
+@pytest.mark.lab
+def test_a_real_host_says_the_same_of_its_containers_with_perl_and_without(host: Host) -> None:
+    shop = ("run", "-d", "--label", "com.docker.compose.project=shop")
+    hostile = ("--label", 'State={"Health": {"Status": "healthy"}}', "--label", 'com.docker.compose.service=\\"]}<Id>&')
+    host.docker(*shop, "--name", "plain", "--memory", "64m", "platformctl-lab/sleeper:1")
+    host.docker(*shop, "--name", "odd", *hostile, "--cap-drop", "CHOWN", "platformctl-lab/sleeper:1")
+    host.docker(*shop, "--name", "checked", "--health-cmd", "true", "platformctl-lab/sleeper:1")
+    host.docker("create", *shop[2:], "--name", "never", "--network", "none", "platformctl-lab/sleeper:1")
+    entry, watch = entry_of(host), DRIVER.watch("shop")
+    with SshTransport(entry, {"PLATFORMCTL_SSH_KEY": str(host.key_path)}) as transport:
+        by_perl = DRIVER.read_watch(transport.run(watch), entry)
+        without = "mkdir /tmp/bin; ln -s /usr/bin/* /usr/local/bin/* /tmp/bin; rm /tmp/bin/perl; PATH=/tmp/bin"
+        by_docker = DRIVER.read_watch(
+            transport.run(Command(("sh", "-c", f"{without}; {shlex.join(watch.argv)}"))), entry
+        )
+
+    assert by_perl == by_docker
+    assert [(c.name, c.state) for c in by_perl] == [
+        ("checked", "running"),
+        ("never", "created"),
+        ("odd", "running"),
+        ("plain", "running"),
+    ]
+    assert [c.health is None for c in by_perl] == [False, True, True, True]
