@@ -8,12 +8,15 @@ class Command:
     """Words to run on a host, bytes for its standard input, and seconds until its outcome counts as unknown.
 
     `terse` is one that nobody has to drain: it says a few lines at its end, or changes nothing that could be cut short.
+    One that `mutates` is said only to a host that answers now, at the cost of a round trip: it must not be on its way
+    to one that stopped answering, and arrive when that is back.
     """
 
     argv: tuple[str, ...]
     stdin: bytes = b""
     timeout: float = 120.0
     terse: bool = False
+    mutates: bool = False
 
 
 @dataclass(frozen=True)

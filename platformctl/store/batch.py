@@ -90,7 +90,8 @@ class Batch:
             at += len(command.stdin)
         head = ("sh", "-c", _BATCH, "platformctl", self.nonce, str(self.limit), "0" if alone else str(at - 1))
         stdin = b"".join(command.stdin for command in self.commands)
-        return Command((*head, *words), stdin, sum(command.timeout for command in self.commands))
+        mutates = any(command.mutates for command in self.commands)
+        return Command((*head, *words), stdin, sum(each.timeout for each in self.commands), mutates=mutates)
 
     def read(self, completed: Completed, host: HostName) -> tuple[Completed, ...]:
         """How each ended, up to the first that failed or whose end was not seen.

@@ -137,9 +137,16 @@ class Answer:
         return "unsure" not in self.operands
 
 
-def script(text: str, *arguments: str, stdin: bytes = b"", timeout: float = 120.0, terse: bool = False) -> Command:
+def script(
+    text: str,
+    *arguments: str,
+    stdin: bytes = b"",
+    timeout: float = 120.0,
+    terse: bool = False,
+    mutates: bool = False,
+) -> Command:
     """Return the command that runs `text` with `arguments` as "$1"…"""
-    return Command(("sh", "-c", text, "platformctl", *arguments), stdin, timeout, terse)
+    return Command(("sh", "-c", text, "platformctl", *arguments), stdin, timeout, terse, mutates)
 
 
 def prepare_base(layout: HostLayout) -> Command:

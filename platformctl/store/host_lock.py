@@ -238,7 +238,7 @@ def guarded(
     """
     numbers = (str(token), nonce, str(step_wait), str(limit), str(kill_after))
     timeout = limit + kill_after + step_wait + 15
-    return script(_GUARD, layout.root, *numbers, *argv, timeout=timeout, terse=terse)
+    return script(_GUARD, layout.root, *numbers, *argv, timeout=timeout, terse=terse, mutates=True)
 
 
 def read_guarded(completed: Completed, nonce: str) -> Guarded:
@@ -257,7 +257,7 @@ def read_guarded(completed: Completed, nonce: str) -> Guarded:
 
 def lock_by_hand(layout: HostLayout, owner: Owner, *, step_wait: int = STEP_WAIT) -> Command:
     """Lock the host until `unlock`, whatever happens to this process; busy while somebody applies."""
-    return script(_LOCK, layout.root, owner_text(owner).decode(), str(step_wait))
+    return script(_LOCK, layout.root, owner_text(owner).decode(), str(step_wait), mutates=True)
 
 
 def look_at_lock(layout: HostLayout) -> Command:
@@ -275,7 +275,7 @@ def read_lock_look(completed: Completed, host: HostName) -> str | None:
 
 def unlock(layout: HostLayout) -> Command:
     """Take away the lock that a person put there; a running apply's is not touched."""
-    return script(_UNLOCK, layout.root)
+    return script(_UNLOCK, layout.root, mutates=True)
 
 
 def read_lock(completed: Completed, host: HostName) -> bool:

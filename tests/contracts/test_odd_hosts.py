@@ -117,6 +117,6 @@ def test_a_server_that_can_open_no_session_was_sent_nothing(reach: Reach, odd: O
         with pytest.raises(OutcomeUnknown):
             transport.run(Command(("never-answer",), timeout=0.1))
         with pytest.raises(Unreachable):
-            transport.run(Command(("too-late",)))
+            transport.run(Command(("too-late",), mutates=True))
 
     assert odd.commands == ["anything", "never-answer"]

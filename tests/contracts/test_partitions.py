@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,8 +11,10 @@ from platformctl.errors import OutcomeUnknown, Unreachable
 from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import HostName
+from platformctl.transports.ssh import SshTransport
 from tests.contracts.reach import TRUE, Reach, SshLike, each_way_by_address
-from tests.lab import Host
+from tests.lab import Host, Lab
+from tests.lab.delay import far_away
 
 pytestmark = pytest.mark.lab
 CONNECTING, DEADLINE, GRACE = 3.0, 1.0, 5.0
@@ -59,7 +61,8 @@ def test_a_host_is_cut_off_and_comes_back(reach: Reach, host: Host) -> None:
         assert transport.run(TRUE).status == 0
 
         host.partition("in")  # nothing arrives, so nothing may have run
-        way.takes(lambda: transport.run(Command(("touch", "/tmp/not"), timeout=DEADLINE)), Unreachable)
+        deed = Command(("touch", "/tmp/not"), timeout=DEADLINE, mutates=True)
+        way.takes(lambda: transport.run(deed), Unreachable)
         host.heal()
         transport.close()  # TCP says again what was lost when it sees fit, and what comes later waits behind it
         assert transport.run(TRUE).status == 0
@@ -80,3 +83,18 @@ def test_a_host_is_cut_off_and_comes_back(reach: Reach, host: Host) -> None:
         way.takes(lambda: transport.run(TRUE), Unreachable)
         host.heal()
         assert transport.run(TRUE).status == 0
+
+
+def test_a_far_host_is_waited_for_once_a_command_but_where_that_mutates(host: Host, lab: Lab) -> None:
+    """Its session was opened meanwhile; what mutates is said only to a host that has just answered."""
+
+    def seconds(command: Command) -> float:
+        begun = time.monotonic()
+        for _ in range(3):
+            assert transport.run(command).status == 0
+        return time.monotonic() - begun
+
+    with Way(host, SshTransport).open() as transport, far_away(lab.network, 0.5):
+        transport.run(TRUE)
+        assert seconds(TRUE) < 2.5
+        assert seconds(replace(TRUE, mutates=True)) >= 3

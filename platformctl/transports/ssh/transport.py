@@ -12,6 +12,7 @@ from platformctl.model.desired import HostEntry
 from platformctl.transports.deadline import Deadline
 from platformctl.transports.entry import unreachable, unseen
 from platformctl.transports.sessions import Refused, Sessions
+from platformctl.transports.ssh.ahead import Ahead
 from platformctl.transports.ssh.connection import speaking_on
 from platformctl.transports.ssh.errand import carry_out, in_background, let_go
 from platformctl.transports.ssh.greeting import pinned_host, scan_host_keys
@@ -47,6 +48,7 @@ class SshTransport:
         self._connection: paramiko.Transport | None = None
         self._connecting = threading.Lock()
         self._sessions = Sessions(entry)
+        self._ahead = Ahead()
 
     def run(self, command: Command) -> Completed:
         """Run `command`; its timeout begins when it is sent.
@@ -62,6 +64,7 @@ class SshTransport:
             let_go(channel)
             self._sessions.leave()
         if ended is None:
+            self._ahead.forget()
             raise unseen(self.entry, command)
         return ended
 
@@ -76,6 +79,7 @@ class SshTransport:
         start = in_background(_start(channel, line, command.stdin))
         start.join(command.timeout)
         if start.is_alive():
+            self._ahead.forget()
             held.release()
             raise unseen(self.entry, command)
         return held
@@ -102,15 +106,17 @@ class SshTransport:
         self.close()
 
     def _open(self, command: Command) -> paramiko.Channel:
-        channel = self._sessions.open(self._channel, command.timeout)
+        channel = self._sessions.open(lambda: self._channel(ahead=not command.mutates), command.timeout)
         with self._connecting:
             self.exchanges += 1
+        self._ahead.open(channel.get_transport(), self._timeout)
         return channel
 
-    def _channel(self) -> paramiko.Channel:
+    def _channel(self, *, ahead: bool) -> paramiko.Channel:
         connection, deadline = self._connected(), Deadline.after(self._timeout)
         try:
-            return connection.open_session(timeout=self._timeout)
+            opened = self._ahead.take(connection) if ahead else None
+            return opened or connection.open_session(timeout=self._timeout)
         except LOST as error:
             # Nothing was sent. Of two refusals at once, paramiko can tell one caller only; the other gets an error that
             # names nothing. And it calls a connection active for a moment after its channels know that it is lost.
