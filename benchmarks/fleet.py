@@ -1,6 +1,7 @@
 """`apply INDEX` of ten hosts with five changed services each, beside raw ssh with one connection a host, in turn.
 
-The hosts share this machine, so that their own work is the limit for both. Needs what the tests' lab needs.
+The hosts share this machine, so that their own work is the limit for all. pyinfra and ansible are those of
+`benchmarks.others`. Needs what the tests' lab needs.
 An operand puts the hosts so many milliseconds of round trip away.
 """
 
@@ -9,12 +10,13 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from benchmarks.measure import machine, processor, round_trip, row
+from benchmarks.others import Others, Project
 from tests.lab import Host, Lab
 from tests.lab.client import SSH_CONFIG
 from tests.lab.delay import far_away
@@ -39,10 +41,11 @@ class Bench:
     hosts: Sequence[Host]
     repo: PlatformRepo
     config: Path
+    others: Others
 
-    def raw(self, mode: int) -> Run:
+    def raw(self, mode: str) -> Run:
         """One connection for each host, all at once, and five `up` one after the other over it."""
-        ups = "; ".join(f"MODE={mode} docker compose -f {self.hosts[0].root}/raw/{name}.yaml up -d" for name in NAMES)
+        ups = "; ".join(f"MODE={mode} {each.up}" for each in self.others.projects[0])
 
         def all_hosts() -> None:
             words = (("ssh", "-F", str(self.config), host.name, ups) for host in self.hosts)
@@ -56,6 +59,14 @@ class Bench:
         index = self.repo.root / self.repo.run("plan", "--all", "--json", expect=1).json["index"]
         self.repo.approve(index)
         return _timed(lambda: self.repo.apply(index, "--parallel", str(HOSTS)))
+
+    def by_others(self, mode: int) -> dict[str, Run]:
+        """The same services as by hand, with values that neither of them has seen."""
+        runs = {}
+        for name, run in self.others.ways().items():
+            self.others.write(f"{name}-{mode}")
+            runs[f"`{name}`"] = _timed(run)
+        return runs
 
     def change(self, mode: int) -> None:
         """Another value in the environment of every service, committed."""
@@ -75,37 +86,42 @@ def main() -> None:
         Lab.up(HOSTS, Path(name)) as lab,
         far_away(lab.network, round_trip()),
     ):
-        _print(*_rounds(_bench(Path(name), lab)))
+        _print(_rounds(_bench(Path(name), lab)))
 
 
 def _bench(folder: Path, lab: Lab) -> Bench:
     repo = PlatformRepo.create(folder / "platform", {f"host{n}": host for n, host in enumerate(lab.hosts)})
-    bench = Bench(lab.hosts, repo, lab.directory / SSH_CONFIG)
+    root = f"{lab.hosts[0].root}/raw"
+    projects = [Project(f"raw-{name}", f"{root}/{name}.yaml", root) for name in NAMES]
+    others = Others(folder, lab.hosts, [projects] * HOSTS)
+    bench = Bench(lab.hosts, repo, lab.directory / SSH_CONFIG, others)
     for host in lab.hosts:
         for name in NAMES:
-            host.write(f"raw/{name}.yaml", json.dumps({"name": f"raw-{name}", **_service(name, "${MODE}")}).encode())
+            host.write(f"raw/{name}.yaml", json.dumps(_service(name, "${MODE}")).encode())
     bench.change(0)
-    bench.raw(0)
+    bench.raw("0")
     bench.apply()
     return bench
 
 
-def _rounds(bench: Bench) -> tuple[list[Run], list[Run]]:
-    theirs, ours = [], []
+def _rounds(bench: Bench) -> Mapping[str, list[Run]]:
+    runs: dict[str, list[Run]] = {}
     for mode in range(1, ROUNDS + 1):
         bench.change(mode)
-        theirs.append(bench.raw(mode))
-        ours.append(bench.apply())
-    return theirs, ours
+        runs.setdefault("ten times `ssh HOST` with five `up`", []).append(bench.raw(str(mode)))
+        runs.setdefault("`platformctl apply INDEX`", []).append(bench.apply())
+        for name, run in bench.by_others(mode).items():
+            runs.setdefault(name, []).append(run)
+    return runs
 
 
-def _print(theirs: Sequence[Run], ours: Sequence[Run]) -> None:
+def _print(runs: Mapping[str, Sequence[Run]]) -> None:
     row("command", "median", "times ssh", "fastest", "times ssh", "own CPU")
     row(*["---"] * 6)
-    for name, runs in (("ten times `ssh HOST` with five `up`", theirs), ("`platformctl apply INDEX`", ours)):
-        middle, best = (pick(run.wall for run in runs) for pick in (median, min))
-        base, least = (pick(run.wall for run in theirs) for pick in (median, min))
-        own = min(run.own for run in runs)
+    base, least = (pick(run.wall for run in next(iter(runs.values()))) for pick in (median, min))
+    for name, these in runs.items():
+        middle, best = (pick(run.wall for run in these) for pick in (median, min))
+        own = min(run.own for run in these)
         row(name, f"{middle:.1f} s", f"{middle / base:.2f}", f"{best:.1f} s", f"{best / least:.2f}", f"{own:.1f} s")
 
 

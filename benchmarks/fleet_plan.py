@@ -1,24 +1,25 @@
 """`plan --all` of fifty services on ten hosts, nothing changed, beside what people run today for the same question.
 
 Raw ssh: one connection to each host at the same time, with a script of five `docker compose up -d`. pyinfra and ansible
-are measured where they are on PATH or named by PYINFRA and ANSIBLE_PLAYBOOK. Needs what the tests' lab needs. Logins
-and remote commands are counted in each host's own sshd log.
+are those of `benchmarks.others`. Needs what the tests' lab needs. Logins and remote commands are counted in each host's
+own sshd log.
 An operand puts the hosts so many milliseconds of round trip away.
 """
 
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from benchmarks.apply import EXCHANGES, HANDSHAKES, LOG, TELL_MORE
 from benchmarks.measure import machine, round_trip, row
+from benchmarks.others import ANSIBLE, PYINFRA, Others, Project
 from tests.lab import Host, Lab
 from tests.lab.client import SSH_CONFIG
 from tests.lab.delay import far_away
@@ -36,7 +37,7 @@ class Fleet:
 
     hosts: tuple[Host, ...]
     repo: PlatformRepo
-    folder: Path
+    others: Others
     ssh_config: Path
 
     def plan(self) -> None:
@@ -47,26 +48,13 @@ class Fleet:
         """One ssh a host, all at once."""
         running = [
             subprocess.Popen(
-                ("ssh", "-F", str(self.ssh_config), host.name, _script(self, number)),
+                ("ssh", "-F", str(self.ssh_config), host.name, " && ".join(each.up for each in projects)),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            for number, host in enumerate(self.hosts)
+            for host, projects in zip(self.hosts, self.others.projects, strict=True)
         ]
         assert [process.wait() for process in running] == [0] * len(running)
-
-    def pyinfra(self, program: str) -> None:
-        """`pyinfra --dry` of the same scripts."""
-        self._run(program, "-y", "--dry", str(self.folder / "inventory.py"), str(self.folder / "deploy.py"))
-
-    def ansible(self, program: str) -> None:
-        """`ansible-playbook --check --diff` of as many tasks."""
-        words = ("--check", "--diff", "-i", str(self.folder / "inventory.ini"), str(self.folder / "playbook.yaml"))
-        self._run(program, *words)
-
-    def _run(self, *words: str) -> None:
-        environment = {**os.environ, "ANSIBLE_HOST_KEY_CHECKING": "False"}
-        subprocess.run(words, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def module(host: int, service: int) -> str:
@@ -74,14 +62,9 @@ def module(host: int, service: int) -> str:
     return f"s{host}-{service}"
 
 
-def _script(fleet: Fleet, host: int) -> str:
-    root = fleet.hosts[host].root
-    folders = (f"{root}/modules/{module(host, service)}" for service in range(SERVICES))
-    names = (module(host, service) for service in range(SERVICES))
-    return " && ".join(
-        f"docker compose -f {folder}/compose.yaml -p {name} --project-directory {folder} --env-file /dev/null up -d"
-        for folder, name in zip(folders, names, strict=True)
-    )
+def _projects(root: str, host: int) -> list[Project]:
+    folders = {module(host, service): f"{root}/modules/{module(host, service)}" for service in range(SERVICES)}
+    return [Project(name, f"{folder}/compose.yaml", folder) for name, folder in folders.items()]
 
 
 def main() -> None:
@@ -117,9 +100,9 @@ def _fleet(folder: Path, lab: Lab) -> Fleet:
     repo.apply(index, "--parallel", "8")
     for host in lab.hosts:
         host.sh(TELL_MORE)
-    fleet = Fleet(lab.hosts, repo, folder, lab.directory / SSH_CONFIG)
-    _others_files(fleet)
-    return fleet
+    others = Others(folder, lab.hosts, [_projects(host.root, number) for number, host in enumerate(lab.hosts)])
+    others.write()
+    return Fleet(lab.hosts, repo, others, lab.directory / SSH_CONFIG)
 
 
 def _add(repo: PlatformRepo, name: str, host: str) -> None:
@@ -133,42 +116,10 @@ def _add(repo: PlatformRepo, name: str, host: str) -> None:
     repo.write(f"modules/{name}/module.yaml", json.dumps(manifest))
 
 
-def _others_files(fleet: Fleet) -> None:
-    """The same hosts and scripts in the words of pyinfra and ansible."""
-    ssh = {
-        "ssh_user": fleet.hosts[0].user,
-        "ssh_key": str(fleet.hosts[0].key_path),
-        "ssh_known_hosts_file": "/dev/null",
-    }
-    hosts = [(host.address, {**ssh, "script": _script(fleet, number)}) for number, host in enumerate(fleet.hosts)]
-    (fleet.folder / "inventory.py").write_text(f"hosts = {hosts!r}\n")
-    (fleet.folder / "deploy.py").write_text(
-        "from pyinfra import host\nfrom pyinfra.operations import server\n"
-        "for up in host.data.script.split(' && '):\n    server.shell(commands=[up])\n"
-    )
-    user = f"ansible_user={fleet.hosts[0].user} ansible_ssh_private_key_file={fleet.hosts[0].key_path}"
-    lines = [f"{host.address} {user} script={_script(fleet, n)!r}" for n, host in enumerate(fleet.hosts)]
-    (fleet.folder / "inventory.ini").write_text("\n".join(lines) + "\n")
-    tasks = [{"command": "{{ script.split(' && ')[" + str(n) + "] }}"} for n in range(SERVICES)]
-    play = [{"hosts": "all", "gather_facts": True, "tasks": tasks}]
-    (fleet.folder / "playbook.yaml").write_text(json.dumps(play))
-
-
 def _ways(fleet: Fleet) -> Mapping[str, Callable[[], None]]:
-    ways: dict[str, Callable[[], None]] = {
-        "raw ssh, five `up -d` a host": fleet.raw,
-        "`platformctl plan --all`": fleet.plan,
-    }
-    pyinfra = os.environ.get("PYINFRA") or shutil.which("pyinfra")
-    ansible = os.environ.get("ANSIBLE_PLAYBOOK") or shutil.which("ansible-playbook")
-    if pyinfra:
-        ways["`pyinfra --dry`"] = lambda: fleet.pyinfra(pyinfra)
-    if ansible:
-        ways[ONCE] = lambda: fleet.ansible(ansible)
-    for name, program in (("pyinfra", pyinfra), ("ansible-playbook", ansible)):
-        if not program:
-            print(f"{name}: not measured, it is not on PATH")
-    return ways
+    dry = {PYINFRA: ("`pyinfra --dry`", ("--dry",)), ANSIBLE: (ONCE, ("--check", "--diff"))}
+    theirs = {dry[name][0]: partial(run, *dry[name][1]) for name, run in fleet.others.ways().items()}
+    return {"raw ssh, five `up -d` a host": fleet.raw, "`platformctl plan --all`": fleet.plan, **theirs}
 
 
 def _counted(fleet: Fleet) -> tuple[int, int]:
