@@ -1,9 +1,12 @@
 """Images from a registry: resolved to a digest when planning, pulled by that digest when applying."""
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.witness import SETTINGS
 from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo
 
@@ -15,18 +18,26 @@ version: 0.1
 storage: {filesystem: {rootdirectory: /run/registry/data}}
 http: {addr: "127.0.0.1:5000"}
 """
+PASSWORD, HASHED = "open-sesame", "$2b$05$DsyPeuyPqLTuwsvNeStnvOLRL3wmzt9WuFwHlRnXA/kAK8BEjYOU6"
+"""What the registry's users come in with, and what it has of that (bcrypt)."""
 
 
 @pytest.fixture
 def registry(host: Host) -> Host:
-    """A real registry on the host's own loopback; it ends with the host's next reset, and is asked until it answers."""
-    host.sh("mkdir -p /run/registry && cat >/run/registry/config.yml", CONFIGURATION.encode())
+    """A real registry on the host's own loopback."""
+    serve(host, CONFIGURATION)
+    return host
+
+
+def serve(host: Host, configuration: str) -> None:
+    """It ends with the host's next reset, and is asked until it answers, be it that nobody may come in."""
+    host.sh("mkdir -p /run/registry && cat >/run/registry/config.yml", configuration.encode())
     host.sh("""
         pkill -x docker-registry; while pgrep -x docker-registry >/dev/null; do sleep 0.05; done
         setsid docker-registry serve /run/registry/config.yml >/dev/null 2>&1 &
-        timeout 50 sh -c 'until busybox wget -q -O /dev/null http://127.0.0.1:5000/v2/; do sleep 0.05; done'
+        timeout 50 sh -c 'until busybox wget -S -O /dev/null http://127.0.0.1:5000/v2/ 2>&1 | grep -q HTTP/; do
+            sleep 0.05; done'
     """)
-    return host
 
 
 def push(host: Host, tag: str, image: str) -> str:
@@ -143,3 +154,28 @@ def test_a_tag_that_moved_on_the_host_is_a_change_of_the_image_by_digest(tmp_pat
     repo.approve(plan)
     repo.apply(plan)
     assert registry.http(8080) == (200, "version 2\n")
+
+
+def test_a_private_registry_is_entered_by_the_agents_own_login_and_nobody_hears_it(tmp_path: Path, host: Host) -> None:
+    serve(host, CONFIGURATION + "auth: {htpasswd: {realm: lab, path: /run/registry/htpasswd}}\n")
+    host.sh("cat >/run/registry/htpasswd", f"agent:{HASHED}\n".encode())
+    login = {"auths": {"127.0.0.1:5000": {"auth": base64.b64encode(f"agent:{PASSWORD}".encode()).decode()}}}
+    host.sh("mkdir -p /run/login && cat >/run/login/config.json", json.dumps(login).encode())
+    host.sh(f"""
+        docker create --name other platformctl-lab/web:1; docker commit other {NAME}:live; docker rm other
+        docker --config /run/login push -q {NAME}:live; docker rmi {NAME}:live
+    """)
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    module_of(repo, f"{NAME}:live")
+
+    refused = repo.run("plan", "web", "--json", expect=4)
+    host.write(SETTINGS, json.dumps(login).encode())
+    plan = repo.plan("web")
+    repo.approve(plan)
+    applied = repo.apply(plan)
+
+    assert "live" in refused.json["error"]["summary"] + refused.json["error"]["detail"]
+    assert host.http(8080) == (200, "version 1\n")
+    secrets = (PASSWORD, login["auths"]["127.0.0.1:5000"]["auth"])
+    assert not any(secret in ended.stdout + ended.stderr for secret in secrets for ended in (refused, applied))
+    assert not any(secret in plan.read_text() for secret in secrets)
