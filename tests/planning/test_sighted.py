@@ -70,6 +70,30 @@ def test_another_release_is_told_by_its_definition_without_steps() -> None:
     assert (plan.speculative, plan.steps) == (True, ())
 
 
+MOUNTED = COMPOSE.replace("db: {", "db: {volumes: ['./db.conf:/db.conf'], ")
+
+
+@pytest.mark.parametrize(
+    ("compose", "files", "told"),
+    [
+        (MOUNTED, {"db.conf": b"2"}, {"db": (Cause.FILE_CONTENT,)}),
+        (MOUNTED.replace("web: {", "web: {init: true, "), {"db.conf": b"1"}, {"web": (Cause.DEFINITION,)}),
+        (OTHER, {}, {"web": (Cause.DEFINITION,)}),
+        (
+            MOUNTED.replace("web: {", "web: {volumes: ['./db.conf:/x'], "),
+            {"db.conf": b"2"},
+            {"db": (Cause.FILE_CONTENT,), "web": (Cause.DEFINITION, Cause.FILE_CONTENT)},
+        ),
+    ],
+)
+def test_another_release_is_told_by_the_services_that_use_a_file_which_differs(
+    compose: str, files: dict[str, bytes], told: dict[str, tuple[Cause, ...]]
+) -> None:
+    applied = running(MOUNTED, files={"db.conf": b"1"}, module=SECRET)
+
+    assert causes(planned(applied, release=a_release(compose, files=files, module=SECRET))) == told
+
+
 @pytest.mark.parametrize(("containers", "cause"), [(True, Cause.DEFINITION), (False, Cause.MISSING)])
 def test_of_what_no_receipt_names_it_is_told_whether_it_runs(containers: bool, cause: Cause) -> None:
     host = there() if containers else there(containers=())
