@@ -128,6 +128,7 @@ def _service(
         has_healthcheck=_has_healthcheck(definition.get("healthcheck")),
         definition=definition,
         variables=tuple(sorted(reading.resolver.by_service.get(name, ()))),
+        inlined=dict(_inlined(definition, document)),
     )
 
 
@@ -160,6 +161,13 @@ def _mounted(definition: Mapping[str, Any], document: Mapping[str, Any]) -> Iter
             source = (document[key][item["source"]] or {}).get("file")
             if isinstance(source, str):
                 yield source
+
+
+def _inlined(definition: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in (item["source"] for item in definition.get("configs", ())):
+        content = (document["configs"][name] or {}).get("content")
+        if content is not None:
+            yield f"configs.{name}", str(content)
 
 
 def _in_repository(compose_file: RepoPath, sources: Iterable[str]) -> tuple[RepoPath, ...]:

@@ -5,6 +5,7 @@ from defaults alone; nothing on a host has a say in it.
 """
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from platformctl.model.frozen import dataclass
@@ -19,7 +20,8 @@ class ComposeService:
 
     `mounted` are repository files the container sees without Compose noticing a change of their contents (bind mounts,
     configs, secrets); `env_files` are those Compose reads into the environment. `definition` is the resolved mapping,
-    `variables` are all that it named before.
+    `variables` are all that it named before. `inlined` are configs whose content stands in the file itself, as
+    `configs.NAME`: Compose copies it into a container that it makes, and does not notice a change of it either.
     """
 
     name: ServiceName
@@ -30,6 +32,7 @@ class ComposeService:
     has_healthcheck: bool
     definition: Mapping[str, Any]
     variables: tuple[str, ...] = ()
+    inlined: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tag(self) -> str:

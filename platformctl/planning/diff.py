@@ -1,8 +1,7 @@
 """From what is wanted and what was seen to the changes, one for each service of the closure."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from platformctl.drivers.interface import Driver
@@ -13,6 +12,7 @@ from platformctl.model.observed import Container, Observation
 from platformctl.model.plan import Action, Cause, Change, PlannedImage, is_seen_by_compose
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.fields import Fields, Hide, definitions, described
+from platformctl.planning.inlined import differing
 
 _REASONS = {
     Cause.MISSING: "no container",
@@ -108,7 +108,7 @@ def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
         (_hash_cause(wanted, service, containers), _hash_differs(wanted, service, containers)),
         (Cause.DEFINITION, len(containers) != wanted.release.compose.services[service].replicas),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
-        (Cause.FILE_CONTENT, _files_differ(wanted, service)),
+        (Cause.FILE_CONTENT, _files_differ(wanted, service) or bool(_inlined(wanted, service))),
         (Cause.NETWORK, _network_is_lost(wanted, containers)),
         (Cause.ENGINE_DRIFT, bool(_drift(wanted, service))),
         (Cause.UNHEALTHY, _is_down(wanted, service, containers)),
@@ -211,6 +211,14 @@ def _environment_differs(wanted: Wanted, service: ServiceName) -> bool:
     return any(seen.get(file.path) != file.digest for file in wanted.release.files if file.path in used)
 
 
+def _inlined(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
+    """Configs that its containers may hold otherwise; of a foreign service its owner's plan tells."""
+    if service in wanted.foreign:
+        return ()
+    there, earlier = wanted.observation.of(service), wanted.observation.earlier
+    return differing(wanted.release, earlier, wanted.record, service, there)
+
+
 def _is_used(path: str, used: Iterable[str]) -> bool:
     """A mount may name a file or a folder."""
     return any(path == name or path.startswith(name + "/") for name in used)
@@ -258,7 +266,7 @@ def _action(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> 
 def _needs_new(wanted: Wanted, service: ServiceName) -> bool:
     """Whether new contents of a file ask for a new container, or the manifest says that the file is enough."""
     ignored = wanted.release.module.on_file_change is FileChange.IGNORE
-    return not ignored or _environment_differs(wanted, service)
+    return not ignored or _environment_differs(wanted, service) or bool(_inlined(wanted, service))
 
 
 def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> Change:
@@ -273,9 +281,8 @@ def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, t
         before = {**then, **_seen(wanted, container), **_engine(drift, 1), **_values(rotated[0]), **made_by}
     after = {**now, **_wanted(wanted, service), **_engine(drift, 0), **_values(rotated[1]), **live}
     lost = wanted.unmanaged and action is not Action.KEEP
-    change = _described(wanted.release, service, action, causes[service], before, after, destructive=lost)
-    names = ", ".join(sorted({*rotated[0], *rotated[1]}))
-    return replace(change, reason=f"{change.reason}: {names}") if names else change
+    names = {Cause.ENV_FINGERPRINT: {*rotated[0], *rotated[1]}, Cause.FILE_CONTENT: set(_inlined(wanted, service))}
+    return _described(wanted.release, service, action, causes[service], before, after, destructive=lost, names=names)
 
 
 def _fields(wanted: Wanted, service: ServiceName, action: Action) -> tuple[Fields, Fields]:
@@ -345,6 +352,7 @@ def _described(
     after: Mapping[str, Any] | None,
     *,
     destructive: bool,
+    names: Mapping[Cause, Iterable[str]] | None = None,
 ) -> Change:
     return Change(
         address=f"{release.module.id}.{service}",
@@ -354,5 +362,12 @@ def _described(
         before=before,
         after=after,
         destructive=destructive,
-        reason="; ".join(_REASONS[cause] for cause in causes) + ("; no receipt names it" if destructive else ""),
+        reason="; ".join(_reasons(causes, names or {})) + ("; no receipt names it" if destructive else ""),
     )
+
+
+def _reasons(causes: Iterable[Cause], names: Mapping[Cause, Iterable[str]]) -> Iterator[str]:
+    """Each cause in words, and by name what it is about, where that is known."""
+    for cause in causes:
+        told = ", ".join(sorted(names.get(cause, ())))
+        yield f"{_REASONS[cause]}: {told}" if told else _REASONS[cause]

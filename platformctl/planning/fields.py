@@ -12,7 +12,7 @@ from typing import Any
 from platformctl.model.compose import ComposeModel, ComposeService
 from platformctl.model.desired import Release
 from platformctl.model.frozen import dataclass
-from platformctl.model.names import Digest, RepoPath, ServiceName
+from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Earlier, FileSeen
 
 Hide = Callable[[str], str]
@@ -96,10 +96,16 @@ class _Version:
 
 
 def _files(release: Release, earlier: Earlier, service: ServiceName, hide: Hide) -> tuple[Fields, Fields]:
-    """The mounted files of a service that differ, before and after: their texts where they may be shown, or digests."""
-    now = {file.path: _Version(file.digest, file.mode, file.content) for file in release.files}
-    then = {file.path: _Version(file.digest, file.mode, _kept(earlier, file)) for file in earlier.files}
+    """The mounted files and inlined configs of a service that differ, before and after: texts, or digests."""
+    now: dict[str, _Version] = {f.path: _Version(f.digest, f.mode, f.content) for f in release.files}
+    then: dict[str, _Version] = {f.path: _Version(f.digest, f.mode, _kept(earlier, f)) for f in earlier.files}
     used = {*_used(now, release.compose, service), *_used(then, earlier.compose, service)}
+    for versions, compose in ((now, release.compose), (then, earlier.compose)):
+        inlined = compose.services[service].inlined
+        versions.update(
+            {name: _Version(Digest.of(text.encode()), None, text.encode()) for name, text in inlined.items()}
+        )
+        used.update(inlined)
     secret = {*_secret_files(release.compose), *_secret_files(earlier.compose)}
     told = {
         path: _told(then.get(path), now.get(path), None if path in secret else hide)
@@ -114,12 +120,12 @@ def _kept(earlier: Earlier, file: FileSeen) -> bytes | None:
     return earlier.contents.get(file.digest) if file.digest else None
 
 
-def _used(files: Iterable[RepoPath], compose: ComposeModel, service: ServiceName) -> Iterator[RepoPath]:
+def _used(files: Iterable[str], compose: ComposeModel, service: ServiceName) -> Iterator[str]:
     mounted = compose.services[service].mounted
     return (path for path in files if any(path == name or path.startswith(name + "/") for name in mounted))
 
 
-def _secret_files(compose: ComposeModel) -> Iterator[RepoPath]:
+def _secret_files(compose: ComposeModel) -> Iterator[str]:
     """Mounted files that the compose file itself calls secrets."""
     named = (str((each or {}).get("file", "")) for each in (compose.document.get("secrets") or {}).values())
     places = {posixpath.normpath(posixpath.join(compose.path.parent, name)) for name in named}

@@ -1,0 +1,39 @@
+"""What Compose's hash does not cover, on a real engine: a plan tells it, and the apply puts it right."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import Host
+from tests.platform_repo import PlatformRepo
+
+pytestmark = pytest.mark.lab
+
+SLEEPER = "platformctl-lab/sleeper:1"
+
+
+def told(repo: PlatformRepo, plan: Path) -> dict[str, Any]:
+    """The changes of a plan, by service."""
+    changes = repo.run("show", plan, "--json").json["plan"]["changes"]
+    return {change["target"].rpartition(".")[2]: change for change in changes}
+
+
+def test_another_content_of_a_config_reaches_the_container_that_uses_it(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    services = {
+        "main": {"image": SLEEPER, "depends_on": ["needed"]},
+        "needed": {"image": SLEEPER, "configs": [{"source": "page", "target": "/page"}]},
+    }
+    for content in ("one", "two"):
+        repo.add_module("main", {"services": services, "configs": {"page": {"content": content}}})
+        repo.deploy("main")
+        repo.plan("main", expect=0, name=f"after {content}")
+        assert content in host.docker("cp", "main-needed-1:/page", "-")
+    repo.add_module("main", {"services": services, "configs": {"page": {"content": "three"}}})
+    changes = told(repo, repo.plan("main", name="three"))
+
+    assert {name: (each["action"], each["causes"]) for name, each in changes.items()} == {
+        "main": ("keep", []),
+        "needed": ("recreate", ["file-content"]),
+    }
