@@ -127,7 +127,7 @@ def _service(
         env_files=_in_repository(path, (item["path"] for item in definition.get("env_file", ()))),
         has_healthcheck=_has_healthcheck(definition.get("healthcheck")),
         definition=definition,
-        variables=tuple(sorted(reading.resolver.by_service.get(name, ()))),
+        variables=tuple(sorted({*reading.resolver.by_service.get(name, ()), *_handed_on(definition)})),
         inlined=dict(_inlined(definition, document)),
     )
 
@@ -161,6 +161,11 @@ def _mounted(definition: Mapping[str, Any], document: Mapping[str, Any]) -> Iter
             source = (document[key][item["source"]] or {}).get("file")
             if isinstance(source, str):
                 yield source
+
+
+def _handed_on(definition: Mapping[str, Any]) -> Iterator[str]:
+    """Variables that `environment:` names without a value: the container is given the one that Compose is given."""
+    return (name for name, value in definition.get("environment", {}).items() if value is None)
 
 
 def _inlined(definition: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -20,8 +20,9 @@ class ComposeService:
 
     `mounted` are repository files the container sees without Compose noticing a change of their contents (bind mounts,
     configs, secrets); `env_files` are those Compose reads into the environment. `definition` is the resolved mapping,
-    `variables` are all that it named before. `inlined` are configs whose content stands in the file itself, as
-    `configs.NAME`: Compose copies it into a container that it makes, and does not notice a change of it either.
+    `variables` are all that it named before or hands on by their name alone. `inlined` are configs whose content stands
+    in the file itself, as `configs.NAME`: Compose copies it into a container that it makes, and does not notice a
+    change of it either.
     """
 
     name: ServiceName

@@ -19,9 +19,9 @@ services:
 BEFORE = Computed("2.26.1", "f" * 64, {}, {"PASSWORD": "1" * 16, "ROOT_PASSWORD": "2" * 16, "MODE": "3" * 16})
 
 
-def rotated(**variables: str) -> Host:
+def rotated(compose: str = COMPOSE, **variables: str) -> Host:
     """A host whose env file has other values than the last receipt saw, and whose web is hashed otherwise by now."""
-    host = running(COMPOSE, module=replace(MODULE, env=ENV_FILE)).with_container("web", config_hash="before")
+    host = running(compose, module=replace(MODULE, env=ENV_FILE)).with_container("web", config_hash="before")
     seen = replace(host.observation, environment="e" * 64, variables={**BEFORE.variables, **variables})
     return replace(host, observation=seen)
 
@@ -34,6 +34,13 @@ def test_a_rotated_value_is_named_for_the_service_that_uses_it() -> None:
     assert web.reason.endswith(": PASSWORD")
     assert (web.before or {})["variables"] == ["PASSWORD " + "1" * 16]
     assert (web.after or {})["variables"] == ["PASSWORD " + "9" * 16]
+
+
+def test_a_value_that_is_handed_on_by_its_name_alone_is_named_too() -> None:
+    handed_on = COMPOSE.replace('{PASSWORD: "${PASSWORD}", MODE: "${MODE-x}"}', "[PASSWORD, MODE=x]")
+    host = rotated(handed_on, PASSWORD="9" * 16, MODE="8" * 16)
+
+    assert host.changes(record=record_of(host, computed=BEFORE))["web"].reason.endswith("differs: PASSWORD")
 
 
 def test_without_fingerprints_of_before_no_variable_is_guessed() -> None:
