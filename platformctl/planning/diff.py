@@ -105,7 +105,7 @@ def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
     if not containers:
         return (Cause.MISSING, *_new_volume(wanted, service))
     checks = (
-        (_hash_cause(wanted, service, containers), _hash_differs(wanted, service, containers)),
+        *((cause, True) for cause in _hash_causes(wanted, service, containers)),
         (Cause.DEFINITION, len(containers) != wanted.release.compose.services[service].replicas),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
         (Cause.FILE_CONTENT, _files_differ(wanted, service) or bool(_inlined(wanted, service))),
@@ -143,17 +143,33 @@ def _hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Con
     return any(container.config_hash != wanted.observation.hashes.get(service) for container in containers)
 
 
-def _hash_cause(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> Cause:
+def _hash_causes(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> tuple[Cause, ...]:
     """Where what we want has not changed, it is Compose's version, a container it borrows from, or the env file."""
+    if not _hash_differs(wanted, service, containers):
+        return ()
     current = wanted.record.current
     if current is None or current.desired != wanted.release.digest:
-        return Cause.DEFINITION
+        return (Cause.DEFINITION,)
     live = upstream_version(wanted.observation.identity.compose_version)
     if any(upstream_version(container.compose_version) != live for container in containers):
-        return Cause.COMPOSE_VERSION
+        return _newer_or_rotated(wanted, service, current)
     if _lender_was_replaced(wanted, service, current):
-        return Cause.DEPENDENCY
-    return Cause.ENV_FINGERPRINT if wanted.release.module.env.file else Cause.DEFINITION
+        return (Cause.DEPENDENCY,)
+    return (Cause.ENV_FINGERPRINT if wanted.release.module.env.file else Cause.DEFINITION,)
+
+
+def _newer_or_rotated(wanted: Wanted, service: ServiceName, current: Receipt) -> tuple[Cause, ...]:
+    """Another Compose alone only where no value of the env file is another one; both where that is not known.
+
+    Versions may hash alike, so that a rotated value of the service says all that there is to say.
+    """
+    made, seen = current.computed, wanted.observation
+    if wanted.release.module.env.file is None or (made and made.environment and made.environment == seen.environment):
+        return (Cause.COMPOSE_VERSION,)
+    if any(_rotated(wanted, service)):
+        return (Cause.ENV_FINGERPRINT,)
+    known = made is not None and made.variables and seen.variables
+    return (Cause.COMPOSE_VERSION,) if known else (Cause.COMPOSE_VERSION, Cause.ENV_FINGERPRINT)
 
 
 def _rotated(wanted: Wanted, service: ServiceName) -> tuple[Mapping[str, str], Mapping[str, str]]:

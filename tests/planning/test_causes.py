@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from platformctl.model.desired import Environment
 from platformctl.model.names import RepoPath
-from platformctl.model.plan import Action, Cause
+from platformctl.model.plan import Action, Cause, Change
 from platformctl.model.state import Computed
 from tests.contracts.releases import MODULE
 from tests.planning.test_diff import WHO, Host, running
@@ -52,11 +54,35 @@ def test_without_fingerprints_of_before_no_variable_is_guessed() -> None:
     assert "variables" not in {**(web.before or {}), **(web.after or {})}
 
 
-def test_another_compose_is_the_cause_where_it_made_another_hash() -> None:
-    host = rotated()
+def under_another_compose(computed: Computed | None, **variables: str) -> Change:
+    """The change of web, made by one Compose, where another one hashes it now and the env file is another one too."""
+    host = rotated(**variables)
     newer = replace(host.observation, identity=replace(WHO, compose_version="2.31.0-1"))
-    web = replace(host, observation=newer).changes(record=record_of(host))["web"]
+    return replace(host, observation=newer).changes(record=record_of(host, computed=computed))["web"]
+
+
+@pytest.mark.parametrize(
+    "computed", [replace(BEFORE, environment="e" * 64), BEFORE], ids=["the same env file", "the same values"]
+)
+def test_another_compose_is_the_cause_where_it_made_another_hash(computed: Computed) -> None:
+    web = under_another_compose(computed, ROOT_PASSWORD="8" * 16)
 
     assert web.causes == (Cause.COMPOSE_VERSION,)
     assert (web.before or {})["compose_version"] == "2.26.1"
     assert (web.after or {})["compose_version"] == "2.31.0"
+
+
+def test_a_rotated_value_is_not_taken_for_an_upgrade_of_compose() -> None:
+    web = under_another_compose(BEFORE, PASSWORD="9" * 16)
+
+    assert web.causes == (Cause.ENV_FINGERPRINT,)
+    assert web.reason.endswith(": PASSWORD")
+
+
+@pytest.mark.parametrize(
+    "computed", [None, replace(BEFORE, variables={})], ids=["no receipt's word", "no fingerprints"]
+)
+def test_where_values_of_before_are_not_known_an_upgrade_is_not_told_alone(computed: Computed | None) -> None:
+    web = under_another_compose(computed)
+
+    assert web.causes == (Cause.COMPOSE_VERSION, Cause.ENV_FINGERPRINT)
