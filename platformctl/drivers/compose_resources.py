@@ -136,16 +136,21 @@ def _is_lost(container: Container, name: str, there: Mapping[str, str]) -> bool:
 
 
 def drift(release: Release, observation: Observation, container: Container) -> Mapping[str, tuple[Any, Any]]:
-    """What was changed by hand on a container: what its definition asks for and what the engine has, by field."""
+    """What was changed by hand on a container: what its definition asks for and what the engine has, by field.
+
+    A paused container is one too: `up` can not start it, and replaces it where it is told to (seen with 2.26.1).
+    """
     wanted = wanted_settings(release.compose.services[container.service].definition)
+    paused = {"state": ("running", container.state)} if container.state == "paused" else {}
     attached = networks(release, container.service)
-    if attached is None or not container.running:
-        return drifted(wanted, container.settings)
+    if attached is None or not (container.running or paused):
+        return {**drifted(wanted, container.settings), **paused}
     lost = lost_networks(release, observation, container)
-    return drifted(
+    found = drifted(
         {**wanted, "networks": sorted(set(attached).difference(lost))},
         {**container.settings, "networks": sorted(set(container.networks).difference(lost))},
     )
+    return {**found, **paused}
 
 
 def contradictions(release: Release, observation: Observation) -> tuple[str, ...]:

@@ -176,6 +176,16 @@ def test_what_was_changed_by_hand_is_put_right(definition: str, field: str, by_h
     assert (change.after or {})["engine"] == {field: wanted}
 
 
+def test_a_paused_container_is_replaced_by_force() -> None:
+    change = running("services: {web: {image: 'web:1'}}").with_container("web", state="paused").changes()["web"]
+
+    assert (change.action, change.causes, change.is_forced) == (Action.RECREATE, (Cause.ENGINE_DRIFT,), True)
+    assert ((change.before or {})["engine"], (change.after or {})["engine"]) == (
+        {"state": "paused"},
+        {"state": "running"},
+    )
+
+
 def test_a_limit_that_the_engine_could_not_set_is_no_drift() -> None:
     host = running("services: {web: {image: 'web:1', mem_limit: 64m}}")
     without = {**host.observation.containers[0].settings, "mem_limit": 0}

@@ -37,3 +37,25 @@ def test_another_content_of_a_config_reaches_the_container_that_uses_it(tmp_path
         "main": ("keep", []),
         "needed": ("recreate", ["file-content"]),
     }
+
+
+def test_a_paused_container_is_drift_and_runs_after_the_next_apply(tmp_path: Path, host: Host) -> None:
+    """Compose can not start it: without force `up` ends with an error, whatever else it was to do."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    main, needed = {"image": SLEEPER, "depends_on": ["needed"]}, {"image": SLEEPER}
+    repo.add_module("main", {"services": {"main": main, "needed": needed}})
+    repo.deploy("main")
+    host.docker("pause", "main-needed-1")
+
+    (row,) = repo.run("drift", "--json", expect=1).json["modules"]
+    assert [(change["service"], change["causes"]) for change in row["changes"]] == [("needed", ["engine-drift"])]
+
+    repo.add_module("main", {"services": {"main": {**main, "environment": {"A": "2"}}, "needed": needed}})
+    repo.deploy("main")
+    repo.plan("main", expect=0, name="again")
+    assert host.docker("ps", "--format", "{{.Names}}", "--filter", "status=paused") == ""
+
+    host.docker("pause", "main-main-1")
+    repo.plan("main", name="paused")
+    host.docker("unpause", "main-main-1")
+    repo.plan("main", expect=0, name="unpaused")
