@@ -118,7 +118,9 @@ def _resource(declared: Mapping[str, Any], driver: str) -> Mapping[str, Any]:
 
 def _named(release: Release, section: str, key: str) -> tuple[str, Mapping[str, Any]]:
     declared = (release.compose.document.get(section) or {}).get(key) or {}
-    default = f"{release.module.runtime.project}_{key}" if is_own(declared) else key
+    external = declared.get("external")
+    elsewhere = (external.get("name") if isinstance(external, Mapping) else None) or key
+    default = f"{release.module.runtime.project}_{key}" if is_own(declared) else elsewhere
     return str(declared.get("name") or default), declared
 
 

@@ -13,7 +13,7 @@ SLEEPER = "platformctl-lab/sleeper:1"
 LIMITED = {
     "image": SLEEPER,
     "restart": "unless-stopped",
-    "networks": {"back": {"aliases": ["cache"]}, "shared": None},
+    "networks": {"back": {"aliases": ["cache"]}, "theirs": None},
     "volumes": ["data:/data"],
     "cap_drop": ["ALL"],
     "cap_add": ["CAP_CHOWN"],
@@ -24,7 +24,7 @@ LIMITED = {
     "depends_on": ["needed"],
 }
 NEEDED = {"image": SLEEPER, "network_mode": "none", "restart": "on-failure:3"}
-NETWORKS = {"back": {"internal": True, "labels": {"tier": "back"}}, "shared": {"external": True}}
+NETWORKS = {"back": {"internal": True, "labels": {"tier": "back"}}, "theirs": {"external": {"name": "shared"}}}
 
 
 def test_what_was_done_by_hand_is_told_apart_from_what_is_wanted(tmp_path: Path, host: Host) -> None:

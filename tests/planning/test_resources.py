@@ -79,7 +79,7 @@ def test_a_network_of_another_service_is_not_judged() -> None:
 BOUND = {"driver": "local", "driver_opts": {"type": "none", "o": "bind", "device": "/srv"}, "labels": {}}
 
 
-@pytest.mark.parametrize("volume", ["{external: true, name: theirs}", "{name: theirs}"])
+@pytest.mark.parametrize("volume", ["{external: true, name: theirs}", "{external: {name: theirs}}", "{name: theirs}"])
 @pytest.mark.parametrize(
     ("there", "leads"),
     [
