@@ -108,7 +108,7 @@ def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
         *((cause, True) for cause in _hash_causes(wanted, service, containers)),
         (Cause.DEFINITION, len(containers) != wanted.release.compose.services[service].replicas),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
-        (Cause.FILE_CONTENT, _files_differ(wanted, service) or bool(_inlined(wanted, service))),
+        (Cause.FILE_CONTENT, _files_differ(wanted, service) or bool(_unseen(wanted, service))),
         (Cause.NETWORK, _network_is_lost(wanted, containers)),
         (Cause.ENGINE_DRIFT, bool(_drift(wanted, service))),
         (Cause.UNHEALTHY, _is_down(wanted, service, containers)),
@@ -235,6 +235,31 @@ def _inlined(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
     return differing(wanted.release, earlier, wanted.record, service, there)
 
 
+def _edited(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
+    """The compose file, where it is neither this release's nor the recorded one: told once, and no cause for `up`.
+
+    In a project of several modules another one may have brought a newer file, which the host has kept then.
+    """
+    runtime, current = wanted.release.module.runtime, wanted.record.current
+    if service != runtime.compose_service or current is None:
+        return ()
+    known = {
+        file.digest
+        for files in (wanted.release.files, current.files)
+        for file in files
+        if file.path == runtime.compose_file
+    }
+    if wanted.foreign:
+        known |= wanted.observation.kept
+    there = (file.digest for file in wanted.observation.files if file.path == runtime.compose_file)
+    return (runtime.compose_file,) if any(digest not in known for digest in there) else ()
+
+
+def _unseen(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
+    """What differs of files that no service mounts or reads, by name."""
+    return (*_inlined(wanted, service), *_edited(wanted, service))
+
+
 def _is_used(path: str, used: Iterable[str]) -> bool:
     """A mount may name a file or a folder."""
     return any(path == name or path.startswith(name + "/") for name in used)
@@ -281,8 +306,9 @@ def _action(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> 
 
 def _needs_new(wanted: Wanted, service: ServiceName) -> bool:
     """Whether new contents of a file ask for a new container, or the manifest says that the file is enough."""
-    ignored = wanted.release.module.on_file_change is FileChange.IGNORE
-    return not ignored or _environment_differs(wanted, service) or bool(_inlined(wanted, service))
+    if _environment_differs(wanted, service) or _inlined(wanted, service):
+        return True
+    return wanted.release.module.on_file_change is not FileChange.IGNORE and _files_differ(wanted, service)
 
 
 def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> Change:
@@ -297,7 +323,7 @@ def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, t
         before = {**then, **_seen(wanted, container), **_engine(drift, 1), **_values(rotated[0]), **made_by}
     after = {**now, **_wanted(wanted, service), **_engine(drift, 0), **_values(rotated[1]), **live}
     lost = wanted.unmanaged and action is not Action.KEEP
-    names = {Cause.ENV_FINGERPRINT: {*rotated[0], *rotated[1]}, Cause.FILE_CONTENT: set(_inlined(wanted, service))}
+    names = {Cause.ENV_FINGERPRINT: (*rotated[0], *rotated[1]), Cause.FILE_CONTENT: _unseen(wanted, service)}
     return _described(wanted.release, service, action, causes[service], before, after, destructive=lost, names=names)
 
 
@@ -385,5 +411,5 @@ def _described(
 def _reasons(causes: Iterable[Cause], names: Mapping[Cause, Iterable[str]]) -> Iterator[str]:
     """Each cause in words, and by name what it is about, where that is known."""
     for cause in causes:
-        told = ", ".join(sorted(names.get(cause, ())))
+        told = ", ".join(sorted(set(names.get(cause, ()))))
         yield f"{_REASONS[cause]}: {told}" if told else _REASONS[cause]

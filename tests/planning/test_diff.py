@@ -40,13 +40,18 @@ class Host:
     release: Release
     observation: Observation
 
-    def changes(self, release: Release | None = None, record: HostRecord | None = None) -> Mapping[str, Change]:
+    def changes(
+        self,
+        release: Release | None = None,
+        record: HostRecord | None = None,
+        foreign: frozenset[ServiceName] = frozenset(),
+    ) -> Mapping[str, Change]:
         """By service, for the release that runs or for another one, on a host that remembers nothing or `record`."""
         wanted = release or self.release
         refs = (image for service in wanted.compose.services.values() if (image := service.image))
         images = {ref: PlannedImage(ref, None, IMAGE) for ref in refs}
         record = record or HostRecord(wanted.module.id, 1)
-        found = diff(Wanted(wanted, self.observation, images, record, DockerCompose(), hide))
+        found = diff(Wanted(wanted, self.observation, images, record, DockerCompose(), hide, foreign))
         return {change.service: change for change in found}
 
     def with_file(self, name: str, content: bytes) -> "Host":

@@ -8,11 +8,10 @@ from platformctl.model.desired import Module, Release
 from platformctl.model.names import Digest
 from platformctl.model.plan import Action, Cause
 from platformctl.model.state import HostRecord, Receipt, RunningContainer, SignedReceipt
-from platformctl.planning.diff import Wanted, diff
 from tests.contracts.releases import MODULE, a_release
 from tests.planning.test_diff import IGNORING, Host, hash_of, running
 from tests.planning.test_fields import keeping
-from tests.planning.test_removal import DRIVER, hide, record_of
+from tests.planning.test_removal import record_of
 
 COMPOSE = """
 services:
@@ -85,8 +84,6 @@ def test_a_container_that_a_failed_apply_left_is_not_taken_for_the_recorded_one(
 
 def test_a_service_of_another_module_is_left_to_its_own_plan() -> None:
     host = keeping(running(ONE))
-    release, record = a_release(TWO), applied(host)
-    by_ref = {image.ref: image for image in record.receipts[0].receipt.images}
-    wanted = Wanted(release, host.observation, by_ref, record, DRIVER, hide, foreign=frozenset(release.closure))
+    changes = host.changes(a_release(TWO), applied(host), foreign=frozenset(host.release.closure))
 
-    assert {change.action for change in diff(wanted)} == {Action.KEEP}
+    assert {change.action for change in changes.values()} == {Action.KEEP}

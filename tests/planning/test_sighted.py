@@ -53,7 +53,7 @@ def test_what_was_seen_of_a_release_that_runs_is_told() -> None:
 
     assert causes(planned(stopped)) == {"db": (Cause.UNHEALTHY,)}
     assert causes(planned(other_image)) == {"web": (Cause.IMAGE_DIGEST,)}
-    assert causes(planned(edited)) == {}
+    assert causes(planned(edited)) == {"web": (Cause.FILE_CONTENT,)}
 
 
 def test_another_value_in_the_env_file_may_change_every_service() -> None:

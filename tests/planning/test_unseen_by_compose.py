@@ -59,3 +59,22 @@ def test_a_paused_container_is_drift_and_runs_after_the_next_apply(tmp_path: Pat
     repo.plan("main", name="paused")
     host.docker("unpause", "main-main-1")
     repo.plan("main", expect=0, name="unpaused")
+
+
+def test_a_compose_file_edited_on_the_host_is_drift_and_put_right_alone(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("main", {"services": {"main": {"image": SLEEPER}}})
+    repo.deploy("main")
+    runs = host.docker("ps", "--no-trunc", "--quiet")
+    host.sh(f"sed -i s/sleeper/healthy/ {host.root}/modules/main/compose.yaml")
+
+    (row,) = repo.run("drift", "--json", expect=1).json["modules"]
+    assert [(change["action"], change["causes"]) for change in row["changes"]] == [("update", ["file-content"])]
+    assert "modules/main/compose.yaml" in row["changes"][0]["reason"]
+
+    repo.deploy("main")
+    repo.run("drift", expect=0)
+    assert (
+        host.sh(f"cat {host.root}/modules/main/compose.yaml") == (repo.root / "modules/main/compose.yaml").read_text()
+    )
+    assert host.docker("ps", "--no-trunc", "--quiet") == runs
