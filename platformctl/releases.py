@@ -170,8 +170,14 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
         compose=compose,
         digest=_desired_digest(module, host, compose, (*others, *_environment_file(module))),
         inputs=inputs_digest(tree, module.id, (file.path for file in files)),
-        deciding=tuple(sorted({name for name, _ in compose.deciding} - variables.keys())),
+        deciding=tuple(sorted(_deciding(compose) - variables.keys())),
     )
+
+
+def _deciding(compose: ComposeModel) -> set[str]:
+    """Variables that decide more than values of `environment:`, which services there are among it."""
+    own = {"COMPOSE_PROFILES"} if any(service.profiles for service in compose.services.values()) else set()
+    return own | {name for name, _ in compose.deciding}
 
 
 def inputs_digest(tree: Tree, module: ModuleId, files: Iterable[str]) -> Digest:

@@ -36,10 +36,11 @@ image_form='{{"Id":{{{{json .Id}}}},"RepoDigests":{{{{json .RepoDigests}}}}}}'
 # Arguments: root, what to ask the engine, whether Compose is to say its version, then for each module project, project
 # folder and env file or /dev/null.
 # Standard input: a tar of the lists paths, images and moving (those of which the registry is asked even where the
-# engine knows them), and for each module a folder, by number, of compose.yaml, set.env, the lists required, deciding
-# and lenders, the file hashes where Compose is to be asked, and two overrides: without.yaml takes env files away, for
-# when one is not on the host yet and Compose would refuse to answer at all, and borrowed.yaml has `@service@` where
-# `up` has the id of that service's container.
+# engine knows them), and for each module a folder, by number, of compose.yaml, set.env, the lists required, deciding,
+# profiles and lenders, the file hashes where Compose is to be asked, and three overrides: without.yaml takes env files
+# away, for when one is not on the host yet and Compose would refuse to answer at all, dropped.yaml the needed services
+# that `up` does without, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
+# Where `up` names a service it enables its profiles, and drops what those do not bring before it hashes; `config` not.
 # Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
 # `config --hash`: they are read first, and the answer, which never leaves the host, is hashed. So are ids put in.
 # The fingerprint of the env file is keyed twice, so that nobody who has seen one can continue it.
@@ -97,14 +98,17 @@ lend() { while IFS= read -r lender; do
     printf 's/@%s@/%s/g\n' "$lender" "${id:-none}"
   done <"$in/lenders" >"$in/ids"; sed -f "$in/ids" "$in/borrowed.yaml" >"$in/lent.yaml"; }
 asked() { [ -r "$env_file" ] || return 66
+  while IFS= read -r profile; do set -- --profile "$profile" "$@"; done <"$in/profiles"
   set -- -p "$project" --project-directory "$folder" --env-file "$env_file" --env-file "$in/set.env" "$@"
   [ -z "$program" ] || set -- DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND=docker "$program" compose "$@"
   [ -n "$program" ] || set -- docker compose "$@"
   timeout -k 2 60 env -i HOME="$HOME" PATH="$PATH" "$@"; }
 completed() { lend && rm -f "$in/failed" || return
-  { asked "$@" config || : >"$in/failed"; } |
-    asked -f - -f "$in/lent.yaml" config --no-normalize --no-consistency --hash '*' && [ ! -e "$in/failed" ]; }
-hashes() { if [ -s "$in/without.yaml" ] || [ -s "$in/lenders" ]; then completed -f "$in/compose.yaml"
+  { asked "$@" config || : >"$in/failed"; } | changed && [ ! -e "$in/failed" ]; }
+changed() { set -- -f - -f "$in/lent.yaml"; [ ! -s "$in/dropped.yaml" ] || set -- "$@" -f "$in/dropped.yaml"
+  asked "$@" config --no-normalize --no-consistency --hash '*'; }
+hashes() { if [ -s "$in/without.yaml" ] || [ -s "$in/lenders" ] || [ -s "$in/dropped.yaml" ]; then
+    completed -f "$in/compose.yaml"
   else asked -f "$in/compose.yaml" config --hash '*'; fi; }
 other_hashes() { [ -s "$in/without.yaml" ] || return 1
   completed -f "$in/compose.yaml" -f "$in/without.yaml"; }
@@ -186,6 +190,8 @@ def _of_module(question: Question) -> Iterator[tuple[str, bytes]]:
     override = "".join(f"  {json.dumps(name)}: {{env_file: !reset null}}\n" for name in with_env_files)
     yield "compose.yaml", next(f.content for f in release.files if f.path == release.module.runtime.compose_file)
     yield "without.yaml", f"services:\n{override}".encode() if override else b""
+    yield "dropped.yaml", _dropped(release).encode()
+    yield "profiles", _lines(release.compose.services[release.module.runtime.compose_service].profiles)
     yield "borrowed.yaml", borrowed(release).encode()
     yield "lenders", _lines(lenders_of(release))
     yield "set.env", b"".join(file.content for file in release.files if _is_own(file.path))
@@ -193,6 +199,18 @@ def _of_module(question: Question) -> Iterator[tuple[str, bytes]]:
     yield "deciding", _lines(release.deciding)
     if question.hashes:
         yield "hashes", b""
+
+
+def _dropped(release: Release) -> str:
+    """A compose file that takes the needed services away which are not in the closure; empty where all are."""
+    services = (release.compose.services[name] for name in release.closure)
+    dropped = {each.name: sorted(set(each.needs).difference(release.closure)) for each in services}
+    lines = [
+        f"  {json.dumps(name)}: {{depends_on: {{{', '.join(f'{json.dumps(each)}: !reset null' for each in away)}}}}}\n"
+        for name, away in dropped.items()
+        if away
+    ]
+    return f"services:\n{''.join(lines)}" if lines else ""
 
 
 def _is_own(path: str) -> bool:

@@ -79,12 +79,11 @@ def is_own(declared: Mapping[str, Any]) -> bool:
 def made_with(release: Release) -> Iterator[tuple[str, str]]:
     """Networks and volumes that `up` makes where they are not there, as `network` or `volume` and the name.
 
-    Those of every service of the file, but for services that only a profile brings (seen with Compose 2.26.1).
+    Those of every service of the file, but for services that only another profile brings (seen with Compose 2.26.1).
     """
-    for name, service in release.compose.services.items():
-        if name in release.closure or not service.definition.get("profiles"):
-            yield from (("network", each) for each in _own(networks(release, name) or {}))
-            yield from (("volume", each) for each in _own(volumes(release, name)))
+    for name in sorted(release.compose.brought_by(release.module.runtime.compose_service)):
+        yield from (("network", each) for each in _own(networks(release, name) or {}))
+        yield from (("volume", each) for each in _own(volumes(release, name)))
 
 
 def _own(declared: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -120,6 +120,7 @@ LONG_FORMS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "labels": pairs,
     "links": texts,
     "networks": named,
+    "profiles": texts,
     "secrets": grants,
     "security_opt": texts,
     "sysctls": pairs,

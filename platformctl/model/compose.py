@@ -48,6 +48,18 @@ class ComposeService:
         return "@" not in (self.image or "") and (policy in _ASKED or policy.startswith("every_"))
 
     @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles that bring it, any of them; without one it is always there."""
+        return tuple(map(str, self.definition.get("profiles") or ()))
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Those of `needs` that Compose does without where no profile brings them."""
+        conditions = self.definition.get("depends_on")
+        needed = conditions.items() if isinstance(conditions, Mapping) else ()
+        return frozenset(name for name, how in needed if str(how.get("required")).lower() == "false")
+
+    @property
     def replicas(self) -> int:
         """How many containers it is to have; no part of Compose's hash. What is no number, Compose refuses."""
         deploy = self.definition.get("deploy")
@@ -73,8 +85,18 @@ class ComposeModel:
     unset: tuple[tuple[str, str], ...] = ()
     deciding: tuple[tuple[str, str], ...] = ()
 
+    def brought_by(self, service: ServiceName) -> frozenset[ServiceName]:
+        """The services that an `up` of `service` knows; it makes the networks and volumes of all of them."""
+        enabled = set(self.services[service].profiles if service in self.services else ())
+        profiles = {each.name: each.profiles for each in self.services.values()}
+        return frozenset(name for name, own in profiles.items() if not own or enabled.intersection(own))
+
     def closure(self, service: ServiceName) -> tuple[ServiceName, ...]:
-        """`service` and all it needs, each after what it needs; a cycle ends where it began."""
+        """`service` and all it needs, each after what it needs; a cycle ends where it began.
+
+        What Compose does without is left out; where it does not know what must be there, it refuses.
+        """
+        brought = self.brought_by(service)
         ordered: dict[ServiceName, None] = {}
         entered: set[ServiceName] = set()
 
@@ -83,7 +105,8 @@ class ComposeModel:
                 return
             entered.add(name)
             for needed in sorted(self.services[name].needs):
-                visit(needed)
+                if needed in brought or needed not in self.services[name].optional:
+                    visit(needed)
             ordered[name] = None
 
         visit(service)

@@ -244,7 +244,7 @@ def _refusal_of(release: Release, observation: Observation) -> Refusal | None:
         return PolicyViolation(
             "the host's env file decides what was judged without it",
             detail=f"{release.host.name}: {', '.join(observation.overriding_variables)}, outside environment: values",
-            hint="take them out of the host's file, and put them into spec.env.set",
+            hint="take them out of the host's file; variables of your own go into spec.env.set",
             reason="host-value",
             file=release.module.path,
             host=release.host.name,

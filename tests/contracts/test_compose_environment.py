@@ -48,6 +48,19 @@ def with_environment(root: Path, text: str, key: bytes | None = b"k" * 32) -> Re
     return release_in(root, environment=replace(ENVIRONMENT, required=()))
 
 
+@pytest.mark.parametrize(("profiles", "told"), [("[debug]", ("COMPOSE_PROFILES",)), ("[]", ())])
+def test_a_host_that_enables_profiles_decides_which_services_there_are(
+    docker: FakeDocker, root: Path, profiles: str, told: tuple[str, ...]
+) -> None:
+    release = with_environment(root, "COMPOSE_PROFILES=debug\n")
+    release = release_in(
+        root, f"services: {{web: {{image: 'web:1'}}, db: {{image: 'web:1', profiles: {profiles}}}}}",
+        environment=release.module.env,
+    )  # fmt: skip
+
+    assert observe(running(docker), release).overriding_variables == told
+
+
 def test_a_fingerprint_of_the_environment_file_changes_with_the_file_and_with_the_key(
     docker: FakeDocker, root: Path
 ) -> None:

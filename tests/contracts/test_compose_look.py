@@ -73,6 +73,26 @@ def test_a_look_at_several_modules_keeps_them_apart(docker: FakeDocker, root: Pa
     assert next(words for words in docker.asked if words.startswith("inspect")).endswith(" ".join(ids.values()))
 
 
+def test_compose_is_asked_about_what_up_makes_of_profiles(docker: FakeDocker, root: Path) -> None:
+    """`up` enables those of the service it names, and hashes it without what they do not bring (seen with 2.26.1)."""
+    needs = "depends_on: {db: {condition: service_started, required: false}, cache: {}}"
+    compose = f"""services:
+  web: {{image: 'web:1', profiles: [x, y], {needs}}}
+  db: {{image: 'web:1', profiles: [PROFILE]}}
+  cache: {{image: 'web:1'}}
+"""
+    running(docker)
+
+    def asked(profile: str) -> tuple[str, ...]:
+        before = len(docker.asked)
+        observe(docker, release_in(root, compose.replace("PROFILE", profile)))
+        return tuple(words for words in docker.asked[before:] if words.startswith("compose"))
+
+    with_it, without_it = asked("y"), asked("z")
+    assert all("--profile x" in words and "--profile y" in words for words in (*with_it, *without_it))
+    assert [any("/dropped.yaml" in words for words in asked) for asked in (with_it, without_it)] == [False, True]
+
+
 def test_a_version_that_is_not_known_is_asked_for_with_the_hashes(docker: FakeDocker, root: Path) -> None:
     running(docker).says("compose version", b"2.40.0\n")
     unknown = replace(WHO, compose_version="")

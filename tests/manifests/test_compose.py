@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from platformctl.errors import InvalidInput
 from platformctl.manifests.compose import read_compose
 from platformctl.model.compose import ComposeModel
-from platformctl.model.names import RepoPath
+from platformctl.model.names import RepoPath, ServiceName
 
 FILE = RepoPath("compose/core/compose.yaml")
 
@@ -53,6 +53,38 @@ def test_what_a_service_starts_or_looks_at_is_what_it_needs(line: str) -> None:
 
     assert set(model.services["web"].needs) == {"db", "other"}
     assert model.closure(next(iter(model.services)))[-1] == "web"
+
+
+OPTIONAL = "depends_on: {db: {condition: service_started, required: false}, other: {}}"
+
+
+@pytest.mark.parametrize(
+    ("line", "db", "expected"),
+    [
+        (OPTIONAL, "profiles: [debug]", {"web", "other"}),
+        (f"{OPTIONAL}\n    links: [db]", "profiles: [debug]", {"web", "other"}),
+        (f"{OPTIONAL}\n    profiles: [trace, debug]", "profiles: [debug]", {"web", "db", "other"}),
+        (f"{OPTIONAL}\n    profiles: [trace]", "profiles: [debug]", {"web", "other"}),
+        (OPTIONAL, "profiles: []", {"web", "db", "other"}),
+        (OPTIONAL.replace("false", "true"), "profiles: [debug]", {"web", "db", "other"}),
+        ("depends_on: [db, other]", "profiles: [debug]", {"web", "db", "other"}),
+    ],
+)
+def test_compose_does_without_what_no_profile_brings_only_where_it_may(line: str, db: str, expected: set[str]) -> None:
+    model = read(web(line) + f"  db: {{image: postgres, {db}}}\n  other: {{image: postgres}}\n")
+
+    assert set(model.closure(ServiceName("web"))) == expected
+
+
+def test_profiles_of_a_needed_service_bring_nothing() -> None:
+    """Compose enables those of the service that `up` names."""
+    model = read(
+        web("depends_on: [other]")
+        + "  other: {image: postgres, profiles: [x], depends_on: {db: {condition: service_started, required: false}}}\n"
+        + "  db: {image: postgres, profiles: [x]}\n"
+    )
+
+    assert model.closure(ServiceName("web")) == ("other", "web")
 
 
 def test_files_a_container_sees_are_named_by_their_path_in_the_repository() -> None:

@@ -85,12 +85,15 @@ FOLDER = {"volumes": ["./conf:/etc/conf:ro"]}
 ENV_FILE = {"env_file": ["./a.env"]}
 RESTARTS = {"depends_on": {"needed": {"condition": "service_started", "restart": True}}}
 NETWORK, PROCESSES, IPC = ({key: "service:needed"} for key in ("network_mode", "pid", "ipc"))
+LINKS = {"links": ["needed:other"]}
 LENT, VOLUMES, DATA = {"ipc": "shareable"}, {"volumes_from": ["needed:ro"]}, {"volumes": ["/data"]}
 ALL = {**NETWORK, **PROCESSES, **VOLUMES}
 PLAIN = {"image": SLEEPER}
 JOB = {"image": "platformctl-lab/job:1"}
 CHECK = {"healthcheck": {"test": ["CMD", "true"], "interval": "1s"}}
 OTHER_CHECK = {"healthcheck": {"test": ["CMD", "true"], "interval": "2s"}}
+DEBUG = {"profiles": ["debug"]}
+OPTIONAL = {"depends_on": {"needed": {"condition": "service_started", "required": False}}}
 HEALTHY, DONE = "service_healthy", "service_completed_successfully"
 AT_ONCE = {"timeout": "20s", "stable_for": "0s"}
 CONF = {"conf/a": "1"}
@@ -178,6 +181,23 @@ SCENARIOS = (
     Scenario("fewer of main", {"main"}, pair({"scale": 2}), pair()),
     Scenario("a new needed service", {"main", "new"}, pair(), pair({"depends_on": ["needed", "new"]}, new=PLAIN)),
     Scenario("needed no longer", {"main"}, pair(), pair({"depends_on": []})),
+    Scenario("main of a profile, nothing", set(), pair(DEBUG)),
+    Scenario("needed of a profile, if it is there", {"main"}, pair(OPTIONAL, DEBUG), pair({**OPTIONAL, **NEW}, DEBUG)),
+    Scenario(
+        "linked to one of a profile",
+        {"main"},
+        pair({**OPTIONAL, **LINKS}, DEBUG),
+        pair({**OPTIONAL, **LINKS, **NEW}, DEBUG),
+    ),
+    Scenario(
+        "needed of a profile that main has",
+        {"main", "needed"},
+        pair({**OPTIONAL, **DEBUG}, DEBUG),
+        pair({**OPTIONAL, **DEBUG}, {**DEBUG, **NEW}),
+    ),
+    Scenario(
+        "needed of a profile, env file of main", {"main"}, pair({**OPTIONAL, **ENV_FILE}, DEBUG), None, ENV, ENV_2
+    ),
     Scenario("a service outside of the closure", set(), pair(other=PLAIN), pair(other={**PLAIN, **NEW})),
     Scenario("restarts with needed, needed changed", {"main", "needed"}, pair(RESTARTS), pair(RESTARTS, NEW)),
     Scenario("restarts with needed, file of needed", {"needed"}, pair(RESTARTS, MOUNT), None, CONF, CONF_2),
