@@ -109,6 +109,7 @@ def _refuse_taken_names(release: Release, observation: Observation) -> None:
         str(definition.get("container_name") or f"{project}-{name}-1"): name
         for name in release.closure
         for definition in (release.compose.services[name].definition,)
+        if release.compose.services[name].replicas
     }
     taken = sorted(by_hand & wanted.keys())
     if taken:

@@ -45,6 +45,10 @@ class Wanted:
         """What the service is to run; None where the release has no image for it."""
         return self.images.get(self.release.compose.services[service].image or "")
 
+    def is_none(self, service: ServiceName) -> bool:
+        """Whether the service is to have no container (`scale: 0`)."""
+        return self.release.compose.services[service].replicas == 0
+
     @property
     def unmanaged(self) -> bool:
         """Whether containers of ours are there that no receipt names: they were not made by an apply.
@@ -102,6 +106,8 @@ def _recorded_causes(release: Release, recorded: ModuleStatus | Receipt) -> Mapp
 
 def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
     containers = wanted.observation.of(service)
+    if wanted.is_none(service):
+        return (Cause.DEFINITION,) if containers else ()
     if not containers:
         return (Cause.MISSING, *_new_volume(wanted, service))
     checks = (
@@ -278,11 +284,13 @@ def _spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> Non
     """What a recreated service drags along, and one-shots that run again because `up` runs at all."""
     for service in wanted.release.closure:
         for dependent in _dragged(wanted, service, causes[service]):
+            if wanted.is_none(dependent):
+                continue
             if Cause.MISSING not in causes[dependent] and Cause.DEPENDENCY not in causes[dependent]:
                 causes[dependent] = (*causes[dependent], Cause.DEPENDENCY)
     if any(_action(wanted, *each).touches_container for each in causes.items()):
         for service in wanted.driver.one_shots(wanted.release) & set(wanted.release.closure):
-            if not _action(wanted, service, causes[service]).touches_container:
+            if not wanted.is_none(service) and not _action(wanted, service, causes[service]).touches_container:
                 causes[service] = (*causes[service], Cause.UNHEALTHY)
 
 
@@ -296,6 +304,8 @@ def _dragged(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) ->
 
 
 def _action(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> Action:
+    if wanted.is_none(service):
+        return Action.DELETE if causes else Action.KEEP
     asking = tuple(cause for cause in causes if cause is not Cause.FILE_CONTENT or _needs_new(wanted, service))
     if not asking:
         return Action.UPDATE if causes else Action.KEEP
@@ -321,7 +331,9 @@ def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, t
     before = None
     if container:
         before = {**then, **_seen(wanted, container), **_engine(drift, 1), **_values(rotated[0]), **made_by}
-    after = {**now, **_wanted(wanted, service), **_engine(drift, 0), **_values(rotated[1]), **live}
+    after = None
+    if not wanted.is_none(service):
+        after = {**now, **_wanted(wanted, service), **_engine(drift, 0), **_values(rotated[1]), **live}
     lost = wanted.unmanaged and action is not Action.KEEP
     names = {Cause.ENV_FINGERPRINT: (*rotated[0], *rotated[1]), Cause.FILE_CONTENT: _unseen(wanted, service)}
     return _described(wanted.release, service, action, causes[service], before, after, destructive=lost, names=names)
@@ -331,7 +343,7 @@ def _fields(wanted: Wanted, service: ServiceName, action: Action) -> tuple[Field
     """The definition of what is made or changed, before and after."""
     if action is Action.CREATE:
         return {}, described(wanted.release.compose.services[service], wanted.hide)
-    if action is Action.KEEP:
+    if action in (Action.KEEP, Action.DELETE):
         return {}, {}
     return definitions(wanted.release, wanted.observation.earlier, service, wanted.hide)
 

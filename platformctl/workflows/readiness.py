@@ -77,10 +77,12 @@ def make_run(
 
 def wish_of(release: Release, plan: Plan, driver: Driver) -> Wish:
     """What must be seen when a plan for `release` was carried out."""
+    none = frozenset(name for name in release.closure if release.compose.services[name].replicas == 0)
     wish = Wish(
         entry=release.host,
         project=release.module.runtime.project,
-        services=frozenset(plan.closure),
+        services=frozenset(plan.closure) - none,
+        absent=none,
         one_shots=driver.one_shots(release),
         may_change=frozenset(plan.touched_services),
         images={c.service: str(c.after["image_id"]) for c in plan.changes if c.after},
@@ -104,9 +106,9 @@ def _wish_for_nothing(wish: Wish, plan: Plan) -> Wish:
 def _wish_for(parts: Parts, case: Case, wish: Wish, driver: Driver, previous: Receipt) -> Wish:
     """After the undo of a later one: the previous release, as its receipt names it, by its own manifest's standards.
 
-    A job is put back without being run again, so that nothing is asked of it.
+    A job is put back without being run again, so that nothing is asked of it. What had no container then has none.
     """
-    services = frozenset(map(ServiceName, previous.closure))
+    services = frozenset(map(ServiceName, previous.closure)).intersection(c.service for c in previous.containers)
     job = {case.release.module.runtime.compose_service} if case.release.module.kind is ModuleKind.JOB else set()
     back = replace(
         wish,

@@ -47,6 +47,24 @@ def test_a_first_deploy_that_fails_leaves_nothing(repo: PlatformRepo, host: Host
     assert host.sh(f"find {host.root}/modules -type f") == ""
 
 
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (0, 1)])
+def test_a_service_without_containers_is_undone_to_as_many_as_it_had(
+    repo: PlatformRepo, host: Host, before: int, after: int
+) -> None:
+    def module(main: dict[str, Any], scale: int) -> None:
+        repo.add_module("web", {"services": {"web": {**main, "depends_on": ["db"]}, "db": {**SLEEPER, "scale": scale}}})
+
+    module(SLEEPER, before)
+    repo.deploy("web")
+    was = images(host)
+    module(CRASH, after)
+
+    failed(repo, "web")
+
+    assert images(host) == was
+    assert len(was) == 1 + before
+
+
 def test_the_previous_release_comes_back_by_its_own_file(repo: PlatformRepo, host: Host) -> None:
     """Two modules share a compose file: one brings the new file, and the other one's undo needs the old."""
 

@@ -92,6 +92,7 @@ PLAIN = {"image": SLEEPER}
 JOB = {"image": "platformctl-lab/job:1"}
 CHECK = {"healthcheck": {"test": ["CMD", "true"], "interval": "1s"}}
 OTHER_CHECK = {"healthcheck": {"test": ["CMD", "true"], "interval": "2s"}}
+NONE, NO_REPLICAS = {"scale": 0}, {"deploy": {"replicas": 0}}
 DEBUG = {"profiles": ["debug"]}
 OPTIONAL = {"depends_on": {"needed": {"condition": "service_started", "required": False}}}
 HEALTHY, DONE = "service_healthy", "service_completed_successfully"
@@ -179,6 +180,11 @@ SCENARIOS = (
     ),
     Scenario("more of main", {"main"}, pair(), pair({"scale": 2})),
     Scenario("fewer of main", {"main"}, pair({"scale": 2}), pair()),
+    Scenario("none of needed, nothing", set(), pair(needed=NONE)),
+    Scenario("none of needed, main changed", {"main"}, pair(needed=NO_REPLICAS), pair(NEW, NO_REPLICAS)),
+    Scenario("none of needed any more", {"needed"}, pair(), pair(needed=NONE)),
+    Scenario("none of main any more, needed changed", {"main", "needed"}, pair(), pair(NO_REPLICAS, NEW)),
+    Scenario("one of needed again", {"needed"}, pair(needed=NONE), pair()),
     Scenario("a new needed service", {"main", "new"}, pair(), pair({"depends_on": ["needed", "new"]}, new=PLAIN)),
     Scenario("needed no longer", {"main"}, pair(), pair({"depends_on": []})),
     Scenario("main of a profile, nothing", set(), pair(DEBUG)),

@@ -7,7 +7,7 @@ import pytest
 
 from platformctl.drivers.compose_settings import wanted_settings
 from platformctl.drivers.docker_compose import DockerCompose
-from platformctl.model.desired import FileChange, Module, Release
+from platformctl.model.desired import FileChange, Module, ModuleKind, Release
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, FileSeen, Identity, Observation, ResourceSeen, Source
 from platformctl.model.plan import Action, Cause, Change, PlannedImage
@@ -246,3 +246,28 @@ def test_another_number_of_containers_touches_nobody_who_needs_them() -> None:
 
     assert (changes["db"].action, changes["db"].causes) == (Action.RECREATE, (Cause.DEFINITION,))
     assert changes["web"].action is Action.KEEP
+
+
+def test_a_service_of_no_container_has_none_and_asks_for_none() -> None:
+    needed = "services: {{web: {{image: 'web:1', depends_on: [db]}}, db: {{image: 'db:1', scale: {scale}}}}}"
+    host = running(needed.format(scale=1))
+    none = a_release(needed.format(scale=0))
+    gone = replace(host, observation=replace(host.observation, containers=host.observation.of(ServiceName("web"))))
+
+    assert (host.changes(none)["db"].action, host.changes(none)["db"].after) == (Action.DELETE, None)
+    assert host.changes(none)["web"].action is Action.KEEP
+    assert gone.changes(none)["db"].action is Action.KEEP
+    assert gone.changes()["db"].action is Action.CREATE
+
+
+@pytest.mark.parametrize("kind", [ModuleKind.SERVICE, ModuleKind.JOB])
+def test_nothing_drags_along_what_has_no_container(kind: ModuleKind) -> None:
+    module = replace(MODULE, kind=kind)
+    none = a_release(
+        "services: {web: {image: 'web:1', depends_on: [db], scale: 0}, db: {image: 'db:1'}}", module=module
+    )
+    host = running("services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'db:1'}}", module=module)
+    gone = replace(host, observation=replace(host.observation, containers=host.observation.of(ServiceName("db"))))
+    changes = gone.with_container("db", config_hash="x").changes(none)
+
+    assert [changes[name].action for name in ("db", "web")] == [Action.RECREATE, Action.KEEP]
