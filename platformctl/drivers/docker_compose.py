@@ -347,8 +347,8 @@ def _has_newer_file(release: Release, observation: Observation, previous: Receip
 def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Receipt, *, alone: bool) -> tuple[Run, ...]:
     """The recorded words of the previous release. A job is put back without being run again, what it needs runs.
 
-    With `alone` each touched service is brought up without those it needs: by the older file they would be made older
-    too. Compose then hashes it otherwise, so that the next plan recreates it.
+    With `alone` each service that was made anew is brought up without those it needs: by the older file they would be
+    made older too, as would one that was only started. Compose then hashes it otherwise: the next plan recreates it.
     """
     main = release.module.runtime.compose_service
     touched = {c.service for c in changes if c.action.touches_container}
@@ -356,7 +356,9 @@ def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Recei
         return ()
     forced = {c.service for c in changes if Cause.FILE_CONTENT in c.causes and c.action is not Action.UPDATE}
     is_job = release.module.kind is ModuleKind.JOB
-    services = [s for s in previous.closure if s == main or s in (touched if alone or is_job else forced)]
+    started = {c.service for c in changes if c.action is Action.START}
+    besides = touched - started if alone else touched if is_job else forced
+    services = [s for s in previous.closure if s == main or s in besides]
     flags = {s: (*["--no-deps"] * alone, *["--force-recreate"] * (s in forced)) for s in services}
     ups = (Run(_up_of(up.argv, s, flags[s]), up.timeout) for up in previous.up for s in services)
     return tuple(Run(_without_start(up.argv), up.timeout) if is_job and up.argv[-1] == main else up for up in ups)

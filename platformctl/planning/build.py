@@ -240,9 +240,13 @@ def resolve_images(
     )
 
 
-def refuse_foreign(plan: Plan, owners: Mapping[ServiceName, str]) -> None:
-    """Raise `PolicyViolation` when the plan would change a service that another module names."""
-    changed = (change.service for change in plan.changes if change.action is not Action.KEEP)
+def refuse_foreign(plan: Plan, owners: Mapping[ServiceName, str], done: frozenset[ServiceName]) -> None:
+    """Raise `PolicyViolation` when the plan would change a service that another module names.
+
+    One-shots that are `done` run again with every `up` of a service that waits for them: that changes none of them.
+    """
+    again = {change.service for change in plan.changes if change.action is Action.START} & done
+    changed = (c.service for c in plan.changes if c.action is not Action.KEEP and c.service not in again)
     foreign = {name: owners[name] for name in changed if owners.get(name, plan.module) != plan.module}
     if foreign:
         told = ", ".join(f"{service} (of module {owner})" for service, owner in foreign.items())

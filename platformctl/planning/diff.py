@@ -280,6 +280,16 @@ def _is_down(wanted: Wanted, service: ServiceName, containers: Iterable[Containe
     )
 
 
+def done(release: Release, observation: Observation, driver: Driver) -> frozenset[ServiceName]:
+    """One-shots of the closure that ended with 0: where nothing differs, they run again only because `up` runs.
+
+    One that an undo put back without running it has not ended.
+    """
+    one_shots = driver.one_shots(release).intersection(release.closure)
+    ended = {each: {(c.state, c.exit_code) for c in observation.of(each)} for each in one_shots}
+    return frozenset(each for each, states in ended.items() if states == {("exited", 0)})
+
+
 def _spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> None:
     """What a recreated service drags along, and one-shots that run again because `up` runs at all."""
     for service in wanted.release.closure:

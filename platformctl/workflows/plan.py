@@ -16,6 +16,7 @@ from platformctl.model.plan import Plan, PlannedImage
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
 from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
+from platformctl.planning.diff import done
 from platformctl.planning.order import in_order
 from platformctl.planning.removal import build_removal, build_removal_offline
 from platformctl.planning.sighted import build_sighted, build_unseen
@@ -208,7 +209,7 @@ def plan_release(
         kept = {service: owner for service, owner in owners.items() if owner != release.module.id}
         return build_removal(release, observation, record, driver, when, kept)
     plan = build(release, observation, record, driver, when, findings, foreign, pinned)
-    refuse_foreign(plan, owners)
+    refuse_foreign(plan, owners, done(release, observation, driver))
     return plan
 
 
@@ -254,7 +255,7 @@ def _sighted(parts: Parts, desire: Desire, when: Circumstances, wanted: _Wanted,
     owners = desire.owners(release)
     foreign = frozenset(service for service, owner in owners.items() if owner != release.module.id)
     plan = build_sighted(release, there.observation, there.memory.record, driver, when, wanted.findings, foreign)
-    refuse_foreign(plan, owners)
+    refuse_foreign(plan, owners, done(release, there.observation, driver))
     return plan
 
 

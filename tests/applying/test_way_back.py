@@ -65,6 +65,38 @@ def test_a_service_without_containers_is_undone_to_as_many_as_it_had(
     assert len(was) == 1 + before
 
 
+def test_a_one_shot_of_another_module_runs_again_and_is_never_put_back(repo: PlatformRepo, host: Host) -> None:
+    """`up` runs it whenever one comes up that waits for it; the older file of that one would make it older."""
+
+    def both(web: dict[str, Any], migrate: dict[str, Any]) -> None:
+        waiting = {"depends_on": {"migrate": {"condition": "service_completed_successfully"}}}
+        repo.write(CORE, json.dumps({"services": {"web": {**web, **waiting}, "migrate": {**JOB, **migrate}}}))
+        for name, kind in (("web", "service"), ("migrate", "job")):
+            runtime = {"orchestrator": "docker-compose", "compose_file": CORE, "compose_service": name}
+            repo.add_module(name, kind=kind, runtime={**runtime, "project": "shop"})
+
+    def migration() -> tuple[str, str]:
+        told = host.docker("inspect", "shop-migrate-1", "--format", "{{.Id}} {{.State.StartedAt}}").split()
+        return told[0], told[1]
+
+    both(SLEEPER, {})
+    assert repo.run("plan", "web", "--json", expect=4).json["error"]["hint"].endswith("plan migrate")
+    repo.deploy("migrate")
+    first = migration()
+    repo.deploy("web")
+    second = migration()
+    repo.plan("migrate", expect=0, name="done")
+
+    both(CRASH, {"environment": {"A": "2"}})
+    repo.run("plan", "web", expect=4)
+    repo.deploy("migrate")
+    third = migration()
+    failed(repo, "web")
+
+    assert (first[0] == second[0], first[1] < second[1]) == (True, True)
+    assert second[0] != third[0] == migration()[0]
+
+
 def test_the_previous_release_comes_back_by_its_own_file(repo: PlatformRepo, host: Host) -> None:
     """Two modules share a compose file: one brings the new file, and the other one's undo needs the old."""
 

@@ -12,7 +12,7 @@ from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, FileSeen, Identity, Observation, ResourceSeen, Source
 from platformctl.model.plan import Action, Cause, Change, PlannedImage
 from platformctl.model.state import HostRecord
-from platformctl.planning.diff import Wanted, diff
+from platformctl.planning.diff import Wanted, diff, done
 from platformctl.redaction import Redactor
 from tests.contracts.releases import MODULE, a_release
 
@@ -226,6 +226,19 @@ def test_a_container_that_was_never_started_is_in_no_network_yet() -> None:
     host = running(CONFIGURED, FILES).with_container("web", networks={"shop_default": ""}, state="created")
 
     assert host.changes()["web"].causes == (Cause.UNHEALTHY,)
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "ended"),
+    [("exited", 0, {"init"}), ("exited", 1, set()), ("created", 0, set()), ("running", 0, set())],
+)
+def test_a_one_shot_is_done_when_it_ended_well(state: str, code: int, ended: set[str]) -> None:
+    """One that was put back without being run is not."""
+    waits = "depends_on: {init: {condition: service_completed_successfully}}"
+    host = running(f"services: {{web: {{image: 'web:1', {waits}}}, init: {{image: 'db:1'}}}}")
+    host = host.with_container("init", state=state, exit_code=code)
+
+    assert done(host.release, host.observation, DockerCompose()) == ended
 
 
 def test_a_volume_that_is_made_is_said() -> None:
