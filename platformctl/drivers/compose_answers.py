@@ -39,6 +39,8 @@ _COMPOSE_REASONS: Mapping[str, Reason] = {
 }
 _A_PROGRAM = 1 << 20
 """Bytes that a Go program has at least."""
+_VERSION = re.compile(r"v?(?:[2-9]|[1-9][0-9]+)(?:\.[0-9]+)+(?:[-+~][0-9A-Za-z.+~-]{1,64})?")
+"""From 2 on, as upstream writes it, and with what a distribution appends: 2.26.1-4."""
 _ME = re.compile(r"uid=([0-9]+)(?:\((.+?)\))? gid=")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
@@ -123,11 +125,15 @@ def identity(answer: bytes, entry: HostEntry) -> Identity:
 
 
 def compose_version(section: Section, entry: HostEntry) -> str:
-    """What Compose says of itself, empty where it was not asked; raises `Unreachable` unless it is version 2."""
+    """What Compose says of itself, empty where it was not asked; raises `Unreachable` below version 2."""
     word = section.lines[-1].strip() if section.lines else ""
     if word in _COMPOSE_REASONS or section.status:
         raise _unreachable(_COMPOSE_REASONS.get(word, _NO_COMPOSE), entry)
-    return "" if word == "unasked" else word.removeprefix("v")
+    if word == "unasked":
+        return ""
+    if _VERSION.fullmatch(word) is None:
+        raise garbage(entry.name, "what Compose says is not the version of one")
+    return word.removeprefix("v")
 
 
 def _engine(section: Section, entry: HostEntry) -> _Engine:

@@ -30,6 +30,7 @@ Sections = Mapping[str, Section]
 _ITS_PATH = re.compile(r"\S*/in/[0-9]+/compose\.yaml")
 _NUMBERED = re.compile(r"\bline ([0-9]{1,6})\b")
 _NAMED = re.compile(r"\b(?:services|networks|volumes|configs|secrets)[.\[][\w.\[\]-]+")
+_HASHED = re.compile(r"(\S+) ([0-9a-f]{64})")
 _OF_HOST = ("engine", "present", "digests", "modes", "images", "kept", "linked")
 _OF_MODULE = ("deciding", "environment")
 """Sections that say nothing when they failed: an empty list would be a guess."""
@@ -244,13 +245,20 @@ def _other_hashes(sections: Sections) -> bool:
 
 
 def _hashes(sections: Sections, release: Release) -> Mapping[ServiceName, str]:
-    """Hash by service; services with an env file are left out when one of those files was not there to be read."""
+    """Hash by service of the closure; services with an env file are left out when one of those was not there to read.
+
+    Raises `Unreachable` for a line that is no hash, and where one of the others has none.
+    """
     partial = bool(sections["hashes"].status)
-    lines = sections["other-hashes" if partial else "hashes"].lines
-    pairs = (line.split(" ", 1) for line in lines if " " in line)
-    hashes = {ServiceName(name): value.strip() for name, value in pairs}
-    services = release.compose.services
-    return {name: h for name, h in hashes.items() if name in services and not (partial and services[name].env_files)}
+    lines = [_HASHED.fullmatch(line) for line in sections["other-hashes" if partial else "hashes"].lines]
+    hashes = {line[1]: line[2] for line in lines if line is not None}
+    services = [release.compose.services[name] for name in release.closure]
+    wanted = [each for each in services if not (partial and each.env_files)]
+    # Compose leaves out what only a profile brings
+    required = [each.name for each in wanted if not each.definition.get("profiles")]
+    if len(hashes) != len(lines) or not hashes.keys() >= {*required}:
+        raise garbage(release.host.name, f"hashes of {release.module.id}: not one for each of its services")
+    return {each.name: hashes[each.name] for each in wanted if each.name in hashes}
 
 
 def _fingerprint(section: Section) -> str | None:

@@ -379,6 +379,7 @@ def _engine(drift: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any
 
 
 def _wanted(wanted: Wanted, service: ServiceName) -> Mapping[str, str]:
+    """The hash is empty where Compose can not know it before the plan brings an env file."""
     image = wanted.image_of(service)
     return {
         "config_hash": wanted.observation.hashes.get(service, ""),

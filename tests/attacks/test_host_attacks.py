@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.refusals import refusal
-from tests.e2e.witness import CALLERS, see, untouched
+from tests.e2e.witness import CALLERS, overheard, see, untouched
 from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo, host_entry
 
@@ -151,6 +151,17 @@ def test_a_host_that_can_not_do_its_part(
         host.sh(mend or ":")
         host.heal()
     assert (see(host).containers, see(host).files) == ({}, {})
+    repo.apply(repo.folder / "web.plan.json")
+
+
+@pytest.mark.parametrize("words", ["'compose version'*", "*'config --hash'*"])
+def test_a_docker_program_that_says_anything_and_ends_with_0(repo: PlatformRepo, host: Host, words: str) -> None:
+    """What Compose is said to have computed is its word or none: it would stand in a signed plan."""
+    said = f'case "$*" in {words}) echo "<html>502</html>"; exit 0;; esac'
+    with untouched(host), overheard(host, said):
+        refusal(repo.run("plan", "web", "--json"), 69, "connect")
+        apply(repo, 69, "connect")
+        repo.run("doctor", expect=69 if "version" in words else 0)
     repo.apply(repo.folder / "web.plan.json")
 
 

@@ -23,6 +23,7 @@ BORROWING = """services:
 
 def test_hashes_of_borrowers_are_asked_for_with_the_ids_that_up_puts_in(docker: FakeDocker, root: Path) -> None:
     running(docker).says(LENDERS, b"shop-db-2 " + b"2" * 64 + b"\nshop-db-1 " + b"1" * 64 + b"\n")
+    docker.says("compose -p", b"web %s\ndb %s\n" % (b"a" * 64, b"b" * 64))
     observe(docker, release_in(root, BORROWING))
     *_, first, second = sorted((words for words in docker.asked if words.startswith("compose")), key=len)
 

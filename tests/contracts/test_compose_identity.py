@@ -151,3 +151,15 @@ def test_version_1_alone_is_named_so(docker: FakeDocker) -> None:
     well(docker).says("compose version", b"", 1).program("docker-compose", "#!/bin/sh\n")
 
     assert reason(docker) == "compose_v1"
+
+
+@pytest.mark.parametrize("said", ["2.26.1-4", "v2.40.3", "5.0.1", "v2.24.0-birthday.10", "2.26.1+ds1-0ubuntu1~24.04.1"])
+def test_a_version_is_taken_as_it_is_written(docker: FakeDocker, said: str) -> None:
+    assert identify(well(docker).says("compose version", said.encode())).compose_version == said.removeprefix("v")
+
+
+@pytest.mark.parametrize(
+    "said", [b"<html>502</html>", b"\xff\x00\x9c", b"[]", b"2", b"2.26.1 2.26.2", b"1.29.2", b"dev"]
+)
+def test_what_is_no_version_is_garbage(docker: FakeDocker, said: bytes) -> None:
+    assert reason(well(docker).says("compose version", said)) == "connect"

@@ -114,6 +114,52 @@ def test_compose_that_is_not_there_is_found_out_by_the_look(docker: FakeDocker, 
     assert caught.value.reason == "compose_missing"
 
 
+TWO = "services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'web:1'}, alone: {image: 'web:1'}}"
+HASHED = {name: f"{name} {digit * 64}\n" for name, digit in (("web", "a"), ("db", "b"), ("alone", "c"))}
+
+
+def test_of_each_service_that_up_would_start_there_is_a_hash(docker: FakeDocker, root: Path) -> None:
+    running(docker).says("compose -p", "".join(HASHED.values()).encode())
+
+    assert observe(docker, release_in(root, TWO)).hashes == {"web": "a" * 64, "db": "b" * 64}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "<html>502</html>\n",
+        HASHED["web"] + HASHED["alone"],
+        HASHED["web"] + HASHED["db"].replace("b" * 64, ""),
+        HASHED["web"] + HASHED["db"].replace("b" * 64, "b" * 63),
+        HASHED["web"] + HASHED["db"].replace("b" * 64, "B" * 64),
+        HASHED["web"] + HASHED["db"] + "level=warning\n",
+    ],
+)
+def test_hashes_that_are_none_or_not_all_are_garbage(docker: FakeDocker, root: Path, said: str) -> None:
+    running(docker).says("compose -p", said.encode())
+
+    with pytest.raises(Unreachable) as caught:
+        observe(docker, release_in(root, TWO))
+    assert (caught.value.reason, caught.value.host) == ("connect", "one")
+
+
+@pytest.mark.parametrize("said", ["web", "web db"])
+def test_only_a_service_whose_env_file_is_still_to_come_may_be_without_a_hash(root: Path, said: str) -> None:
+    release = release_in(
+        root, TWO.replace("depends_on: [db]", "depends_on: [db], env_file: a.env"), files={"a.env": b"A=1\n"}
+    )
+    told: dict[str, bytes | tuple[int, bytes]] = {**look(release), "hashes.0": (1, b""), "refused.0": b"no a.env"}
+    told["other-hashes.0"] = "".join(HASHED[name] for name in said.split()).encode()
+    answer, question = Completed(0, frame(told), b""), (Question(release),)
+
+    if said == "web db":
+        assert or_raise(DRIVER.read_look(answer, question, WHO, NOW)[0]).hashes == {"db": "b" * 64}
+    else:
+        with pytest.raises(Unreachable):
+            DRIVER.read_look(answer, question, WHO, NOW)
+
+
 def test_what_people_write_into_commands_and_labels_stays_on_the_host(docker: FakeDocker, root: Path) -> None:
     told = running(docker).run(DRIVER.look((Question(release_in(root)),), WHO))
 
