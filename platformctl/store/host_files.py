@@ -40,12 +40,16 @@ say staged
 """
 )
 
-# root, size, digest; standard input: one path a line
+# root, size, digest, bytes that are to be placed; standard input: one path a line. What a step would find out is found
+# out here, where nothing is touched yet: whether there is room for another copy of what was staged, and whether each
+# file can be put into its folder, or that be made. The shell asks the kernel that by itself.
 _KEEP = (
     PRELUDE
     + r"""
 keep() {
-  if ! reach "$1" look || [ ! -e "./$leaf" ]; then printf 'absent - - %s\n' "$1"; return 0; fi
+  reach "$1" look; found=$?
+  [ -w . ] || { why . 0; no "$word" "$1"; }
+  if [ "$found" != 0 ] || [ ! -e "./$leaf" ]; then printf 'absent - - %s\n' "$1"; return 0; fi
   [ -f "./$leaf" ] || no unsafe "$1"
   [ ! -e "$work/copy" ] || rm -f "$work/copy"
   cp -P --preserve=mode -- "./$leaf" "$work/copy" 2>/dev/null || fail "$base/tmp" "$(stat -c %s -- "./$leaf")"
@@ -57,6 +61,7 @@ keep() {
 }
 into "$1"; receive "$2" "$3"
 while IFS= read -r path; do keep "$path"; done <"$work/in"
+printf "%${4}s" '' 2>/dev/null >"$work/room" || fail "$base/tmp" "$4"
 say kept
 """
 )
@@ -123,11 +128,14 @@ def stage(layout: HostLayout, contents: Iterable[bytes]) -> Command:
     return script(_STAGE, layout.root, str(len(blobs)), size, digest, stdin=archive, timeout=600, terse=True)
 
 
-def keep(layout: HostLayout, paths: Iterable[RepoPath]) -> Command:
-    """Copy the files at `paths`, where there are any, to the host's blobs before they are replaced."""
+def keep(layout: HostLayout, paths: Iterable[RepoPath], room: int) -> Command:
+    """Copy the files at `paths`, where there are any, to the host's blobs before they are replaced.
+
+    Refused where one of them could not be replaced, or there is no room for as many bytes more.
+    """
     lines = "".join(f"{path}\n" for path in paths).encode()
     size, digest = str(len(lines)), hashlib.sha256(lines).hexdigest()
-    return script(_KEEP, layout.root, size, digest, stdin=lines, timeout=600, terse=True)
+    return script(_KEEP, layout.root, size, digest, str(room), stdin=lines, timeout=600, terse=True)
 
 
 def read_kept(completed: Completed, host: HostName) -> Mapping[RepoPath, PlannedFile | None]:

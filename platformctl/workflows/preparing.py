@@ -18,6 +18,9 @@ from platformctl.store.host import HostLayout, read_answer
 from platformctl.workflows.case import Case
 from platformctl.workflows.parts import Parts
 
+_BLOCK = 4096
+"""Bytes that a file may take beyond its own."""
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -41,12 +44,14 @@ def preparation(case: Case, driver: Driver, observation: Observation, record: Ho
     replaced = sorted({operation.path for operation in forward})
     _require_delivered(case, replaced)
     wanted = {o.digest for o in (*forward, *_deliveries(case, lambda step: step.undo)) if isinstance(o, Place)}
+    placed = {operation.digest for operation in forward if isinstance(operation, Place)}
+    room = sum(len(file.content) + _BLOCK for file in case.release.files if file.digest in placed)
     contents = [f.content for f in case.release.files if f.digest in wanted or f.path.startswith(OWN_FOLDER + "/")]
     layout = HostLayout(case.release.host.root)
     previous = [image.id for image in record.current.images] if record.current else []
     stage = host_files.stage(layout, (case.payload, *contents))
     return Preparation(
-        staging=(stage, host_files.keep(layout, replaced)) if replaced else (stage,),
+        staging=(stage, host_files.keep(layout, replaced, room)) if replaced else (stage,),
         missing=tuple(image for image in case.plan.images if image.id not in observation.image_ids),
         keeping=driver.keep(case.release, previous),
     )

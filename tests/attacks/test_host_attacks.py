@@ -213,6 +213,39 @@ def test_a_root_of_another_user(repo: PlatformRepo, host: Host) -> None:
         host.sh(f"chown {host.user}: {host.root}")
 
 
+MENDED = "umount -l {folder} 2>/dev/null; mkdir -p {folder}; chown -R {user}: {folder}/.."
+
+
+READ_ONLY = "mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}"
+OF_ANOTHER = "chown root: {folder} && chmod 755 {folder}"
+NOT_TO_BE_MADE = "chown root: {folder}/.. && rm -r {folder}"
+
+
+@pytest.mark.parametrize(
+    ("damage", "first"),
+    [(READ_ONLY, True), (READ_ONLY, False), (OF_ANOTHER, True), (OF_ANOTHER, False), (NOT_TO_BE_MADE, True)],
+)
+def test_a_folder_that_a_release_can_not_be_brought_to(
+    repo: PlatformRepo, host: Host, damage: str, first: bool
+) -> None:
+    """Whether it was the release before that lies there, or a checkout by hand: nothing is begun and undone again."""
+    folder = f"{host.root}/modules/web"
+    if not first:
+        repo.apply(repo.folder / "web.plan.json")
+        repo.add_module("web", json.dumps(WEB).replace("lab/web:1", "lab/web:2"), health=HEALTH)
+    host.sh(f"mkdir -p {folder}; chown -R {host.user}: {folder}/..")
+    repo.approve(repo.plan("web"))
+    host.sh(damage.format(folder=folder))
+    try:
+        with untouched(host):
+            apply(repo, 14, "root_readonly")
+        assert repo.run("recover", "--json", expect=0).json["settled"] == []
+    finally:
+        host.sh(MENDED.format(folder=folder, user=host.user))
+    repo.approve(repo.plan("web"))
+    repo.apply(repo.folder / "web.plan.json")
+
+
 def test_a_root_that_is_not_there(repo: PlatformRepo, host: Host) -> None:
     pin(repo, host, root="/opt/nothing")
     with untouched(host):

@@ -54,7 +54,7 @@ def test_writing_through_a_linked_folder(layout: HostLayout, outside: Path) -> N
             Command(host_files.place(layout, path, DIGEST, 0o644)),
             Command(host_files.place(layout, RepoPath.parse(f"{link}/new/x"), DIGEST, 0o644)),
             Command(host_files.remove(layout, path)),
-            host_files.keep(layout, [path]),
+            host_files.keep(layout, [path], 0),
         ):
             with pytest.raises(ToolError) as caught:
                 ask(command)
@@ -68,7 +68,7 @@ def test_writing_through_a_link_in_the_place_of_the_file(layout: HostLayout, out
     for command in (
         Command(host_files.place(layout, path, DIGEST, 0o644)),
         Command(host_files.remove(layout, path)),
-        host_files.keep(layout, [path]),
+        host_files.keep(layout, [path], 0),
     ):
         with pytest.raises(ToolError):
             ask(command)
@@ -115,7 +115,7 @@ def test_swapping_a_folder_for_a_link_just_when_it_is_entered(layout: HostLayout
     command = {
         "place": Command(host_files.place(layout, path, DIGEST, 0o644)),
         "remove": Command(host_files.remove(layout, path)),
-        "keep": host_files.keep(layout, [path]),
+        "keep": host_files.keep(layout, [path], 0),
     }[what]
     sh, option, script, *operands = command.argv
     swapped = replace(command, argv=(sh, option, MEANWHILE + script, *operands))
@@ -220,7 +220,7 @@ def test_words_of_a_path_that_a_shell_would_run(layout: HostLayout) -> None:
         path = RepoPath.parse(f"{name}/{name}")
         assert ask(Command(host_files.place(layout, path, DIGEST, 0o644))).word == "placed"
         assert Path(layout.root, path).read_bytes() == CONTENT
-        kept = host_files.read_kept(run(host_files.keep(layout, [path])), HOST)
+        kept = host_files.read_kept(run(host_files.keep(layout, [path], 0)), HOST)
         assert kept[path] is not None
         assert ask(Command(host_files.remove(layout, path))).word == "removed"
         assert not Path(layout.root, path).exists()

@@ -100,7 +100,7 @@ def test_what_is_replaced_is_kept_and_can_be_put_back(tmp_path: Path) -> None:
     (tmp_path / "a/old.sh").write_bytes(b"old")
     (tmp_path / "a/old.sh").chmod(0o755)
     paths = tuple(map(RepoPath.parse, ("a/old.sh", "a/new", "none/at all")))
-    kept = host_files.read_kept(run(host_files.keep(layout, paths)), HOST)
+    kept = host_files.read_kept(run(host_files.keep(layout, paths, 0)), HOST)
     assert kept == {paths[0]: PlannedFile(paths[0], digest(b"old"), 0o755), paths[1]: None, paths[2]: None}
     ask(host_files.stage(layout, FILES))
     ask(placing(layout, "a/old.sh", FILES[1]))
@@ -165,6 +165,34 @@ def test_a_root_that_is_read_only_is_named(small: Path) -> None:
         with pytest.raises(Unreachable) as caught:
             ask(command)
         assert caught.value.reason == "root_readonly"
+
+
+@pytest.mark.parametrize("path", ["folder/data", "folder/new", "folder/to/make/data"])
+def test_a_folder_that_can_not_be_written_is_found_out_before_anything_is_placed(small: Path, path: str) -> None:
+    layout, folder = prepared(small), small / "folder"
+    folder.mkdir()
+    (folder / "data").write_bytes(b"old")
+    paths = (RepoPath.parse("beside"), RepoPath.parse(path))
+    before = contents(small)
+    assert ask(host_files.keep(layout, paths, 10)).word == "kept"
+    subprocess.run(("mount", "--bind", str(folder), str(folder)), check=True)
+    subprocess.run(("mount", "-o", "remount,bind,ro", str(folder)), check=True)
+    with pytest.raises(Unreachable) as caught:
+        ask(host_files.keep(layout, paths, 10))
+    assert caught.value.reason == "root_readonly"
+    assert path in caught.value.detail
+    assert contents(small).items() >= before.items()
+    assert contents(small / ".platformctl/tmp") == {}
+
+
+def test_room_for_what_is_to_be_placed_is_found_out_before(small: Path) -> None:
+    layout, paths = prepared(small), (RepoPath.parse("data"),)
+    free = os.statvfs(small).f_bavail * os.statvfs(small).f_frsize
+    assert ask(host_files.keep(layout, paths, free // 2)).word == "kept"
+    with pytest.raises(Unreachable) as caught:
+        ask(host_files.keep(layout, paths, free))
+    assert caught.value.reason == "disk_full"
+    assert contents(small / ".platformctl/tmp") == {}
 
 
 # --- what is remembered of an earlier release --------------------------------------------------

@@ -24,7 +24,7 @@ COMMANDS = {
     "settle": host_records.settle_journal(LAYOUT, PLAN),
     "recall": host_records.recall(LAYOUT, WEB),
     "stage": host_files.stage(LAYOUT, [b""]),
-    "keep": host_files.keep(LAYOUT, [PATH]),
+    "keep": host_files.keep(LAYOUT, [PATH], 0),
     "place": Command(host_files.place(LAYOUT, PATH, PLAN, 0o644)),
     "remove": Command(host_files.remove(LAYOUT, PATH)),
     "hold": host_lock.hold_lock(LAYOUT, OWNER),
