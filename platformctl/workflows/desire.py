@@ -113,9 +113,16 @@ def planned_release(parts: Parts, roots: TrustRoots, commit: GitSha, plan: Plan)
     """The release of a plan as one commit has it: of its module, or of a module that is to go."""
     if plan.desired != NOTHING:
         return release_at(parts, roots, commit, plan.module)
+    return removal_at(parts, roots, commit, plan.module, commit_of(plan))
+
+
+def commit_of(plan: Plan) -> GitSha:
+    """The commit of the release that a plan brings, or takes away."""
+    if plan.desired != NOTHING:
+        return plan.source_sha
     if plan.rollback.to is None:
         raise InvalidInput("a plan contradicts itself", detail="plan: rollback.to names no release to remove")
-    return removal_at(parts, roots, commit, plan.module, plan.rollback.to)
+    return plan.rollback.to
 
 
 def require_merged(parts: Parts, commit: GitSha, roots: TrustRoots) -> None:

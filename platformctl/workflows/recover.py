@@ -1,24 +1,21 @@
 """Settle an apply whose end nobody saw, by looking at the host. No container is touched and nothing is retried."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from platformctl.applying.proof import prove
 from platformctl.errors import ExitCode, Refusal
-from platformctl.model.command import Command
-from platformctl.model.desired import NOTHING, HostEntry, Module, Release, TrustRoots
+from platformctl.model.desired import NOTHING, Module, Release, TrustRoots
 from platformctl.model.names import Digest, ModuleId
 from platformctl.model.observed import Observation, ProjectSeen
-from platformctl.model.plan import Action, Plan
+from platformctl.model.plan import Plan
 from platformctl.model.reports import RecoverReport
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.session import HostSession
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
 from platformctl.store.journal import Journal, parse
-from platformctl.trust.plan_codec import decode_plan
 from platformctl.workflows.adopt import Adoption, require_agreed, write_receipt
 from platformctl.workflows.case import stale
 from platformctl.workflows.desire import planned_release
@@ -27,7 +24,7 @@ from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, keyring, moment, require_host, trust_roots
 from platformctl.workflows.readiness import wish_of
 from platformctl.workflows.records import Memory, next_record, record_bytes, remember
-from platformctl.workflows.signed import read_envelope
+from platformctl.workflows.verdict import judge, planned
 
 
 def recover(parts: Parts, key: Callable[[], Path]) -> RecoverReport:
@@ -70,8 +67,8 @@ def _settle(
         if content is None:
             return {"plan": digest, "outcome": "settled", "why": "somebody else settled it meanwhile"}
         journal = parse(digest, content, f"{entry.name}: journal")
-        plan = _plan(parts, session, entry, digest)
-        outcome, why = _judge(parts, session, entry, module, plan, journal)
+        plan = planned(parts, session, entry, digest)
+        outcome, why = judge(parts, roots, session, entry, plan, journal)
         session.continue_after(content)
         receipt = ""
         if outcome == "applied" and plan is not None:
@@ -137,62 +134,6 @@ def _module_of(journal: Journal, module: Module) -> ModuleId:
     """Whose apply it was, as its intent says; the journal is the host's, not a module's."""
     named = journal.records[0].detail.get("module") if journal.records else None
     return ModuleId.parse(named) if named else module.id
-
-
-def _judge(
-    parts: Parts, session: HostSession, entry: HostEntry, module: Module, plan: Plan | None, journal: Journal
-) -> tuple[str, str]:
-    """Compare what runs with what was planned: all of it, none of it, or something between.
-
-    Where only files differ, containers look the same before and after: then the journal alone can tell.
-    """
-    events = [(record.detail.get("event"), record.detail.get("complaint")) for record in journal.records]
-    if not any(event == "do" for event, _ in events):
-        return "not_applied", "no step had begun"
-    if plan is None:
-        return "needs_person", "the plan is neither here nor on the host; compare by hand with platformctl status"
-    driver = parts.driver_of(module)
-    containers = driver.read_watch(session.ask(driver.watch(_project(parts, plan, module))), entry)
-    now = {c.service: (c.image_id, c.config_hash) for c in containers if c.running or c.exit_code == 0}
-    known = (change for change in plan.changes if change.after or change.action is Action.DELETE)
-    after = all(_key(change.after) == now.get(change.service) for change in known)
-    before = all(_key(c.before) == now.get(c.service) for c in plan.changes)
-    done, undone = ("done", "") in events, ("undone", "") in events
-    if after and (not before or (done and not undone)):
-        return "applied", "every service is as planned"
-    if before and (not after or undone):
-        return "not_applied", "every service runs as before"
-    if before and after:
-        return (
-            "needs_person",
-            "containers are as planned, their files may not be; platformctl plan shows the difference",
-        )
-    return "needs_person", "some services are as planned and some are not; platformctl plan shows the difference"
-
-
-def _key(side: Mapping[str, object] | None) -> tuple[object, object] | None:
-    return (side["image_id"], side["config_hash"]) if side else None
-
-
-def _project(parts: Parts, plan: Plan, module: Module) -> str:
-    tree = CommitTree(parts.repository, plan.source_sha)
-    try:
-        return read_manifest(tree, plan.module).runtime.project
-    except Refusal:
-        return module.runtime.project
-
-
-def _plan(parts: Parts, session: HostSession, entry: HostEntry, digest: Digest) -> Plan | None:
-    """The plan that was applied, from the host or this clone; believed because its digest is the journal's."""
-    answer = session.ask(Command(("cat", "--", HostLayout(entry.root).blob(digest)), timeout=30))
-    if answer.status == 0 and Digest.of(answer.stdout) == digest:
-        return decode_plan(answer.stdout)
-    for path in sorted((parts.platform / "plans").glob("*.json")):
-        with suppress(Refusal):
-            sealed = read_envelope(path)
-            if sealed.digest == digest:
-                return decode_plan(sealed.payload)
-    return None
 
 
 def _consume(session: HostSession, root: str, memory: Memory, digest: Digest) -> None:

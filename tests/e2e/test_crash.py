@@ -19,6 +19,14 @@ HEALTH = {"timeout": "8s", "stable_for": "1s"}
 STATE = ".platform/state/modules/web.status.json"
 TRUTH = {"applied": "2", "not_applied": "1"}
 """Which version runs when `recover` says so, after version 2 was applied over version 1."""
+DAEMON = {
+    "image": "platformctl-lab/sleeper:1",
+    "stop_signal": "SIGTERM",
+    "command": ["sh", "-c", "trap 'exit 0' TERM; sleep 9999 & wait"],
+}
+"""It ends well when it is told to."""
+REMOVES = 'case " $* " in *" rm "*) ;; *) false ;; esac'
+"""Compose is told to take a service away."""
 BEGUN, DONE, SETTLED = 4, 6, 9
 """Lines of the log: the step is about to begin, Compose is done, all is settled."""
 
@@ -144,6 +152,42 @@ def test_a_removal_whose_client_died_gets_its_receipt(repo: PlatformRepo, host: 
     assert running(host) == {}
     refused = repo.run("plan", "web", "--json")
     assert refused.code == 65, refused
+
+
+@pytest.mark.parametrize(("meanwhile", "outcome"), [("inspect", "not_applied"), ("stop", "needs_person")])
+def test_a_removal_that_was_cut_short_was_not_applied(
+    repo: PlatformRepo, host: Host, meanwhile: str, outcome: str
+) -> None:
+    """Its client dies, and Compose with it before it took anything away, or when it had stopped the service."""
+    repo.add_module("daemon", {"services": {"daemon": DAEMON}})
+    repo.deploy("daemon")
+    shutil.rmtree(repo.root / "modules/daemon")
+    repo.commit()
+    plan = repo.plan("daemon", name="removal")
+    repo.approve(plan, "--allow-destructive")
+    with held_up(host, REMOVES) as compose:
+        process = repo.start("apply", plan, "--approved-sha", repo.head)
+        compose.arrived()
+        kill(process)
+        host.sh(f"pkill -KILL -u {host.user} || :")
+    host.docker(meanwhile, "daemon-daemon-1")
+    with untouched(host):
+        assert recovered(repo) == outcome
+    assert "/daemon-daemon-1" in see(host).containers
+
+
+def test_a_clone_without_the_commit_of_the_plan_settles_nothing(repo: PlatformRepo, host: Host) -> None:
+    """What that commit calls its containers is not known there; those of another module say nothing of it."""
+    elsewhere = PlatformRepo(repo.folder / "elsewhere", repo.environment)
+    elsewhere.folder.mkdir()
+    repo.git("clone", "--quiet", str(repo.root), str(elsewhere.root))
+    left_open(repo, approved(repo, "2"))
+    with untouched(host):
+        error = refusal(elsewhere.run("recover", "--json"), 75, "unsettled")
+        assert f"lacks commit {repo.head}" in error["detail"]
+        assert "git fetch" in error["hint"]
+        elsewhere.git("fetch", "--quiet")
+        assert recovered(elsewhere) == "applied"
 
 
 def test_what_is_neither_the_new_nor_the_old_needs_a_person_and_is_no_success(repo: PlatformRepo, host: Host) -> None:
