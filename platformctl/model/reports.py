@@ -366,10 +366,14 @@ class TrustReport(Report):
 
 @dataclass(frozen=True, kw_only=True)
 class RecoverReport(Report):
-    """How unsettled applies were settled: applied, not_applied or needs_person, by plan digest."""
+    """How unsettled applies were settled: applied, not_applied or needs_person, by host and plan digest.
+
+    `warnings` say which hosts could not be asked and what could not be settled.
+    """
 
     kind: ClassVar[str] = "Recover"
     settled: tuple[Mapping[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -273,9 +273,11 @@ def trust(report: TrustReport) -> Lines:
 
 def recover(report: RecoverReport) -> Lines:
     """How each unsettled apply was settled."""
-    if not report.settled:
+    if not report.settled and not report.warnings:
         yield "✓ nothing is unsettled"
-    yield from (f"{_recovered(row['outcome'])} {row['plan']}: {row['outcome']} {row['why']}" for row in report.settled)
+    for row in report.settled:
+        yield f"{_recovered(row['outcome'])} {row['host']} {row['plan']}: {row['outcome']} {row['why']}"
+    yield from (f"! {warning}" for warning in report.warnings)
 
 
 def _recovered(outcome: str) -> str:

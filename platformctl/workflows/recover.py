@@ -1,112 +1,160 @@
 """Settle an apply whose end nobody saw, by looking at the host. No container is touched and nothing is retried."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from platformctl.applying.proof import prove
 from platformctl.errors import ExitCode, Refusal
-from platformctl.model.desired import NOTHING, Module, Release, TrustRoots
+from platformctl.model.desired import NOTHING, HostEntry, Release, TrustRoots
+from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, ModuleId
 from platformctl.model.observed import Observation, ProjectSeen
 from platformctl.model.plan import Plan
 from platformctl.model.reports import RecoverReport
-from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.session import HostSession
 from platformctl.store.host import HostLayout
-from platformctl.store.host_records import write_record
+from platformctl.store.host_records import Recalled, read_recall, recall, write_record
 from platformctl.store.journal import Journal, parse
+from platformctl.transports.interface import Transport
 from platformctl.workflows.adopt import Adoption, require_agreed, write_receipt
 from platformctl.workflows.case import stale
 from platformctl.workflows.desire import planned_release
+from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import Hosts, holding, hosts
+from platformctl.workflows.left_there import DRIVER
 from platformctl.workflows.looking import look
-from platformctl.workflows.parts import Parts, keyring, moment, require_host, trust_roots
+from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
 from platformctl.workflows.readiness import wish_of
 from platformctl.workflows.records import Memory, next_record, record_bytes, remember
 from platformctl.workflows.verdict import judge, planned
 
+Row = Mapping[str, str]
+"""What became of one apply: on which host, of which plan, the outcome and why."""
+_WORST_FIRST = (ExitCode.TOOL_ERROR, ExitCode.WRONG_HOST, ExitCode.LOCKED, ExitCode.UNREACHABLE)
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One visit to the hosts of the allow-list; the key is looked for when there is a receipt to sign."""
+
+    parts: Parts
+    roots: TrustRoots
+    reached: Hosts
+    key: Callable[[], Path]
+
+    def transport(self, entry: HostEntry) -> Transport:
+        """The way to a host, whatever modules it has; raises what `Hosts.reach` raises."""
+        return self.reached.reach(entry, self.parts.driver_for(DRIVER)).transport
+
+    def recalled(self, entry: HostEntry) -> Recalled:
+        """What the host remembers beside its modules."""
+        return read_recall(self.transport(entry).run(recall(HostLayout(entry.root))), entry.name)
+
+    def memory(self, entry: HostEntry, module: ModuleId) -> Memory:
+        """What the host remembers of a module."""
+        ring, now = keyring(self.parts, self.roots), self.parts.clock.now()
+        return remember(self.transport(entry), HostLayout(entry.root), module, ring, now)
+
 
 def recover(parts: Parts, key: Callable[[], Path]) -> RecoverReport:
-    """Settle every open journal of every host that a module names, into applied, not applied, or needs a person.
+    """Settle every open journal of every host of the allow-list, into applied, not applied, or needs a person.
 
     What was applied gets its receipt, signed with `key`, where it is what its commit says and works. The last ends as
-    `REMOTE_FAILED`: what became of that host is not known, and a script must not go on.
+    `REMOTE_FAILED`: what became of that host is not known, and a script must not go on. A host or a journal that is
+    refused stays as it is, is said, and hides no other.
     """
     roots = trust_roots(parts)
-    tree = CommitTree(parts.repository, parts.repository.head())
-    modules = [read_manifest(tree, name) for name in module_ids(tree)]
-    settled: list[Mapping[str, str]] = []
+    entries = every_host(parts, roots)
     with hosts(parts) as reached:
-        for module in {module.host: module for module in modules}.values():
-            settled.extend(_recover_host(parts, roots, reached, module, key))
+        for entry in entries:
+            reached.begin(entry, parts.driver_for(DRIVER))
+        visit = _Round(parts, roots, reached, key)
+        found = [(entry, _found(visit, entry)) for entry in entries]  # all of it before anything is put away
+        told = [(entry, row) for entry, journals in found for row in _told(visit, entry, journals)]
+    return _report(told)
+
+
+def _found(visit: _Round, entry: HostEntry) -> tuple[Digest, ...] | Refusal:
+    try:
+        return tuple(visit.recalled(entry).journals)
+    except Refusal as refusal:
+        return refusal
+
+
+def _told(visit: _Round, entry: HostEntry, journals: tuple[Digest, ...] | Refusal) -> Iterator[Row | Refusal]:
+    if isinstance(journals, Refusal):
+        yield journals
+        return
+    for digest in journals:
+        try:
+            yield _settle(visit, entry, digest)
+        except Refusal as refusal:
+            yield refusal
+
+
+def _report(told: Sequence[tuple[HostEntry, Row | Refusal]]) -> RecoverReport:
+    """What was settled and what could not be; raises the one refusal that there is beside nothing."""
+    settled = tuple(row for _, row in told if not isinstance(row, Refusal))
+    refused = [(entry, each) for entry, each in told if isinstance(each, Refusal)]
+    if len(refused) == 1 and not settled:
+        raise refused[0][1]
     needs = any(row["outcome"] == "needs_person" for row in settled)
+    codes = {refusal.exit_code for _, refusal in refused}
+    worst = next((code for code in _WORST_FIRST if code in codes), ExitCode.TOOL_ERROR)
+    code = ExitCode.REMOTE_FAILED if needs else worst if refused else ExitCode.NO_CHANGES
     return RecoverReport(
-        exit_code=ExitCode.REMOTE_FAILED if needs else ExitCode.NO_CHANGES,
-        status="needs_person" if needs else "settled",
-        settled=tuple(settled),
+        exit_code=code,
+        status="needs_person" if needs else "incomplete" if refused else "settled",
+        settled=settled,
+        warnings=tuple(f"{entry.name}: {each.summary} ({each.detail}); {each.hint}" for entry, each in refused),
     )
 
 
-def _recover_host(
-    parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, key: Callable[[], Path]
-) -> list[Mapping[str, str]]:
-    memory = _memory(parts, roots, reached, module, module.id)
-    return [_settle(parts, roots, reached, module, digest, key) for digest in memory.recalled.journals]
+def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Row:
+    """Under the host's lock, so that an apply that is still at work is not declared over.
 
-
-def _settle(
-    parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, digest: Digest, key: Callable[[], Path]
-) -> Mapping[str, str]:
-    """Under the host's lock, so that an apply that is still at work is not declared over."""
-    entry = require_host(roots, module.host)
-    transport = reached.reach(entry, parts.driver_of(module)).transport
-    now = moment(parts.clock.now())
-    with holding(parts, transport, digest, f"recover {digest[:19]}") as session:
-        content = _memory(parts, roots, reached, module, module.id).recalled.journals.get(digest)
+    What is put away nobody is told of again, so that the audit chain has it before.
+    """
+    parts, told = visit.parts, {"host": str(entry.name), "plan": str(digest)}
+    with holding(parts, visit.transport(entry), digest, f"recover {digest[:19]}") as session:
+        content = visit.recalled(entry).journals.get(digest)
         if content is None:
-            return {"plan": digest, "outcome": "settled", "why": "somebody else settled it meanwhile"}
+            return {**told, "outcome": "settled", "why": "somebody else settled it meanwhile"}
         journal = parse(digest, content, f"{entry.name}: journal")
         plan = planned(parts, session, entry, digest)
-        outcome, why = judge(parts, roots, session, entry, plan, journal)
+        outcome, why = judge(parts, visit.roots, session, entry, plan, journal)
         session.continue_after(content)
-        receipt = ""
+        fields = {**told, "outcome": outcome}
         if outcome == "applied" and plan is not None:
-            receipt, told = _receipt(parts, roots, reached, session, plan, digest, key)
-            why = f"{why}; {told}"
-        _consume(session, entry.root, _memory(parts, roots, reached, module, _module_of(journal, module)), digest)
+            receipt, what = _receipt(visit, session, plan, digest)
+            why = f"{why}; {what}"
+            fields.update({"module": str(plan.module), "receipt": receipt} if receipt else {})
+        module = _module_of(journal, plan)
+        if module is not None:
+            _consume(session, entry.root, visit.memory(entry, module), digest)
+        parts.audit.append(moment(parts.clock.now()), "recover", fields)
         session.settle(f"recovered: {outcome}")
-    fields = {"host": str(entry.name), "plan": str(digest), "outcome": outcome}
-    if receipt and plan is not None:
-        fields.update(module=str(plan.module), receipt=receipt)
-    parts.audit.append(now, "recover", fields)
-    return {"plan": digest, "outcome": outcome, "why": why}
+    return {**told, "outcome": outcome, "why": why}
 
 
-def _receipt(
-    parts: Parts,
-    roots: TrustRoots,
-    reached: Hosts,
-    session: HostSession,
-    plan: Plan,
-    digest: Digest,
-    key: Callable[[], Path],
-) -> tuple[str, str]:
+def _receipt(visit: _Round, session: HostSession, plan: Plan, digest: Digest) -> tuple[str, str]:
     """The receipt of what was applied, and what to say of it.
 
     Nothing is believed of the plan for it: what runs is compared with the commit, as `import` does, and proven as
     `apply` does. What is refused there is left to a person and keeps nothing from being settled.
     """
+    parts, roots = visit.parts, visit.roots
     try:
         release = planned_release(parts, roots, plan.source_sha, plan)
         if release.digest != plan.desired:
             raise stale("changed", "the files of the commit do not give the planned release", plan.source_sha)
-        require_agreed(parts, roots, release, key())
-        observation, memory = look(parts, reached, release, roots)
+        require_agreed(parts, roots, release, visit.key())
+        observation, memory = look(parts, visit.reached, release, roots)
         if any(signed.receipt.plan_digest == digest for signed in memory.record.receipts):
             return "", "its receipt was written"
         _require_proof(parts, session, release, plan, observation)
-        adoption = Adoption(release, observation, memory, digest, ExitCode.APPLIED.name, key())
+        adoption = Adoption(release, observation, memory, digest, ExitCode.APPLIED.name, visit.key())
         return write_receipt(parts, roots, session, adoption), "its receipt is written"
     except Refusal as refusal:
         by_hand = "plan again" if plan.desired == NOTHING else f"platformctl import {plan.module}"
@@ -130,10 +178,10 @@ def _require_proof(parts: Parts, session: HostSession, release: Release, plan: P
         raise stale("changed", "what runs is not proven to work", proof.complaint or ", ".join(proof.unplanned))
 
 
-def _module_of(journal: Journal, module: Module) -> ModuleId:
-    """Whose apply it was, as its intent says; the journal is the host's, not a module's."""
+def _module_of(journal: Journal, plan: Plan | None) -> ModuleId | None:
+    """Whose apply it was, as its intent says, or its plan; the journal is the host's, not a module's."""
     named = journal.records[0].detail.get("module") if journal.records else None
-    return ModuleId.parse(named) if named else module.id
+    return ModuleId.parse(named) if named else plan.module if plan else None
 
 
 def _consume(session: HostSession, root: str, memory: Memory, digest: Digest) -> None:
@@ -143,10 +191,3 @@ def _consume(session: HostSession, root: str, memory: Memory, digest: Digest) ->
     record = next_record(replace(memory.record, consumed=(*memory.record.consumed, digest)))
     content = record_bytes(record, memory.envelopes)
     session.write(write_record(HostLayout(root), record.module, content, replacing=memory.content))
-
-
-def _memory(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, name: ModuleId) -> Memory:
-    """What the host of `module` remembers of the module `name`."""
-    entry = require_host(roots, module.host, file=module.path)
-    there = reached.reach(entry, parts.driver_of(module))
-    return remember(there.transport, HostLayout(entry.root), name, keyring(parts, roots), parts.clock.now())

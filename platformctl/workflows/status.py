@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from platformctl.errors import ExitCode, Refusal, Unreachable
-from platformctl.model.desired import Module, TrustRoots
+from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Container
 from platformctl.model.reports import HistoryReport, HistoryRow, ModuleRow, StatusReport
@@ -11,30 +11,56 @@ from platformctl.model.state import Receipt
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain
 from platformctl.store.host import HostLayout
+from platformctl.store.host_records import read_recall, recall
 from platformctl.trust import envelope
+from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import Hosts, hosts
-from platformctl.workflows.left_there import remembering
+from platformctl.workflows.left_there import DRIVER, remembering
 from platformctl.workflows.parts import Parts, keyring, no_such_module, require_host, require_module, trust_roots
 from platformctl.workflows.records import Memory, read_receipt, remember
 
+_UNSETTLED = "an apply was never settled: platformctl recover"
+
 
 def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
-    """What runs of each module now; a host that does not answer is said and does not hide the others."""
+    """What runs of each module now, and where something is unsettled.
+
+    A host that does not answer is said and does not hide the others.
+    """
     roots = trust_roots(parts)
     tree = CommitTree(parts.repository, parts.repository.head())
     wanted = tuple(require_module(module_ids(tree), name) for name in names) or module_ids(tree)
     rows: list[ModuleRow] = []
     warnings: list[str] = []
+    unsettled: list[str] = []
+    asked: set[HostName] = set()
     with hosts(parts) as reached:
         for name in wanted:
             try:
-                rows.append(_row(parts, roots, reached, read_manifest(tree, name)))
+                module = read_manifest(tree, name)
+                asked.add(module.host)
+                rows.append(_row(parts, roots, reached, module))
             except Refusal as refusal:
                 warnings.append(f"{name}: {refusal.summary} ({refusal.detail})")
+        for entry in () if names else (each for each in every_host(parts, roots) if each.name not in asked):
+            try:
+                if _is_unsettled(parts, reached, entry):
+                    unsettled.append(f"{entry.name}: {_UNSETTLED}")
+            except Refusal as refusal:
+                warnings.append(f"{entry.name}: {refusal.summary} ({refusal.detail})")
     code = ExitCode.UNREACHABLE if warnings else ExitCode.NO_CHANGES
     return StatusReport(
-        exit_code=code, status="incomplete" if warnings else "ok", modules=tuple(rows), warnings=tuple(warnings)
+        exit_code=code,
+        status="incomplete" if warnings else "ok",
+        modules=tuple(rows),
+        warnings=(*warnings, *unsettled),
     )
+
+
+def _is_unsettled(parts: Parts, reached: Hosts, entry: HostEntry) -> bool:
+    """Whether a host that no module is on has an apply whose end nobody saw: that of a module that was removed."""
+    transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+    return bool(read_recall(transport.run(recall(HostLayout(entry.root))), entry.name).journals)
 
 
 def history(parts: Parts, name: str) -> HistoryReport:
@@ -124,7 +150,7 @@ def _agrees(current: Receipt | None, containers: tuple[Container, ...]) -> bool:
 def _note(memory: Memory, current: Receipt | None) -> str:
     latest: Receipt | None = memory.record.latest
     if memory.recalled.journals:
-        return "an apply was never settled: platformctl recover"
+        return _UNSETTLED
     if latest is not None and latest != current:
         return f"last attempt {latest.source_sha[:12]} at {latest.applied_at}: {latest.outcome}"
     return "; ".join(memory.distrusted)

@@ -18,9 +18,10 @@ from platformctl.store.host_records import read_audit, write_record
 from platformctl.store.owner import Owner
 from platformctl.trust.keys import seal
 from platformctl.trust.signatures import sole_signer
+from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import holding, hosts
 from platformctl.workflows.machines import DRIVER
-from platformctl.workflows.parts import Parts, keyring, manifests, moment, require_host, require_module, trust_roots
+from platformctl.workflows.parts import Parts, keyring, moment, require_host, require_module, trust_roots
 from platformctl.workflows.records import next_record, record_bytes, remember
 from platformctl.workflows.remembered import current_trust
 
@@ -89,19 +90,17 @@ def audit_show(parts: Parts) -> AuditReport:
 
 
 def audit_verify(parts: Parts) -> AuditReport:
-    """Whether this clone's chain and those of the hosts its modules name are as they were written, and tell the same.
+    """Whether this clone's chain and those of the hosts of the allow-list are as they were written, and tell the same.
 
     Ends as `TOOL_ERROR` when an entry was changed, removed or added, naming it.
     """
     roots = trust_roots(parts)
-    tree = CommitTree(parts.repository, parts.repository.head())
-    used = {module.host for module in manifests(tree).values()}
     lines, torn = parts.audit.read()
     problems = [f"here: {problem}" for problem in chain.verify(lines, torn)]
     heads = {"here": str(chain.head(lines).digest or "none")} if not problems else {}
     silent: list[str] = []
     with hosts(parts) as reached:
-        for entry in (roots.hosts[name] for name in sorted(used & roots.hosts.keys())):
+        for entry in every_host(parts, roots):
             try:
                 transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
                 answer = transport.run(read_audit(HostLayout(entry.root)))

@@ -139,7 +139,7 @@ def test_who_may_sign_no_receipt_settles_all_the_same(repo: PlatformRepo, host: 
 
 
 def test_a_removal_whose_client_died_gets_its_receipt(repo: PlatformRepo, host: Host) -> None:
-    repo.add_module("other", {"services": {"other": {"image": "platformctl-lab/sleeper:1"}}})
+    """Also where no module names the host any more."""
     shutil.rmtree(repo.root / "modules/web")
     repo.commit()
     (planned,) = repo.run("plan", "web", "--json", expect=1).json["plans"]
@@ -147,8 +147,13 @@ def test_a_removal_whose_client_died_gets_its_receipt(repo: PlatformRepo, host: 
     killed_after(repo, repo.root / planned["path"], DONE)
     refusal(repo.apply(repo.root / planned["path"], "--lock-wait", "20s", expect=75), 75, "unsettled")
     with untouched(host):
+        (warning,) = repo.run("status", "--json", expect=0).json["warnings"]
+        assert warning.startswith("rs2000: ")
+        assert "platformctl recover" in warning
         (row,) = repo.run("recover", "--json", expect=0).json["settled"]
     assert (row["outcome"], row["why"]) == ("applied", "every service is as planned; its receipt is written")
+    assert repo.run("status", "--json", expect=0).json["warnings"] == []
+    assert "rs2000" in repo.run("audit", "verify", "--json", expect=0).json["heads"]
     assert running(host) == {}
     refused = repo.run("plan", "web", "--json")
     assert refused.code == 65, refused
@@ -197,6 +202,26 @@ def test_what_is_neither_the_new_nor_the_old_needs_a_person_and_is_no_success(re
     assert recovered(repo) == "needs_person"
     assert repo.run("recover", "--json", expect=0).json["settled"] == []
     repo.deploy("web")
+
+
+def test_a_host_that_is_silent_hides_nothing_of_the_others(tmp_path: Path, hosts: tuple[Host, ...]) -> None:
+    """Where a person is needed is said at once: what was put away is not said again."""
+    one, two = hosts[:2]
+    repo = PlatformRepo.create(tmp_path, {"rs1000": two, "rs2000": one})
+    repo.add_module("web", WEB, health=HEALTH)
+    repo.deploy("web")
+    left_open(repo, approved(repo, "2"))
+    one.docker("rm", "-f", "web-web-1")
+    two.kill("sshd")
+    ended = repo.run("recover", "--json", expect=8)
+    (row,) = ended.json["settled"]
+    assert (ended.json["status"], row["host"], row["outcome"]) == ("needs_person", "rs2000", "needs_person")
+    (warning,) = ended.json["warnings"]
+    assert warning.startswith("rs1000: ")
+    assert refusal(repo.run("recover", "--json"), 69, "connect")["host"] == "rs1000"
+    assert repo.run("status", "--json", expect=69).json["warnings"][0].startswith("rs1000: ")
+    two.start("sshd")
+    assert repo.run("recover", "--json", expect=0).json["settled"] == []
 
 
 def test_killed_with_the_intent_written_and_nothing_done(repo: PlatformRepo, host: Host) -> None:
