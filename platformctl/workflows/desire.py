@@ -1,11 +1,11 @@
 """What is wanted of a module: its release at HEAD, or as it lies in the working tree, and whether policy agrees."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, Refusal, StalePlan
-from platformctl.model.desired import NOTHING, Finding, Module, Policy, Release, TrustRoots
+from platformctl.model.desired import NOTHING, Finding, Policy, Release, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.model.plan import Plan
@@ -20,7 +20,8 @@ from platformctl.releases import (
     read_manifest,
     read_release,
 )
-from platformctl.workflows.parts import Parts, manifests, owners_of, require_host
+from platformctl.workflows.neighbours import Neighbours, beside, neighbours
+from platformctl.workflows.parts import Parts, require_host
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ class Desire:
         return replace(there, gone=True, digest=NOTHING, inputs=NOTHING, source_sha=self.head, source_dirty=True)
 
     @cached_property
-    def modules(self) -> Mapping[ModuleId, Module]:
-        """Every module, read once however many are planned; raises for the first that can not be read."""
-        return manifests(self.tree)
+    def modules(self) -> Neighbours:
+        """Every module, read once however many are planned, also those that can not be read."""
+        return neighbours(self.tree)
 
     def owners(self, release: Release) -> Mapping[ServiceName, str]:
         """Which module names which service beside this one; for one that is to go also who needs which."""
-        return _owners(self.tree, self.modules.values(), self.roots, release)
+        return _owners(self.tree, self.modules, self.roots, release)
 
     def _read(self, tree: Tree, name: ModuleId, *, dirty: bool) -> Release:
         module = read_manifest(tree, name)
@@ -141,16 +142,15 @@ def owners_at(parts: Parts, roots: TrustRoots, commit: GitSha, release: Release)
     """Which module names which service beside this one, at one commit; for one that is to go also who needs which."""
     tree = CommitTree(parts.repository, commit)
     if commit not in parts.manifests:
-        parts.manifests[commit] = manifests(tree)
-    return _owners(tree, parts.manifests[commit].values(), roots, release)
+        parts.manifests[commit] = neighbours(tree)
+    return _owners(tree, parts.manifests[commit], roots, release)
 
 
-def _owners(tree: Tree, modules: Collection[Module], roots: TrustRoots, release: Release) -> Mapping[ServiceName, str]:
-    named = owners_of(release.module, modules)
+def _owners(tree: Tree, modules: Neighbours, roots: TrustRoots, release: Release) -> Mapping[ServiceName, str]:
+    others = tuple(beside(release.module, modules))
+    named = {module.runtime.compose_service: module.id for module in others}
     if not release.gone:
         return named
-    mine = (release.module.host, release.module.runtime.project)
-    others = [m for m in modules if (m.host, m.runtime.project) == mine]
     releases = (read_release(tree, m, require_host(roots, m.host), release.source_sha, dirty=False) for m in others)
     return {**{service: each.module.id for each in releases for service in each.closure}, **named}
 

@@ -33,16 +33,18 @@ class _Applied:
 
 
 def drift(parts: Parts, names: tuple[str, ...]) -> DriftReport:
-    """Every named module, or all; a host that does not answer is said and does not hide the others."""
+    """Every named module, or all; one that can not be read, and a host that does not answer, is said and does not hide
+    the others.
+    """
     roots = trust_roots(parts)
     tree = CommitTree(parts.repository, parts.repository.head())
     wanted = tuple(require_module(module_ids(tree), name) for name in names) or module_ids(tree)
     rows: list[DriftRow] = []
     warnings: list[str] = []
     with hosts(parts) as reached:
-        modules = tuple(read_manifest(tree, name) for name in wanted)
-        memories = _memories(parts, roots, reached, modules)
-        applied = {module.id: _applied(parts, roots, module, memories[module.id]) for module in modules}
+        modules = {name: _module(tree, name) for name in wanted}
+        memories = _memories(parts, roots, reached, [each for each in modules.values() if isinstance(each, Module)])
+        applied = {name: _applied(parts, roots, each, memories) for name, each in modules.items()}
         releases = [each.release for each in applied.values() if isinstance(each, _Applied)]
         seen = look_at_all(parts, reached, releases, roots, by_states(parts, releases))
     for name, then in applied.items():
@@ -56,6 +58,13 @@ def drift(parts: Parts, names: tuple[str, ...]) -> DriftReport:
     code = ExitCode.UNREACHABLE if warnings else ExitCode.CHANGES_PRESENT if drifted else ExitCode.NO_CHANGES
     status = "incomplete" if warnings else "drift" if drifted else "ok"
     return DriftReport(exit_code=code, status=status, modules=tuple(rows), warnings=tuple(warnings))
+
+
+def _module(tree: CommitTree, name: ModuleId) -> Module | Refusal:
+    try:
+        return read_manifest(tree, name)
+    except Refusal as refusal:
+        return refusal
 
 
 def _memories(
@@ -77,11 +86,12 @@ def _memories(
 
 
 def _applied(
-    parts: Parts, roots: TrustRoots, module: Module, memory: Memory | Refusal
+    parts: Parts, roots: TrustRoots, wanted: Module | Refusal, memories: Mapping[ModuleId, Memory | Refusal]
 ) -> _Applied | DriftRow | Refusal:
     """The release to compare with, or a row for a module that was never applied."""
     try:
-        current = or_raise(memory).record.current
+        module = or_raise(wanted)
+        current = or_raise(memories[module.id]).record.current
         if current is None:
             return DriftRow(module.id, module.host, "", "", (), "never applied")
         return _Applied(release_at(parts, roots, current.source_sha, module.id), current)

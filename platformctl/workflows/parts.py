@@ -12,7 +12,7 @@ from platformctl.gitinfo import Repository
 from platformctl.manifests.load import read_hosts, read_module, read_policy
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.frozen import dataclass
-from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath, ServiceName
+from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath
 from platformctl.model.secret import Secret
 from platformctl.releases import CommitTree, FolderTree, Tree, manifest_path, module_ids
 from platformctl.store.states import StateStore
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what a command does without takes its time to import
     from platformctl.store.audit import AuditLog
     from platformctl.store.journal import Journals
     from platformctl.transports.interface import Transport
+    from platformctl.workflows.neighbours import Neighbours
 
 PLATFORM = ".platform"
 _SIGNERS, _REVOKED = "allowed_signers", "revoked_keys"
@@ -68,7 +69,7 @@ class Parts:
     tool_version: str
     trust_source: TrustSource = TrustSource()
     keyrings: dict[tuple[str, str], Keyring] = field(default_factory=dict, compare=False, repr=False)
-    manifests: dict[GitSha, Mapping[ModuleId, Module]] = field(default_factory=dict, compare=False, repr=False)
+    manifests: "dict[GitSha, Neighbours]" = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def platform(self) -> Path:
@@ -173,12 +174,6 @@ def require_host(roots: TrustRoots, name: HostName, *, file: str | None = None) 
         file=file,
         host=name,
     )
-
-
-def owners_of(module: Module, all_modules: Iterable[Module]) -> Mapping[ServiceName, str]:
-    """Which module names which service, on the host and in the project of `module`."""
-    mine = (module.host, module.runtime.project)
-    return {m.runtime.compose_service: m.id for m in all_modules if (m.host, m.runtime.project) == mine}
 
 
 def _roots(tree: Tree, commit: GitSha | None, origin: str, *, prefix: str) -> TrustRoots:

@@ -351,3 +351,37 @@ def test_what_happened_to_a_later_plans_container_since_the_look_ends_it_untouch
     assert process.returncode == 13, stdout + stderr
     assert [(each["exit_code"], each["reason"]) for each in json.loads(stdout)["outcomes"]] == [(9, ""), (7, "changed")]
     assert host.docker("ps", "-a", "--format", "{{.Names}}").split() == ["a-first-main-1"]
+
+
+def test_a_manifest_that_can_not_be_read_hides_no_other_module(tmp_path: Path, host: Host) -> None:
+    """It fails by its own error; the others are planned, applied and compared with their host."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    add(repo, "good", "platformctl-lab/sleeper:1")
+    repo.write("modules/broken/module.yaml", "kind: [\n")
+    repo.commit()
+
+    report = repo.run("plan", "--all", "--json", expect=65).json
+    assert [planned["module"] for planned in report["plans"]] == ["good"]
+    assert [(each["module"], each["error"]["file"]) for each in report["failed"]] == [
+        ("broken", "modules/broken/module.yaml")
+    ]
+    repo.deploy("good")
+
+    host.docker("stop", "--time", "0", "good-main-1")
+    drift = repo.run("drift", "--all", "--json", expect=69).json
+    assert [(row["module"], row["changes"][0]["action"]) for row in drift["modules"]] == [("good", "start")]
+    assert [warning.split(":")[0] for warning in drift["warnings"]] == ["broken"]
+    repo.run("drift", "good", expect=1)
+
+
+def test_a_manifest_that_can_not_be_read_keeps_those_of_its_project_from_being_planned(
+    tmp_path: Path, host: Host
+) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    add(repo, "good", "platformctl-lab/sleeper:1")
+    repo.write("modules/broken/module.yaml", "spec: {host: rs2000, runtime: {project: good, compose_service: [\n")
+    repo.commit()
+
+    error = refusal(repo.run("plan", "good", "--json"), 65, "yaml")
+    assert error["file"] == "modules/broken/module.yaml"
+    assert "project good on rs2000, which no plan of good may change" in error["detail"]

@@ -1,0 +1,77 @@
+"""Modules beside one on its host and in its project: no plan but theirs may change their services.
+
+A manifest that can not be read names nothing, and keeps only those from being planned whose neighbour it could be.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from platformctl.errors import InvalidInput, Refusal
+from platformctl.manifests.load import read_module
+from platformctl.model.desired import Module
+from platformctl.model.frozen import dataclass
+from platformctl.model.names import ModuleId
+from platformctl.releases import Tree, manifest_path, module_ids
+
+_WORD = re.compile(rb"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Why a manifest can not be read, and its bytes, where a path led to any."""
+
+    refusal: Refusal
+    content: bytes | None
+
+    def may_be_beside(self, name: ModuleId, module: Module) -> bool:
+        """Whether it could be of the same host and project.
+
+        A manifest names its host, and a project that is not called as its folder is. Where neither path nor letters
+        can be trusted (a link, an escape of YAML), it could be anything.
+        """
+        if self.content is None or b"\\" in self.content:
+            return True
+        words = {*_WORD.findall(self.content), name.encode()}
+        return {module.host.encode(), module.runtime.project.encode()} <= words
+
+
+Neighbours = Mapping[ModuleId, Module | Unreadable]
+"""Every module of a tree."""
+
+
+def neighbours(tree: Tree) -> Neighbours:
+    """Every module of a tree, those with a manifest that can not be read among them."""
+    names = module_ids(tree)
+    with suppress(Refusal):  # it only spares processes: what can not be read is found out one by one
+        tree.read_all(map(manifest_path, names))
+    return {name: _neighbour(tree, name) for name in names}
+
+
+def beside(module: Module, known: Neighbours) -> Iterable[Module]:
+    """The modules of the same host and project; raises `InvalidInput` where one that can not be read could be one."""
+    for name, each in known.items():
+        if isinstance(each, Module):
+            if (each.host, each.runtime.project) == (module.host, module.runtime.project):
+                yield each
+        elif each.may_be_beside(name, module):
+            raise InvalidInput(
+                "a module that can not be read may share the project",
+                detail=f"{manifest_path(name)} could name a service of project {module.runtime.project} on "
+                f"{module.host}, which no plan of {module.id} may change: {each.refusal.detail}",
+                hint=each.refusal.hint,
+                reason=each.refusal.reason,
+                file=each.refusal.file,
+                line=each.refusal.line,
+                host=module.host,
+            )
+
+
+def _neighbour(tree: Tree, name: ModuleId) -> Module | Unreadable:
+    content = None
+    try:
+        file = tree.read(manifest_path(name))
+        content = file.content
+        return read_module(content, file.path)
+    except Refusal as refusal:
+        return Unreadable(refusal, content)
