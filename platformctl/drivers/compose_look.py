@@ -195,7 +195,7 @@ def _of_module(question: Question) -> Iterator[tuple[str, bytes]]:
     yield "borrowed.yaml", borrowed(release).encode()
     yield "lenders", _lines(lenders_of(release))
     yield "set.env", b"".join(file.content for file in release.files if _is_own(file.path))
-    yield "required", _lines(release.module.env.required)
+    yield "required", _lines(release.required)
     yield "deciding", _lines(release.deciding)
     if question.hashes:
         yield "hashes", b""

@@ -38,6 +38,7 @@ def read_compose(text: bytes, path: RepoPath, variables: Mapping[str, str]) -> C
         volumes=tuple(document.get("volumes") or ()),
         unset=tuple(reading.resolver.unset),
         deciding=tuple(reading.resolver.deciding),
+        left_to_host=tuple(reading.resolver.left_to_host),
     )
 
 

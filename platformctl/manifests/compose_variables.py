@@ -10,6 +10,7 @@ from typing import Any
 
 from platformctl.errors import InvalidInput
 from platformctl.manifests.interpolation import mentioned, resolve
+from platformctl.model.compose import GIVEN
 
 Place = tuple[str, ...]
 
@@ -18,15 +19,16 @@ Place = tuple[str, ...]
 class Resolver:
     """Walks one document. `refuse` turns what is wrong at a place into the refusal that names file and line.
 
-    Afterwards `unset` has each variable without a value that the host may not decide, and `deciding` every variable
-    that decides anything but `environment:` values, both with the dotted path of the value that names it; `by_service`
-    has all that a service names.
+    Afterwards `unset` has each variable without a value that the host may not decide, `left_to_host` each that it must,
+    and `deciding` every variable that decides anything but `environment:` values, all with the dotted path of the value
+    that names it; `by_service` has all that a service names.
     """
 
     variables: Mapping[str, str]
     refuse: Callable[[Place, InvalidInput], InvalidInput]
     unset: list[tuple[str, str]] = field(default_factory=list)
     deciding: list[tuple[str, str]] = field(default_factory=list)
+    left_to_host: list[tuple[str, str]] = field(default_factory=list)
     by_service: dict[str, set[str]] = field(default_factory=dict)
 
     def resolved(self, value: Any, place: Place = ()) -> Any:
@@ -47,6 +49,8 @@ class Resolver:
         if not is_the_hosts(place):
             self.unset.extend((name, ".".join(place)) for name in missing)
             self.deciding.extend((name, ".".join(place)) for name in mentioned(value))
+        elif place[:1] == ("services",):
+            self.left_to_host.extend((name, ".".join(place)) for name in missing if not GIVEN.match(name))
         return text
 
 

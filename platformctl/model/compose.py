@@ -4,6 +4,7 @@ Made by `platformctl.manifests.compose` from raw bytes, with variables resolved 
 from defaults alone; nothing on a host has a say in it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -12,6 +13,8 @@ from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath, ServiceName
 
 _ASKED = ("always", "daily", "refresh", "weekly")
+GIVEN = re.compile(r"(?:HOME|PATH|PWD|OLDPWD|SHLVL|_)\Z|DOCKER_CLI_|OTEL_")
+"""What a shell and Docker's command line give to Compose however empty the environment is (seen with 20.10, 2.26.1)."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class ComposeModel:
 
     `unset` are variables without a value or default, `deciding` all that decide anything but `environment:` values,
     each with the dotted path of the value that names it. A default is what was judged only as long as nothing on the
-    host sets its variable.
+    host sets its variable. `left_to_host` are those without a value or default in `environment:` values: they are empty
+    unless the host sets them.
     """
 
     path: RepoPath
@@ -84,6 +88,7 @@ class ComposeModel:
     volumes: tuple[str, ...] = ()
     unset: tuple[tuple[str, str], ...] = ()
     deciding: tuple[tuple[str, str], ...] = ()
+    left_to_host: tuple[tuple[str, str], ...] = ()
 
     def brought_by(self, service: ServiceName) -> frozenset[ServiceName]:
         """The services that an `up` of `service` knows; it makes the networks and volumes of all of them."""

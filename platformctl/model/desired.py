@@ -293,6 +293,15 @@ class Release:
         return self.compose.closure(self.module.runtime.compose_service)
 
     @property
+    def required(self) -> tuple[str, ...]:
+        """Variables that must have a value on the host: those the manifest names, and where the host has a file of them
+        also those that values of `environment:` name without a default.
+        """
+        environments = tuple(f"services.{service}.environment." for service in self.closure)
+        named = {name for name, place in self.compose.left_to_host if place.startswith(environments)}
+        return tuple(sorted({*self.module.env.required, *(named if self.module.env.file else ())}))
+
+    @property
     def canary(self) -> Canary | None:
         """The module's canary, which expects the version of this release: `{tag}` is its image's tag."""
         canary = self.module.canary

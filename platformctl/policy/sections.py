@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from platformctl.errors import InvalidInput
+from platformctl.model.compose import GIVEN
 from platformctl.model.desired import SHARED_VOLUME
 from platformctl.model.names import RepoPath
 from platformctl.policy.mounts import normal
@@ -18,8 +19,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _VOLUME_OPTIONS = frozenset({"type", "o", "device", "size"})
 _SHARED_FILE_SYSTEMS = {"nfs": ":", "nfs4": ":", "cifs": "//", "smb3": "//"}
 _ORDERS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "LD_", "OTEL_")
-GIVEN = re.compile(r"(?:HOME|PATH|PWD|OLDPWD|SHLVL|_)\Z|DOCKER_CLI_|OTEL_")
-"""What a shell and Docker's command line give to Compose however empty the environment is (seen with 20.10, 2.26.1)."""
 _MOUNT_FLAGS = frozenset({"bind", "rbind", "remount", "move", "shared", "rshared"})
 
 
@@ -156,6 +155,9 @@ def _unset_variables(case: Case) -> Iterator[Sighting]:
     for name, place in case.compose.unset:
         if place not in images and _concerns(case, place):
             yield Sighting(place, f"the variable {name} has neither a value nor a default")
+    for name, place in case.compose.left_to_host if case.module.env.file is None else ():
+        if _concerns(case, place):
+            yield Sighting(place, f"the variable {name} has no value, no default, and no spec.env.file to set it")
 
 
 def _concerns(case: Case, place: str) -> bool:
@@ -194,7 +196,7 @@ SECTION_RULES = (
     ),
     Rule(
         "unset-variable",
-        why="a host could then decide what was not judged",
+        why="a host could then decide what was not judged, or nobody does and it is empty",
         instead="set it in spec.env.set of the manifest, or give it a default: ${NAME:-default}",
         look=_unset_variables,
         waivable=False,

@@ -8,7 +8,7 @@ and where an env file differs, which of its variables do.
 Who can guess what it remembers asks the last two in one exchange (ADR 0031); what was guessed wrong is asked again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -228,6 +228,13 @@ def _add_earlier(
         seen[name] = replace(each, observation=observation)
 
 
+def _wanted(release: Release, names: Iterable[str]) -> Iterator[str]:
+    """Variables, with who wants them."""
+    for name in names:
+        by_manifest = name in release.module.env.required
+        yield f"{name} ({'spec.env.required' if by_manifest else 'in environment:, without a default'})"
+
+
 def _refusal_of(release: Release, observation: Observation) -> Refusal | None:
     """What keeps a release from being planned, as far as the variables on its host go; nothing where it is to go."""
     if release.gone:
@@ -235,7 +242,7 @@ def _refusal_of(release: Release, observation: Observation) -> Refusal | None:
     if observation.missing_variables:
         return PolicyViolation(
             "required variables are not set on the host",
-            detail=f"{release.host.name}: {', '.join(observation.missing_variables)} (spec.env.required)",
+            detail=f"{release.host.name}: {', '.join(_wanted(release, observation.missing_variables))}",
             hint=f"set them in {release.module.env.file or 'a file named by spec.env.file'} there, or in spec.env.set",
             file=release.module.path,
             host=release.host.name,

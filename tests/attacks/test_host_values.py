@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from platformctl.policy.sections import GIVEN
+from platformctl.model.compose import GIVEN
 from tests.lab import Host
 from tests.platform_repo import PlatformRepo
 

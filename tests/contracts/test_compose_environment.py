@@ -31,6 +31,19 @@ def test_required_variables_that_neither_file_nor_manifest_sets_are_named(
     assert observe(running(docker), release_in(root, environment=ENVIRONMENT)).missing_variables == ("TOKEN",)
 
 
+def test_variables_that_environment_values_need_are_named_as_if_they_were_required(
+    docker: FakeDocker, root: Path
+) -> None:
+    """Of the services that would start; Compose would put nothing in their place, and say no word of it."""
+    (root / "secrets").mkdir()
+    (root / "secrets/shop.env").write_text("PASSWORD=x\nTOKEN=x\n")
+    values = "{A: '${A}', B: '${PASSWORD}', C: '${NOPE}', D: '${OR:-}'}"
+    services = f"{{web: {{image: 'web:1', environment: {values}}}, b: {{image: 'b:1', environment: ['E=${{OTHER}}']}}}}"
+
+    seen = observe(running(docker), release_in(root, f"services: {services}", environment=ENVIRONMENT))
+    assert seen.missing_variables == ("NOPE",)
+
+
 def test_no_value_of_the_environment_file_is_in_the_answer(docker: FakeDocker, root: Path) -> None:
     (root / "secrets").mkdir()
     (root / "secrets/shop.env").write_text("PASSWORD=hunter2hunter2\nTOKEN=hunter2hunter2\n")

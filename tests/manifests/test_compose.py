@@ -186,6 +186,14 @@ def test_an_unset_variable_is_reported_with_its_place_unless_it_is_in_an_environ
     assert set(model.unset) == {("COMMAND", "services.web.command"), ("LABEL", "services.web.labels.a")}
 
 
+def test_an_environment_value_that_only_the_host_can_give_is_reported_with_its_place() -> None:
+    names = "'${NONE}', B: '${SET}', C: '${DEFAULT-}', D: '${ASKED:?}', E: '$HOME', F: '$$NOT'"
+    model = read(web(f"environment: {{A: {names}}}") + "x-note: {environment: {A: $NOTE}}\n", SET="1")
+
+    assert model.left_to_host == (("NONE", "services.web.environment.A"), ("ASKED", "services.web.environment.D"))
+    assert read(web("environment: ['A=$NONE']")).left_to_host == (("NONE", "services.web.environment.0"),)
+
+
 def test_a_service_called_like_a_key_does_not_hide_its_unset_variables() -> None:
     model = read("services:\n  web.environment:\n    image: $IMAGE\n")
 

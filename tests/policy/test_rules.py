@@ -27,7 +27,7 @@ HARMLESS = {
         "ports: ['127.0.0.1:6379:6379']",
         "volumes: [data:/data, './redis.conf:/etc/redis.conf:ro', /tmp/scratch]",
         "healthcheck: {test: [CMD, redis-cli, ping], interval: 5s}",
-        "environment: {A: b, PASSWORD: $PASSWORD}",
+        "environment: {A: b, PASSWORD: '${PASSWORD:-}'}",
         "logging: {driver: json-file, options: {max-size: 10m}}",
         "ulimits: {nofile: 65536}",
         "extra_hosts: ['host.docker.internal:host-gateway']",

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from platformctl.model.desired import Finding, Policy, Waiver
-from platformctl.model.names import ModuleId
+from platformctl.model.desired import Environment, Finding, Policy, Waiver
+from platformctl.model.names import ModuleId, RepoPath, VariableName
 from platformctl.policy import judge
-from tests.policy.judged import TODAY, denials, findings, release, service, waiving
+from tests.policy.judged import MODULE, TODAY, denials, findings, release, service, waiving
 
 SOCKET = service("volumes: ['/var/run/docker.sock:/s:ro']")
 
@@ -86,6 +86,24 @@ def test_validating_only_warns_of_variables_that_a_plan_refuses() -> None:
     for one in (text, image):
         found = judge(release(one), Policy(), TODAY, planning=False)
         assert {finding.severity for finding in found} == {"warn"}
+
+
+def test_an_environment_value_that_nobody_gives_is_refused() -> None:
+    empty = service("environment: {A: '${NOPE}'}")
+    found = about("unset-variable", empty, Policy())
+
+    assert (found.severity, found.field) == ("deny", "services.web.environment.A")
+    assert "NOPE has no value, no default, and no spec.env.file" in found.message
+    assert "no waiver lifts this rule" in about("unset-variable", empty, waiving("unset-variable")).hint
+
+
+def test_an_environment_value_that_somebody_gives_passes() -> None:
+    with_file = replace(MODULE, env=Environment(file=RepoPath("secrets/web.env")))
+
+    assert denials(service("environment: {A: '${NOPE}'}"), module=with_file) == set()
+    assert denials(service("environment: {A: '${NOPE}'}"), variables={VariableName("NOPE"): "1"}) == set()
+    assert denials(service("environment: {A: '${NOPE:-}'}")) == set()
+    assert denials(service() + "  other: {image: 'redis:7', environment: {A: '${NOPE}'}}\n") == set()
 
 
 def test_the_same_release_is_judged_in_the_same_words_and_order() -> None:
