@@ -23,7 +23,7 @@ def foreseen(release: Release, seen: Observation, before: Preceding, one_shots: 
     """`seen`, a look at a host for `release`, as it would be after the plan `before` for the same host."""
     after = _with_files(seen, before)
     if before.release.module.runtime.project != release.module.runtime.project:
-        return after
+        return _for_neighbour(release, after, before)
     attached = _resources(before, after)
     touched = {change.service: change for change in before.plan.changes if change.action.touches_container}
     containers = (
@@ -51,6 +51,27 @@ def _with_files(seen: Observation, before: Preceding) -> Observation:
         images=tuple(_image(image, images) for image in seen.images),
         kept=seen.kept | replaced | delivered,
         image_ids=seen.image_ids | {image.id for image in images.values()},
+    )
+
+
+def _for_neighbour(release: Release, seen: Observation, before: Preceding) -> Observation:
+    """What another project gets to see of it: networks and volumes to use, and names of containers that come or go."""
+    made = _resources(before, replace(seen, networks=seen.external, volumes=seen.lent))
+    external, lent = resources.external_networks(release), resources.lent_names(release)
+    changes = [(change.service, change.action) for change in before.plan.changes]
+    gone = {one.name for service, action in changes if action is Action.DELETE for one in before.seen.of(service)}
+    names = {
+        name
+        for service, action in changes
+        if action in (Action.CREATE, Action.RECREATE)
+        for name in before.release.container_names(service)
+    }
+    wanted = {name for service in release.closure for name in release.container_names(service)}
+    return replace(
+        seen,
+        external=tuple(network for network in made.networks if network.name in external),
+        lent=tuple(volume for volume in made.volumes if volume.name in lent),
+        taken=tuple(sorted((set(seen.taken) - gone | names) & wanted)),
     )
 
 

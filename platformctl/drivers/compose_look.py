@@ -1,13 +1,14 @@
 """The one question that brings all that plans of a host's modules need, and its answer's sections.
 
-Sections about the host stand once: containers, engine, present, digests, modes, images, kept, linked, and compose,
-which has its version where that is asked for. Those about one module end in its number: variables.0, deciding.0,
-environment.0, and hashes.0 where Compose is to compute them; when it can not, refused.0 has why and other-hashes.0 what
-it says without env files that are not there yet. Who reads them filters by project.
+Sections about the host stand once: containers, names, engine, present, digests, modes, images, kept, linked, and
+compose, which has its version where that is asked for. Those about one module end in its number: variables.0,
+deciding.0, environment.0, and hashes.0 where Compose is to compute them; when it can not, refused.0 has why and
+other-hashes.0 what it says without env files that are not there yet. Who reads them filters by project.
 """
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from platformctl.drivers.interface import Question
 from platformctl.model.command import Command
 from platformctl.model.compose import ComposeService
 from platformctl.model.desired import Release
+from platformctl.model.names import ServiceName
 from platformctl.model.plan import OWN_FOLDER
 
 LOOK_TIMEOUT, HASH_TIMEOUT, REGISTRY_TIMEOUT = 120, 30, 22
@@ -27,6 +29,7 @@ LOOK_TIMEOUT, HASH_TIMEOUT, REGISTRY_TIMEOUT = 120, 30, 22
 LISTS = ("/images/json?all=1", "/networks", "/volumes")
 """What the engine is asked about everything it has, behind the images by name and before the containers."""
 
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 _FORMS = f"""
 docker_form='{FORMS[0]}'; form='{FORMS[1]}'
 image_form='{{"Id":{{{{json .Id}}}},"RepoDigests":{{{{json .RepoDigests}}}}}}'
@@ -35,11 +38,12 @@ image_form='{{"Id":{{{{json .Id}}}},"RepoDigests":{{{{json .RepoDigests}}}}}}'
 # A registry on the host's own loopback may speak plain HTTP, as it may to the engine.
 # Arguments: root, what to ask the engine, whether Compose is to say its version, then for each module project, project
 # folder and env file or /dev/null.
-# Standard input: a tar of the lists paths, images and moving (those of which the registry is asked even where the
-# engine knows them), and for each module a folder, by number, of compose.yaml, set.env, the lists required, deciding,
-# profiles and lenders, the file hashes where Compose is to be asked, and three overrides: without.yaml takes env files
-# away, for when one is not on the host yet and Compose would refuse to answer at all, dropped.yaml the needed services
-# that `up` does without, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
+# Standard input: a tar of the lists paths, images, moving (those of which the registry is asked even where the engine
+# knows them) and names (those that containers are to have: of whoever has one and is not looked at, only the name is
+# asked for), and for each module a folder, by number, of compose.yaml, set.env, the lists required, deciding, profiles
+# and lenders, the file hashes where Compose is to be asked, and three overrides: without.yaml takes env files away, for
+# when one is not on the host yet and Compose would refuse to answer at all, dropped.yaml the needed services that `up`
+# does without, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
 # Where `up` names a service it enables its profiles, and drops what those do not bring before it hashes; `config` not.
 # Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
 # `config --hash`: they are read first, and the answer, which never leaves the host, is hashed. So are ids put in.
@@ -64,6 +68,11 @@ every() { deed=$1; shift; number=0
   while [ $# -gt 0 ]; do
     project=$1; folder=$2; env_file=$3; in=$work/in/$number; shift 3; "$deed"; number=$((number + 1)); done; }
 containers() { ask "$requests" >"$work/engine" || return 69; inspected "$docker_form" "$form"; }
+names() { looked=$(grep -o '"name":"/[^"]*"' "$work/again"); [ $? -lt 2 ] || return; set --
+  while IFS= read -r name; do
+    case $looked in *"\"name\":\"/$name\""*) ;; *) set -- "$@" --filter "name=^/$name\$" ;; esac
+  done <"$work/in/names"
+  [ $# = 0 ] || docker ps --all --format '{{.Names}}' "$@"; }
 present() { there=
   while IFS= read -r path; do
     if [ -L "$path" ] || [ ! -f "$path" ]; then echo -; else echo +; there=$there$path$newline; fi
@@ -122,7 +131,7 @@ tell_hashes() { [ -e "$in/hashes" ] || return 0
 ahead() { compose "$version" >"$work/version"; every compute "$@"; }
 program=; for each in "$work"/in/*/hashes; do [ ! -e "$each" ] || { program=$(plugin); break; }; done
 ahead "$@" &
-tell containers again containers; tell engine engine
+tell containers again containers; tell names names; tell engine engine
 tell present present; tell digests digests; tell modes modes; tell images images; tell kept kept
 tell linked linked
 every tell_settings "$@"; wait
@@ -177,11 +186,18 @@ def _enclosed(questions: Sequence[Question]) -> bytes:
     members["in/moving"] = _lines(
         sorted({each.image for each in _services(questions) if each.image and each.is_moving})
     )
+    names = {name for each in questions for service in each.release.closure for name in _names(each.release, service)}
+    members["in/names"] = _lines(sorted(names))
     sources = {path for question in questions for path in resources.bind_sources(question.release)}
     members["in/sources"] = _lines(sorted(sources))
     for number, question in enumerate(questions):
         members.update((f"in/{number}/{name}", content) for name, content in _of_module(question))
     return _tar(members)
+
+
+def _names(release: Release, service: ServiceName) -> Iterator[str]:
+    """What the engine takes for a name; what it does not, no container has."""
+    return (name for name in release.container_names(service) if _NAME.match(name))
 
 
 def _of_module(question: Question) -> Iterator[tuple[str, bytes]]:

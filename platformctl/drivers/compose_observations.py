@@ -13,7 +13,7 @@ from platformctl.drivers.compose_answers import compose_version, every, listed, 
 from platformctl.drivers.compose_engine import OK, Response, responses
 from platformctl.drivers.compose_look import images_of, paths_of
 from platformctl.drivers.compose_questions import PROJECT, Section, garbage, read_sections
-from platformctl.drivers.compose_resources import bind_sources, lent_names
+from platformctl.drivers.compose_resources import bind_sources, external_networks, lent_names
 from platformctl.drivers.interface import Question
 from platformctl.errors import InvalidInput, PolicyViolation, Refusal, Unreachable
 from platformctl.model import strict_json
@@ -31,7 +31,7 @@ _ITS_PATH = re.compile(r"\S*/in/[0-9]+/compose\.yaml")
 _NUMBERED = re.compile(r"\bline ([0-9]{1,6})\b")
 _NAMED = re.compile(r"\b(?:services|networks|volumes|configs|secrets)[.\[][\w.\[\]-]+")
 _HASHED = re.compile(r"(\S+) ([0-9a-f]{64})")
-_OF_HOST = ("engine", "present", "digests", "modes", "images", "kept", "linked")
+_OF_HOST = ("names", "engine", "present", "digests", "modes", "images", "kept", "linked")
 _OF_MODULE = ("deciding", "environment")
 """Sections that say nothing when they failed: an empty list would be a guess."""
 
@@ -95,6 +95,7 @@ class _Host:
     """What was seen of a host, whatever module it is for."""
 
     containers: tuple[tuple[str | None, Container], ...]
+    names: frozenset[str]
     files: Mapping[RepoPath, FileSeen]
     images: Mapping[str, ImageSeen]
     networks: tuple[_Network, ...]
@@ -127,6 +128,7 @@ def _host(sections: Sections, questions: Sequence[Question], who: Identity) -> _
     require_looked_at(running, (container for _, container in containers))
     return _Host(
         containers=containers,
+        names=frozenset(name for line in sections["names"].lines for name in line.split(",")),
         files={file.path: file for file in _files(paths_of(questions), sections)},
         images=_images(images_of(questions), found, sections["images"], who.architecture),
         networks=_named(every(_Network, networks.data)),
@@ -163,6 +165,8 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         networks=tuple(ResourceSeen(n.Name, n.definition, n.Id) for n in host.networks if n.project == project),
         volumes=tuple(ResourceSeen(v.Name, v.definition) for v in host.volumes if v.project == project),
         lent=tuple(ResourceSeen(v.Name, v.definition) for v in host.volumes if v.Name in lent_names(release)),
+        external=tuple(_external(host.networks, external_networks(release))),
+        taken=tuple(sorted(_taken(release, host))),
         missing_variables=tuple(name for name in sections["variables"].lines if name not in module.env.set),
         overriding_variables=sections["deciding"].lines,
         environment=_fingerprint(sections["environment"]),
@@ -191,6 +195,23 @@ def _require_whole(sections: Sections, names: Sequence[str], entry: HostEntry) -
 
 def _named(resources: Iterable[R]) -> tuple[R, ...]:
     return tuple(sorted(resources, key=lambda each: each.Name))
+
+
+def _external(networks: Sequence[_Network], wanted: Iterable[str]) -> Iterator[ResourceSeen]:
+    """Networks by name, or by the id that a file may name them by. In a swarm one may be on other machines alone until
+    a container here is in it: nobody can say that it is missing.
+    """
+    ids = {**{network.Id: network.Id for network in networks}, **{network.Name: network.Id for network in networks}}
+    swarm = any(network.Driver == "overlay" for network in networks)
+    return (ResourceSeen(name, id=ids.get(name, "")) for name in sorted(wanted) if swarm or name in ids)
+
+
+def _taken(release: Release, host: _Host) -> frozenset[str]:
+    """Names that containers of the release would have, and that others have beside its project."""
+    project = release.module.runtime.project
+    beside = {container.name for of, container in host.containers if of != project}
+    wanted = (name for service in release.closure for name in release.container_names(service))
+    return (host.names | beside).intersection(wanted)
 
 
 def _without_environment(release: Release) -> Refusal:

@@ -58,6 +58,22 @@ def lent_names(release: Release) -> frozenset[str]:
     return frozenset(name for name, declared in mounted if declared.get("name") or not is_own(declared))
 
 
+def external_networks(release: Release) -> frozenset[str]:
+    """The engine's names of networks that `up` asks for and does not make, those of services beside the closure too."""
+    asked = release.compose.brought_by(release.module.runtime.compose_service)
+    attached = (pair for service in asked for pair in (networks(release, service) or {}).items())
+    return frozenset(name for name, declared in attached if not is_own(declared))
+
+
+def absent(release: Release, observation: Observation) -> tuple[str, ...]:
+    """Networks and volumes that Compose does not make and ends over where they are not there (seen with 2.26.1)."""
+    mounted = (pair for service in release.closure for pair in volumes(release, service).items())
+    needed = {f"volume {name}" for name, declared in mounted if not is_own(declared)}
+    needed |= {f"network {name}" for name in external_networks(release)}
+    there = {f"volume {each.name}" for each in observation.lent} | {f"network {n.name}" for n in observation.external}
+    return tuple(sorted(needed - there))
+
+
 def leading_out(release: Release, observation: Observation) -> tuple[str, ...]:
     """Volumes of others that the closure mounts and that lead to a folder or device of the host, or to a plugin's."""
     lent = (volume for volume in observation.lent if volume.name in lent_names(release))
@@ -73,7 +89,7 @@ def _leads_out(definition: Mapping[str, Any]) -> bool:
 
 def is_own(declared: Mapping[str, Any]) -> bool:
     """Whether Compose makes it, if it is not there."""
-    return not declared.get("external")
+    return declared.get("external") in (None, False, "false")
 
 
 def made_with(release: Release) -> Iterator[tuple[str, str]]:
@@ -125,9 +141,12 @@ def _named(release: Release, section: str, key: str) -> tuple[str, Mapping[str, 
 
 def lost_networks(release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
     """Networks that are gone, or others by now, for a container that was made for them: it can not be started again."""
-    there = {network.name: network.id for network in observation.networks}
-    own = (name for name, declared in (networks(release, container.service) or {}).items() if is_own(declared))
-    return tuple(sorted(name for name in own if _is_lost(container, name, there)))
+    own = {network.name: network.id for network in observation.networks}
+    others = {network.name: network.id for network in observation.external if network.id}
+    needed = (networks(release, container.service) or {}).items()
+    there = {name: own if is_own(declared) else others for name, declared in needed}
+    known = {name: seen for name, seen in there.items() if seen is own or name in seen}
+    return tuple(sorted(name for name, seen in known.items() if _is_lost(container, name, seen)))
 
 
 def _is_lost(container: Container, name: str, there: Mapping[str, str]) -> bool:

@@ -206,6 +206,10 @@ class DockerCompose:
         """External volumes and those with a name of their own: what they mount stands in no file."""
         return resources.leading_out(release, observation)
 
+    def absent(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """What is `external` in the file and not on the host: `up` ends there, whatever else it was to do."""
+        return resources.absent(release, observation)
+
     def bring_up(self, release: Release) -> tuple[Run, ...]:
         """`docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""
         return (_up(release, release.module.runtime.compose_service, force=False),)

@@ -142,5 +142,8 @@ class Driver(Protocol):
     def leading_out(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """Volumes that somebody else made and that lead to the host's own files, by name."""
 
+    def absent(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """Networks and volumes that somebody else is to make and that are not there, named as in `ProjectSeen`."""
+
     def one_shots(self, release: Release) -> frozenset[ServiceName]:
         """Services whose success is to end with status 0."""

@@ -260,6 +260,7 @@ class InputFile:
 TAG = "{tag}"
 """Stands in `canary.version.expect` for the tag of the service's image."""
 
+_MOST_NAMES = 100
 NOTHING = Digest.of(b"")
 """The desired digest of a module whose manifest is gone: nothing of it shall be left."""
 
@@ -291,6 +292,13 @@ class Release:
     def closure(self) -> tuple[ServiceName, ...]:
         """Every service `up -d` of this module's service would start, dependencies first."""
         return self.compose.closure(self.module.runtime.compose_service)
+
+    def container_names(self, service: ServiceName) -> tuple[str, ...]:
+        """By which names containers of a service are made; of very many only the first."""
+        wanted, project = self.compose.services[service], self.module.runtime.project
+        given = wanted.definition.get("container_name")
+        numbers = range(1, min(wanted.replicas, _MOST_NAMES) + 1)
+        return tuple(str(given or f"{project}-{service}-{number}") for number in numbers)
 
     @property
     def required(self) -> tuple[str, ...]:

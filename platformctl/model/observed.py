@@ -127,7 +127,9 @@ class Observation:
     """All that was seen of one project on one host, in one look.
 
     `hashes` are what the host's own Compose says of the desired release with the flags apply uses; empty when Compose
-    was not asked. `lent` are volumes that may be another project's. `missing_variables` are required ones that neither
+    was not asked. `lent` are volumes that may be another project's, `external` networks that somebody else makes: with
+    an empty id where that is not known, as another machine may have one. `taken` are names that its containers would
+    have and that containers beside the project have. `missing_variables` are required ones that neither
     file nor manifest sets, `overriding_variables` those the file sets although they decide more than environment
     values. `environment` is a fingerprint of that file, keyed on the host; None where there is no file or no key yet.
     `variables` are fingerprints of what it sets, where that may be needed. `kept` and `image_ids` are what a way back
@@ -145,6 +147,8 @@ class Observation:
     networks: tuple[ResourceSeen, ...] = ()
     volumes: tuple[ResourceSeen, ...] = ()
     lent: tuple[ResourceSeen, ...] = ()
+    external: tuple[ResourceSeen, ...] = ()
+    taken: tuple[str, ...] = ()
     missing_variables: tuple[str, ...] = ()
     overriding_variables: tuple[str, ...] = ()
     environment: str | None = None

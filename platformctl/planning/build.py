@@ -70,12 +70,11 @@ def build(
 
     `foreign` are services of the project that other modules name. `pinned` are images by reference that count whatever
     the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved, and when
-    a network or volume is there with another definition, or a container made by hand where one of ours is to be; also
-    for a volume of somebody else that leads to the host's own files, and for a mounted path that is a link there,
-    unless its rule is waived.
+    a network or volume is there with another definition or is not there and not ours to make, or another container
+    has the name of one that is to be made; also for a volume of somebody else that leads to the host's own files, and
+    for a mounted path that is a link there, unless its rule is waived.
     """
     findings = tuple(findings)
-    _refuse_taken_names(release, observation)
     _refuse_contradictions(release, observation, driver)
     _refuse_linked(release, observation, circumstances)
     if not any(finding.rule == SHARED_VOLUME and finding.waiver for finding in findings):
@@ -84,6 +83,8 @@ def build(
     by_ref = {image.ref: image for image in images}
     wanted = Wanted(release, observation, by_ref, record, driver, circumstances.hide, foreign)
     changes = diff(wanted)
+    _refuse_taken_names(release, observation, changes)
+    _refuse_absent(release, observation, driver, changes)
     return assemble(
         release,
         circumstances,
@@ -101,23 +102,32 @@ def build(
     )
 
 
-def _refuse_taken_names(release: Release, observation: Observation) -> None:
-    """A container that nobody's orchestrator made keeps its name, and one of ours can not be made by that name."""
-    project = release.module.runtime.project
-    by_hand = {container.name for container in observation.containers if not container.config_hash}
-    wanted = {
-        str(definition.get("container_name") or f"{project}-{name}-1"): name
-        for name in release.closure
-        for definition in (release.compose.services[name].definition,)
-        if release.compose.services[name].replicas
-    }
-    taken = sorted(by_hand & wanted.keys())
+def _refuse_taken_names(release: Release, observation: Observation, changes: Iterable[Change]) -> None:
+    """Whoever has a name keeps it: made by hand, in another project, or of a service that was called otherwise."""
+    made = (change.service for change in changes if change.action in (Action.CREATE, Action.RECREATE))
+    wanted = {name: service for service in made for name in release.container_names(service)}
+    there = (c for c in observation.containers if not (c.config_hash and c.service == wanted.get(c.name)))
+    taken = sorted({*observation.taken, *(container.name for container in there)} & wanted.keys())
     if taken:
         raise PolicyViolation(
-            "a container made by hand has the name of one of ours",
+            "another container has the name of one of ours",
             detail=", ".join(f"{release.host.name}: {name} (service {wanted[name]})" for name in taken),
             hint="rename or remove it on the host: docker rename, docker rm",
             reason="name-taken",
+            host=release.host.name,
+        )
+
+
+def _refuse_absent(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
+    """Nobody notices as long as nothing is to be done."""
+    absent = driver.absent(release, observation)
+    if absent and any(change.action.touches_container for change in changes):
+        raise PolicyViolation(
+            "a network or volume that is not ours to make is not there",
+            detail=f"{release.host.name}: {', '.join(absent)} (external in {release.module.runtime.compose_file})",
+            hint="apply first what makes it, or make it on the host: docker network create, docker volume create",
+            reason="external-missing",
+            file=release.module.runtime.compose_file,
             host=release.host.name,
         )
 

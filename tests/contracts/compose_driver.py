@@ -48,7 +48,7 @@ def root(docker: FakeDocker) -> Path:
 
 def running(docker: FakeDocker) -> FakeDocker:
     """A host where the project runs."""
-    docker.says("system dial-stdio", engine()).says("inspect --type container", line(CONTAINER))
+    docker.says("system dial-stdio", engine()).says("inspect --type container", line(CONTAINER)).says("ps --all")
     return docker.says("compose -p", b"web " + b"a" * 64 + b"\n")
 
 

@@ -108,7 +108,7 @@ def listing(*containers: str) -> object:
 
 
 def line(data: object) -> bytes:
-    return json.dumps(data).encode() + b"\n"
+    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
 
 
 IDENTITY = {
@@ -129,6 +129,7 @@ def look(release: Release) -> dict[str, bytes]:
     refs = sorted({str(release.compose.services[name].image) for name in release.closure})
     return {
         "containers": line(CONTAINER),
+        "names": b"",
         "engine": engine(*[FOUND] * len(refs)),
         "present": b"".join(b"+\n" if path == present else b"-\n" for path in paths),
         "digests": b"%s  %s\0" % (CONFIG.hexadecimal.encode(), present.encode()),

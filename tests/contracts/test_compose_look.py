@@ -25,7 +25,18 @@ from tests.contracts.compose_driver import (
     root,
     running,
 )
-from tests.contracts.compose_host import CONTAINER, FOUND, IMAGE, OTHER_IMAGE, FakeDocker, engine, frame, line, look
+from tests.contracts.compose_host import (
+    CONTAINER,
+    FOUND,
+    IMAGE,
+    NETWORK,
+    OTHER_IMAGE,
+    FakeDocker,
+    engine,
+    frame,
+    line,
+    look,
+)
 from tests.contracts.releases import FOLDER, MODULE, a_release
 
 __all__ = ["docker", "root"]
@@ -91,6 +102,62 @@ def test_compose_is_asked_about_what_up_makes_of_profiles(docker: FakeDocker, ro
     with_it, without_it = asked("y"), asked("z")
     assert all("--profile x" in words and "--profile y" in words for words in (*with_it, *without_it))
     assert [any("/dropped.yaml" in words for words in asked) for asked in (with_it, without_it)] == [False, True]
+
+
+SEVERAL = "services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'web:1', scale: 2}}"
+
+
+def test_names_that_containers_are_to_have_and_others_have_are_told_and_nothing_else_of_those(
+    docker: FakeDocker, root: Path
+) -> None:
+    """Only names that no container has which is looked at anyway are asked for."""
+    running(docker).says("ps --all", b"shop-db-2,shop-db-20/alias\nshopxdb-1\n")
+    docker.says("compose -p", b"".join(name + b" " + b"a" * 64 + b"\n" for name in (b"web", b"db")))
+
+    assert observe(docker, release_in(root, SEVERAL)).taken == ("shop-db-2",)
+    (asked,) = (words for words in docker.asked if words.startswith("ps"))
+    assert asked == "ps --all --format {{.Names}} --filter name=^/shop-db-1$ --filter name=^/shop-db-2$"
+
+
+def test_names_are_not_asked_for_where_all_containers_are_there(docker: FakeDocker, root: Path) -> None:
+    assert observe(running(docker).says("ps --all", b"", 1), release_in(root)).taken == ()
+    assert not [words for words in docker.asked if words.startswith("ps")]
+
+
+def test_where_names_can_not_be_told_nobody_guesses(docker: FakeDocker, root: Path) -> None:
+    with pytest.raises(Unreachable):
+        observe(running(docker).says("ps --all", b"", 1), release_in(root, SEVERAL))
+
+
+def test_a_name_that_a_container_of_another_project_has_is_taken(docker: FakeDocker, root: Path) -> None:
+    running(docker).says("inspect --type container", line({**CONTAINER, "project": "other"}))
+
+    assert observe(docker, release_in(root)).taken == ("shop-web-1",)
+
+
+EXTERNAL = """
+services: {web: {image: 'web:1', networks: [theirs, gone, known], volumes: ['data:/d']}}
+networks: {theirs: {external: true}, gone: {external: true}, known: {external: true, name: "%s"}}
+volumes: {data: {external: true, name: nowhere}}
+""" % ("1" * 64)
+
+
+def test_networks_that_others_make_are_seen_and_what_is_not_there_is_missed(docker: FakeDocker, root: Path) -> None:
+    networks = [NETWORK, {**NETWORK, "Name": "theirs", "Labels": None, "Id": "1" * 64}]
+    running(docker).says("system dial-stdio", engine(networks=networks))
+    release = release_in(root, EXTERNAL)
+    seen = observe(docker, release)
+
+    assert {network.name: network.id for network in seen.external} == {"theirs": "1" * 64, "1" * 64: "1" * 64}
+    assert DRIVER.absent(release, seen) == ("network gone", "volume nowhere")
+
+
+def test_a_swarm_may_have_a_network_elsewhere(docker: FakeDocker, root: Path) -> None:
+    networks = [NETWORK, {**NETWORK, "Name": "ingress", "Labels": None, "Id": "2" * 64, "Driver": "overlay"}]
+    running(docker).says("system dial-stdio", engine(networks=networks))
+    release = release_in(root, EXTERNAL)
+
+    assert DRIVER.absent(release, observe(docker, release)) == ("volume nowhere",)
 
 
 def test_a_version_that_is_not_known_is_asked_for_with_the_hashes(docker: FakeDocker, root: Path) -> None:

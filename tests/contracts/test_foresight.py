@@ -79,6 +79,27 @@ def test_of_another_project_only_files_and_images_are_found() -> None:
     assert (after.containers, after.networks, after.volumes) == ((), (), ())
 
 
+USING = """
+services: {web: {image: 'w:1', container_name: shop-db-1, networks: [n], volumes: ['data:/v']}}
+networks: {n: {external: true, name: shop_default}}
+volumes: {data: {external: true, name: shop_data}}
+"""
+
+
+def test_another_project_finds_networks_and_volumes_that_it_uses_and_names_that_it_would_have() -> None:
+    runtime = replace(MODULE.runtime, project=ProjectName("other"))
+    release = a_release(USING, module=replace(MODULE, runtime=runtime))
+    before_it = replace(seen(release), external=(), lent=())
+    after = DRIVER.foresee(release, before_it, before())
+
+    assert DRIVER.absent(release, before_it) == ("network shop_default", "volume shop_data")
+    assert DRIVER.absent(release, after) == ()
+    assert after.taken == ("shop-db-1",)
+    gone = replace(before(Action.DELETE), seen=DRIVER.foresee(a_release(COMPOSE), seen(release), before()))
+    assert DRIVER.foresee(release, after, gone).taken == ()
+    assert DRIVER.absent(release, DRIVER.foresee(release, before_it, before(Action.KEEP))) != ()
+
+
 def test_a_release_stands_alone_that_has_nothing_of_another_project() -> None:
     assert DRIVER.stands_alone(a_release(COMPOSE))
     assert DRIVER.stands_alone(a_release("services: {web: {image: 'web:1', network_mode: none}}"))

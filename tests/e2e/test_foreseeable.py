@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.refusals import refusal
+from tests.e2e.witness import untouched
 from tests.lab import Host
 from tests.platform_repo import PlatformRepo
 
@@ -25,3 +26,81 @@ def test_a_variable_that_would_be_empty_is_missing_until_the_hosts_file_has_it(t
     host.write("secrets/web.env", b"OTHER=1\nNOPE=yes\n")
     repo.deploy("web")
     assert "A=yes" in host.docker("inspect", "--format", "{{.Config.Env}}", "web-web-1")
+
+
+def test_a_name_that_a_stranger_has_is_not_planned_for(tmp_path: Path, host: Host) -> None:
+    """Made by hand, without a label: its name is all that is said of it."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", {"services": {"web": SLEEPER}})
+    host.docker("run", "-d", "--name", "web-web-1", "--label", "kiwi=lemon", "platformctl-lab/sleeper:1")
+
+    with untouched(host):
+        error = refusal(repo.run("plan", "web", "--json"), 4, "name-taken")
+    assert error["detail"] == "rs2000: web-web-1 (service web)"
+
+    host.docker("rename", "web-web-1", "web-web-10")
+    repo.deploy("web")
+    host.docker("run", "-d", "--name", "web", "platformctl-lab/sleeper:1")
+    repo.plan("web", expect=0)
+
+
+def test_a_name_that_stays_with_a_service_under_its_old_name_is_not_planned_for(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    named = {**SLEEPER, "container_name": "fixed"}
+    repo.add_module("web", {"services": {"web": named}})
+    repo.deploy("web")
+    repo.add_module("web", {"services": {"web": {**SLEEPER, "depends_on": ["other"]}, "other": named}})
+    assert refusal(repo.run("plan", "web", "--json"), 4, "name-taken")["detail"] == "rs2000: fixed (service other)"
+
+
+EXTERNAL = {
+    "services": {"web": {**SLEEPER, "networks": ["theirs"], "volumes": ["data:/data"]}},
+    "networks": {"theirs": {"external": True}},
+    "volumes": {"data": {"external": True}},
+}
+
+
+def test_what_somebody_else_is_to_make_must_be_there(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", EXTERNAL)
+    for missing, made in (("network theirs, volume data", "network"), ("volume data", "volume")):
+        with untouched(host):
+            error = refusal(repo.run("plan", "web", "--json"), 4, "external-missing")
+        assert error["detail"] == f"rs2000: {missing} (external in modules/web/compose.yaml)"
+        host.docker(made, "create", "theirs" if made == "network" else "data")
+    repo.deploy("web")
+
+    host.docker("network", "disconnect", "--force", "theirs", "web-web-1")
+    host.docker("network", "rm", "theirs")
+    assert refusal(repo.run("plan", "web", "--json"), 4, "external-missing")["file"] == "modules/web/compose.yaml"
+
+
+def test_a_container_whose_network_somebody_else_made_anew_gets_another_one(tmp_path: Path, host: Host) -> None:
+    """Started as it is, it would end with `network not found`."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", EXTERNAL)
+    host.docker("volume", "create", "data")
+    host.docker("network", "create", "theirs")
+    repo.deploy("web")
+    host.docker("stop", "--time", "0", "web-web-1")
+    host.docker("network", "rm", "theirs")
+    host.docker("network", "create", "theirs")
+
+    (change,) = repo.run("plan", "web", "--json", expect=1).json["plans"][0]["plan"]["changes"]
+    assert (change["action"], "network" in change["causes"]) == ("recreate", True)
+    repo.deploy("web")
+    repo.plan("web", expect=0)
+
+
+def test_what_an_earlier_plan_makes_is_there_for_a_later_one(tmp_path: Path, host: Host) -> None:
+    """The network of one module is external to the other; neither is on the host yet."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    shared = {"networks": ["shared"], **SLEEPER}
+    repo.add_module("first", {"services": {"first": shared}, "networks": {"shared": {"name": "shared"}}})
+    other = {"services": {"second": shared}, "networks": {"shared": {"external": True}}}
+    repo.add_module("second", other, depends_on=["first"])
+
+    refusal(repo.run("plan", "second", "--json"), 4, "external-missing")
+    index = repo.root / repo.run("plan", "--all", "--json", expect=1).json["index"]
+    repo.approve(index)
+    repo.apply(index)

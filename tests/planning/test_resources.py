@@ -107,3 +107,55 @@ def test_a_volume_that_is_not_mounted_is_not_told() -> None:
     )
 
     assert DockerCompose().leading_out(release, seen) == ()
+
+
+THEIRS = ResourceSeen("theirs", id="t" * 64)
+
+
+@pytest.mark.parametrize(
+    ("attached", "there", "lost"),
+    [
+        ({"theirs": "t" * 64}, (THEIRS,), ()),
+        ({"theirs": "o" * 64}, (THEIRS,), ("theirs",)),
+        ({"theirs": ""}, (THEIRS,), ()),
+        ({}, (THEIRS,), ()),
+        ({"theirs": "o" * 64}, (ResourceSeen("theirs"),), ()),
+        ({"theirs": "o" * 64}, (), ()),
+    ],
+    ids=["the same", "made anew", "before its first start", "taken out by hand", "in a swarm", "gone"],
+)
+def test_a_network_of_others_is_lost_when_another_one_has_its_name(
+    attached: dict[str, str], there: tuple[ResourceSeen, ...], lost: tuple[str, ...]
+) -> None:
+    """What is gone is not lost for a new container to find, but refused."""
+    compose = COMPOSE.format(network="{external: true, name: theirs}", volume="{}")
+    host = running(compose)
+    container = replace(host.observation.containers[0], networks=attached)
+
+    assert DockerCompose().lost_networks(host.release, replace(host.observation, external=there), container) == lost
+
+
+@pytest.mark.parametrize("external", ["{external: {name: theirs}}", "{external: true, name: theirs}"])
+def test_what_somebody_else_is_to_make_and_is_not_there_is_told(external: str) -> None:
+    release = a_release(COMPOSE.format(network=external, volume="{external: true}"))
+    seen = replace(running(COMPOSE.format(network="{}", volume="{}")).observation, external=(), lent=())
+
+    assert DockerCompose().absent(release, seen) == ("network theirs", "volume data")
+    there = replace(seen, external=(THEIRS,), lent=(ResourceSeen("data"),))
+    assert DockerCompose().absent(release, there) == ()
+
+
+def test_up_asks_for_networks_of_services_that_it_does_not_start_and_for_no_volumes_of_those() -> None:
+    text = "services: {web: {image: 'web:1'}, beside: {image: 'web:1', networks: [n], volumes: ['data:/v']%s}}\n"
+    text += "networks: {n: {external: true}}\nvolumes: {data: {external: true}}\n"
+    seen = replace(running(COMPOSE.format(network="{}", volume="{}")).observation, external=(), lent=())
+
+    assert DockerCompose().absent(a_release(text % ""), seen) == ("network n",)
+    assert DockerCompose().absent(a_release(text % ", profiles: [other]"), seen) == ()
+
+
+def test_what_is_ours_to_make_is_never_absent() -> None:
+    release = a_release(COMPOSE.format(network="{name: theirs, external: 'false'}", volume="{name: data}"))
+    seen = replace(running(COMPOSE.format(network="{}", volume="{}")).observation, external=(), lent=())
+
+    assert DockerCompose().absent(release, seen) == ()
