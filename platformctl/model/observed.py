@@ -100,6 +100,26 @@ class ImageSeen:
     repo_digests: tuple[str, ...] = ()
     present: bool = True
 
+    @property
+    def digest(self) -> str | None:
+        """By which digest it can be pulled under its own name; the same image may have been pulled by others too."""
+        mine, exactly = repository(self.ref), self.ref.partition("@")[2]
+        return next((d for d in self.repo_digests if repository(d) == mine and d.endswith(exactly)), None)
+
+
+def repository(reference: str) -> str:
+    """The full name of an image without tag and digest, as Docker reads what people write.
+
+    `redis`, `library/redis:7` and `docker.io/library/redis@sha256:…` are one.
+    """
+    path, slash, last = reference.partition("@")[0].rpartition("/")
+    name = f"{path}{slash}{last.partition(':')[0]}"
+    first, slash, rest = name.partition("/")
+    names_registry = "." in first or ":" in first or first == "localhost" or first != first.lower()
+    registry, rest = (first, rest) if slash and names_registry else ("docker.io", name)
+    registry = "docker.io" if registry == "index.docker.io" else registry
+    return f"{registry}/library/{rest}" if registry == "docker.io" and "/" not in rest else f"{registry}/{rest}"
+
 
 @dataclass(frozen=True)
 class ResourceSeen:

@@ -244,10 +244,7 @@ def resolve_images(
             line=release.compose.line_of(f"services.{release.module.runtime.compose_service}.image"),
             host=release.host.name,
         )
-    return tuple(
-        pinned.get(ref) or PlannedImage(ref, next(iter(seen[ref].repo_digests), None), Digest(seen[ref].id or ""))
-        for ref in refs
-    )
+    return tuple(pinned.get(ref) or PlannedImage(ref, seen[ref].digest, Digest(seen[ref].id or "")) for ref in refs)
 
 
 def refuse_foreign(plan: Plan, owners: Mapping[ServiceName, str], done: frozenset[ServiceName]) -> None:

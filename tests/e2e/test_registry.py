@@ -76,6 +76,18 @@ def test_an_image_the_host_does_not_have_is_planned_and_run_by_digest(tmp_path: 
     assert registry.http(8080) == (200, "version 1\n")
 
 
+def test_an_image_that_has_several_names_is_planned_by_its_own(tmp_path: Path, registry: Host) -> None:
+    """The engine lists the digests of an image under all names that it was pulled or pushed by."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": registry})
+    for name in ("aaa", "zzz"):
+        registry.docker("tag", "platformctl-lab/web:1", f"127.0.0.1:5000/{name}:1")
+        registry.docker("push", "-q", f"127.0.0.1:5000/{name}:1")
+    module_of(repo, "127.0.0.1:5000/zzz:1")
+
+    (image,) = repo.run("plan", "web", "--json", expect=1).json["plans"][0]["plan"]["images"]
+    assert image["digest"].startswith("127.0.0.1:5000/zzz@sha256:")
+
+
 def test_a_tag_that_moved_since_the_plan_makes_it_stale(tmp_path: Path, registry: Host) -> None:
     repo = PlatformRepo.create(tmp_path, {"rs2000": registry})
     push(registry, "live", "platformctl-lab/web:1")
