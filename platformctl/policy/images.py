@@ -53,7 +53,7 @@ def _unresolved(case: Case) -> Iterator[Sighting]:
         place = f"services.{service.name}.image"
         if place in unset:
             yield Sighting(place, f"the image of service {service.name} has a variable without a value")
-        elif service.image is None and "build" not in service.definition:
+        elif service.image is None:  # a name that Compose makes up for what it builds stands in no file
             yield Sighting(f"services.{service.name}", f"service {service.name} has no image")
         elif service.image is not None and not _REFERENCE.match(service.image):
             yield Sighting(place, f"the image of service {service.name} is not a reference")

@@ -78,6 +78,13 @@ def test_rules_that_hold_up_the_others_are_not_waived(rule: str, text: str) -> N
     assert "no waiver lifts this rule" in found.hint
 
 
+def test_a_waived_build_must_say_by_which_name_its_image_goes() -> None:
+    unnamed = "services: {web: {build: .}}"
+
+    assert denials(unnamed, waiving("build")) == {"image-unresolved"}
+    assert denials(service("build: ."), waiving("build")) == set()
+
+
 def test_validating_only_warns_of_variables_that_a_plan_refuses() -> None:
     text = service("command: $COMMAND")
     image = "services: {web: {image: $IMAGE}}"
