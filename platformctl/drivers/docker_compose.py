@@ -206,6 +206,11 @@ class DockerCompose:
         """External volumes and those with a name of their own: what they mount stands in no file."""
         return resources.leading_out(release, observation)
 
+    def project_of(self, receipt: Receipt) -> str:
+        """As the words say that brought it up."""
+        words = receipt.up[0].argv
+        return words[words.index("-p") + 1]
+
     def absent(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """What is `external` in the file and not on the host: `up` ends there, whatever else it was to do."""
         return resources.absent(release, observation)

@@ -142,6 +142,9 @@ class Driver(Protocol):
     def leading_out(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """Volumes that somebody else made and that lead to the host's own files, by name."""
 
+    def project_of(self, receipt: Receipt) -> str:
+        """The project that the release of a receipt was brought up in."""
+
     def absent(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """Networks and volumes that somebody else is to make and that are not there, named as in `ProjectSeen`."""
 

@@ -98,7 +98,7 @@ def build(
         changes=changes,
         steps=driver.steps(release, changes, images, observation, record.current),
         rollback=_rollback(release, observation, record.current, unmanaged=wanted.unmanaged),
-        untouched=bystanders(release, observation),
+        untouched=(*bystanders(release, observation), *_left_behind(release, observation, record, driver, foreign)),
     )
 
 
@@ -142,6 +142,31 @@ def bystanders(release: Release, observation: Observation) -> tuple[Bystander, .
     )
     found = (Bystander("container", container.name, why) for container, why in (*by_hand, *orphans))
     return tuple(sorted(found, key=lambda each: each.name))
+
+
+def _left_behind(
+    release: Release,
+    observation: Observation,
+    record: HostRecord,
+    driver: Driver,
+    foreign: frozenset[ServiceName],
+) -> tuple[Bystander, ...]:
+    """Containers of the last release that are none of this one's: the module had another project, or needed more.
+
+    Those of another project were not looked at: they are told by the ids that the receipt has.
+    """
+    current = record.current
+    if current is None:
+        return ()
+    project = driver.project_of(current)
+    if project != release.module.runtime.project:
+        where = f"of project {project}, which the module was applied in last"
+        return tuple(Bystander("container", c.id[:12], f"service {c.service} {where}") for c in current.containers)
+    left = set(map(ServiceName, current.closure)) - {*release.closure, *foreign}
+    named = {bystander.name for bystander in bystanders(release, observation)}
+    there = (container.name for service in sorted(left) for container in observation.of(service))
+    why = "the module no longer has or needs its service"
+    return tuple(Bystander("container", name, why) for name in there if name not in named)
 
 
 def _refuse_contradictions(release: Release, observation: Observation, driver: Driver) -> None:

@@ -1,6 +1,7 @@
 """Say what would change, why, and sign it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from platformctl.drivers.interface import Preceding
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, or_raise
-from platformctl.model.desired import Finding, Release, TrustRoots
+from platformctl.model.desired import NOTHING, Finding, Release, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, ServiceName
 from platformctl.model.observed import Observation
-from platformctl.model.plan import Plan, PlannedImage
+from platformctl.model.plan import Bystander, Plan, PlannedImage
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
 from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
@@ -235,9 +236,18 @@ def _plan_one(
         if before.release.host.name == release.host.name:
             observation = driver.foresee(release, observation, before)
     plan = plan_release(parts, release, observation, there.memory.record, when, findings, owners)
+    plan = replace(plan, untouched=(*plan.untouched, *_elsewhere(parts, release)))
     if plan.has_changes and not alone:
         preceding.append(Preceding(release, plan, observation))
     return plan
+
+
+def _elsewhere(parts: Parts, release: Release) -> Iterator[Bystander]:
+    """Containers on the host that this clone knows the module was applied on last, where that is another one now."""
+    status = parts.states.read(release.module.id)
+    if status is not None and status.host != release.host.name and status.desired != NOTHING:
+        where = f"on host {status.host}, which the module was applied on last; platformctl stray list shows it"
+        yield from (Bystander("container", c.id[:12], f"service {c.service} {where}") for c in status.containers)
 
 
 def _sighted(parts: Parts, desire: Desire, when: Circumstances, wanted: _Wanted, fleet: "FleetObservation") -> Plan:
