@@ -92,7 +92,8 @@ def test_compose_is_asked_about_what_up_makes_of_profiles(docker: FakeDocker, ro
   db: {{image: 'web:1', profiles: [PROFILE]}}
   cache: {{image: 'web:1'}}
 """
-    running(docker)
+    hashes = (name + b" " + b"a" * 64 + b"\n" for name in (b"web", b"db", b"cache"))
+    running(docker).says("compose -p", b"".join(hashes))
 
     def asked(profile: str) -> tuple[str, ...]:
         before = len(docker.asked)
