@@ -2,8 +2,8 @@
 
 Sections about the host stand once: containers, names, engine, present, digests, modes, images, kept, linked, and
 compose, which has its version where that is asked for. Those about one module end in its number: variables.0,
-deciding.0, environment.0, and hashes.0 where Compose is to compute them; when it can not, refused.0 has why and
-other-hashes.0 what it says without env files that are not there yet. Who reads them filters by project.
+deciding.0, environment.0, host-files.0, and hashes.0 where Compose is to compute them; when it can not, refused.0 has
+why and other-hashes.0 what it says without env files that are not there yet. Who reads them filters by project.
 """
 
 import io
@@ -40,14 +40,14 @@ image_form='{{"Id":{{{{json .Id}}}},"RepoDigests":{{{{json .RepoDigests}}}}}}'
 # folder and env file or /dev/null.
 # Standard input: a tar of the lists paths, images, moving (those of which the registry is asked even where the engine
 # knows them) and names (those that containers are to have: of whoever has one and is not looked at, only the name is
-# asked for), and for each module a folder, by number, of compose.yaml, set.env, the lists required, deciding, profiles
-# and lenders, the file hashes where Compose is to be asked, and three overrides: without.yaml takes env files away, for
-# when one is not on the host yet and Compose would refuse to answer at all, dropped.yaml the needed services that `up`
-# does without, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
+# asked for), and for each module a folder, by number, of compose.yaml, set.env, the lists required, deciding, profiles,
+# host-files and lenders, the file hashes where Compose is to be asked, and three overrides: without.yaml takes env
+# files away, for when one is not on the host yet and Compose would refuse to answer at all, dropped.yaml the needed
+# services that `up` does without, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
 # Where `up` names a service it enables its profiles, and drops what those do not bring before it hashes; `config` not.
 # Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
 # `config --hash`: they are read first, and the answer, which never leaves the host, is hashed. So are ids put in.
-# The fingerprint of the env file is keyed twice, so that nobody who has seen one can continue it.
+# Fingerprints of the host's own files are keyed twice, so that nobody who has seen one can continue it.
 # Compose takes as long as all the rest of a question, so it is asked ahead and answers meanwhile.
 _LOOK = (
     FRAME
@@ -100,6 +100,10 @@ deciding() { [ -r "$env_file" ] || return 66
   while IFS= read -r variable; do ! sets "$variable" || echo "$variable"; done <"$in/deciding"; }
 keyed() { { cat "$base/key" && cat; } | sha256sum | cut -c1-64; }
 environment() { if [ -f "$env_file" ] && [ -f "$base/key" ]; then keyed <"$env_file" | keyed; fi; }
+host_files() { [ -f "$base/key" ] || return 0
+  while IFS= read -r path; do
+    if [ -f "$path" ] && [ -r "$path" ]; then printf '%s %s\n' "$(keyed <"$path" | keyed)" "$path"; fi
+  done <"$in/host-files"; }
 lend() { while IFS= read -r lender; do
     found=$(docker ps -a --no-trunc --filter "$label.project=$project" --filter "$label.service=$lender" \
       --filter "$label.oneoff=False" --format '{{.Names}} {{.ID}}') || return 69
@@ -124,7 +128,7 @@ other_hashes() { [ -s "$in/without.yaml" ] || return 1
 compute() { [ ! -e "$in/hashes" ] || { hashes >"$in/computed" 2>"$in/computing"; echo $? >"$in/ended"; }; }
 computed() { cat "$in/computed"; read -r ended <"$in/ended"; return "$ended"; }
 tell_settings() { tell "variables.$number" variables; tell "deciding.$number" deciding
-  tell "environment.$number" environment; }
+  tell "environment.$number" environment; tell "host-files.$number" host_files; }
 tell_hashes() { [ -e "$in/hashes" ] || return 0
   tell "hashes.$number" computed; [ "$status" != 0 ] || return 0
   tell "refused.$number" cat "$in/computing"; tell "other-hashes.$number" other_hashes; }
@@ -213,6 +217,8 @@ def _of_module(question: Question) -> Iterator[tuple[str, bytes]]:
     yield "set.env", b"".join(file.content for file in release.files if _is_own(file.path))
     yield "required", _lines(release.required)
     yield "deciding", _lines(release.deciding)
+    own = (path for service in release.closure for path in release.host_files(service).values())
+    yield "host-files", _lines(sorted(set(own)))
     if question.hashes:
         yield "hashes", b""
 

@@ -32,7 +32,7 @@ _NUMBERED = re.compile(r"\bline ([0-9]{1,6})\b")
 _NAMED = re.compile(r"\b(?:services|networks|volumes|configs|secrets)[.\[][\w.\[\]-]+")
 _HASHED = re.compile(r"(\S+) ([0-9a-f]{64})")
 _OF_HOST = ("names", "engine", "present", "digests", "modes", "images", "kept", "linked")
-_OF_MODULE = ("deciding", "environment")
+_OF_MODULE = ("deciding", "environment", "host-files")
 """Sections that say nothing when they failed: an empty list would be a guess."""
 
 
@@ -173,6 +173,7 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         kept=host.kept,
         image_ids=host.image_ids,
         linked=tuple(sorted(host.linked & bind_sources(release))),
+        host_files=dict(_host_files(sections["host-files"])),
     )
 
 
@@ -284,6 +285,12 @@ def _hashes(sections: Sections, release: Release) -> Mapping[ServiceName, str]:
 
 def _fingerprint(section: Section) -> str | None:
     return Digest.parse(f"sha256:{section.lines[0]}").hexadecimal if section.lines else None
+
+
+def _host_files(section: Section) -> Iterator[tuple[str, str]]:
+    for line in section.lines:
+        fingerprint, path = line.split(" ", 1)
+        yield RepoPath.parse(path), Digest.parse(f"sha256:{fingerprint}").hexadecimal
 
 
 def _files(paths: Sequence[str], sections: Sections) -> Iterator[FileSeen]:

@@ -130,6 +130,7 @@ def _service(
         definition=definition,
         variables=tuple(sorted({*reading.resolver.by_service.get(name, ()), *_handed_on(definition)})),
         inlined=dict(_inlined(definition, document)),
+        granted=dict(_granted(path, definition, document)),
     )
 
 
@@ -174,6 +175,16 @@ def _inlined(definition: Mapping[str, Any], document: Mapping[str, Any]) -> Iter
         content = (document["configs"][name] or {}).get("content")
         if content is not None:
             yield f"configs.{name}", str(content)
+
+
+def _granted(
+    path: RepoPath, definition: Mapping[str, Any], document: Mapping[str, Any]
+) -> Iterator[tuple[str, RepoPath]]:
+    for key in ("configs", "secrets"):
+        for name in (item["source"] for item in definition.get(key, ())):
+            source = (document[key][name] or {}).get("file")
+            for file in _in_repository(path, [source] if isinstance(source, str) else []):
+                yield f"{key}.{name}", file
 
 
 def _in_repository(compose_file: RepoPath, sources: Iterable[str]) -> tuple[RepoPath, ...]:

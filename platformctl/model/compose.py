@@ -25,7 +25,7 @@ class ComposeService:
     configs, secrets); `env_files` are those Compose reads into the environment. `definition` is the resolved mapping,
     `variables` are all that it named before or hands on by their name alone. `inlined` are configs whose content stands
     in the file itself, as `configs.NAME`: Compose copies it into a container that it makes, and does not notice a
-    change of it either.
+    change of it either. `granted` are the files of its other configs and of its secrets, by such names.
     """
 
     name: ServiceName
@@ -37,6 +37,7 @@ class ComposeService:
     definition: Mapping[str, Any]
     variables: tuple[str, ...] = ()
     inlined: Mapping[str, str] = field(default_factory=dict)
+    granted: Mapping[str, RepoPath] = field(default_factory=dict)
 
     @property
     def tag(self) -> str:

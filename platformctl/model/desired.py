@@ -300,6 +300,15 @@ class Release:
         numbers = range(1, min(wanted.replicas, _MOST_NAMES) + 1)
         return tuple(str(given or f"{project}-{service}-{number}") for number in numbers)
 
+    def host_files(self, service: ServiceName) -> Mapping[str, RepoPath]:
+        """Secrets, configs and env files of a service that only the host has, by the names they are told by.
+
+        The module's `env.file` is told by its variables; as a secret it is one more file.
+        """
+        used, brought = self.compose.services[service], {file.path for file in self.files}
+        read = {str(path): path for path in used.env_files if path != self.module.env.file}
+        return {name: path for name, path in {**used.granted, **read}.items() if path not in brought}
+
     @property
     def required(self) -> tuple[str, ...]:
         """Variables that must have a value on the host: those the manifest names, and where the host has a file of them

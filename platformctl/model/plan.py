@@ -69,12 +69,16 @@ _SEEN_BY_COMPOSE = (
 )
 
 
-_FORCING = (Cause.FILE_CONTENT, Cause.ENGINE_DRIFT, Cause.NETWORK)
+_FORCING = (Cause.FILE_CONTENT, Cause.ENGINE_DRIFT, Cause.NETWORK, Cause.ENV_FINGERPRINT)
+_SEEN_BY_HASH = (Cause.DEFINITION, Cause.ENV_FINGERPRINT)
 
 
 def is_seen_by_compose(causes: tuple[Cause, ...], *, hash_differs: bool) -> bool:
-    """Whether Compose makes the containers anew on its own; for another number of them it keeps those there are."""
-    return any(cause.seen_by_compose for cause in causes if hash_differs or cause is not Cause.DEFINITION)
+    """Whether Compose makes the containers anew on its own.
+
+    For another number of them it keeps those there are, and what is in the file of a secret it does not read.
+    """
+    return any(cause.seen_by_compose for cause in causes if hash_differs or cause not in _SEEN_BY_HASH)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Receipt:
 
     `pull_request` is what the operator gave as `--approved-pr`. `containers` are those observed at the end, `computed`
     is None where it was not seen to hold. `failed` are those that were not healthy, with their last lines, cleaned.
+    `host_files` are fingerprints of secrets and the like that only the host has, by path, as they were before.
     """
 
     module: ModuleId
@@ -61,6 +62,7 @@ class Receipt:
     containers: tuple[RunningContainer, ...]
     computed: Computed | None = None
     failed: tuple[ContainerHealth, ...] = ()
+    host_files: Mapping[str, str] = field(default_factory=dict)
 
     def left_behind(self, paths: Iterable[str]) -> tuple[PlannedFile, ...]:
         """Files this release had delivered that are not among `paths`; the tool's own are not meant."""

@@ -13,11 +13,12 @@ from platformctl.model.plan import Action, Cause, Change, PlannedImage, is_seen_
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.fields import Fields, Hide, definitions, described
 from platformctl.planning.inlined import differing
+from platformctl.planning.rotated import Fingerprints, Kind, files, variables
 
 _REASONS = {
     Cause.MISSING: "no container",
     Cause.DEFINITION: "its definition differs",
-    Cause.ENV_FINGERPRINT: "a value of the host's env file differs",
+    Cause.ENV_FINGERPRINT: "a value that the host keeps differs",
     Cause.COMPOSE_VERSION: "the host's Compose computes another hash for the same definition",
     Cause.IMAGE_DIGEST: "the image differs",
     Cause.FILE_CONTENT: "a file it uses differs",
@@ -113,6 +114,7 @@ def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
     checks = (
         *((cause, True) for cause in _hash_causes(wanted, service, containers)),
         (Cause.DEFINITION, len(containers) != wanted.release.compose.services[service].replicas),
+        (Cause.ENV_FINGERPRINT, any(_rotated(wanted, service, files))),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
         (Cause.FILE_CONTENT, _files_differ(wanted, service) or bool(_unseen(wanted, service))),
         (Cause.NETWORK, _network_is_lost(wanted, containers)),
@@ -172,28 +174,20 @@ def _newer_or_rotated(wanted: Wanted, service: ServiceName, current: Receipt) ->
     made, seen = current.computed, wanted.observation
     if wanted.release.module.env.file is None or (made and made.environment and made.environment == seen.environment):
         return (Cause.COMPOSE_VERSION,)
-    if any(_rotated(wanted, service)):
+    if any(_rotated(wanted, service, variables)):
         return (Cause.ENV_FINGERPRINT,)
     known = made is not None and made.variables and seen.variables
     return (Cause.COMPOSE_VERSION,) if known else (Cause.COMPOSE_VERSION, Cause.ENV_FINGERPRINT)
 
 
-def _rotated(wanted: Wanted, service: ServiceName) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Variables of the host's env file that a service uses and that have other values now, by fingerprint."""
+def _rotated(wanted: Wanted, service: ServiceName, *kinds: Kind) -> tuple[Fingerprints, Fingerprints]:
+    """Values that the host keeps for a service, where they are others now; of a foreign one's files its owner tells."""
     current = wanted.record.current
-    before = current.computed.variables if current is not None and current.computed else {}
-    after = wanted.observation.variables
-    if not before or not after:
+    if current is None:
         return {}, {}
-    used = wanted.release.compose.services[service]
-    all_of_them = wanted.release.module.env.file in used.env_files
-    names = {*before, *after} if all_of_them else set(used.variables)
-    differing = sorted(name for name in names if before.get(name) != after.get(name))
-    return _those(before, differing), _those(after, differing)
-
-
-def _those(fingerprints: Mapping[str, str], names: Iterable[str]) -> Mapping[str, str]:
-    return {name: fingerprints[name] for name in names if name in fingerprints}
+    telling = (kind for kind in kinds if kind is not files or service not in wanted.foreign)
+    found = [kind(wanted.release, current, wanted.observation, service) for kind in telling]
+    return {n: f for then, _ in found for n, f in then.items()}, {n: f for _, now in found for n, f in now.items()}
 
 
 def _lender_was_replaced(wanted: Wanted, service: ServiceName, current: Receipt) -> bool:
@@ -335,7 +329,7 @@ def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, t
     container = next(iter(wanted.observation.of(service)), None)
     action = _action(wanted, service, causes[service])
     drift = _drift(wanted, service) if Cause.ENGINE_DRIFT in causes[service] else {}
-    rotated = _rotated(wanted, service) if Cause.ENV_FINGERPRINT in causes[service] else ({}, {})
+    rotated = _rotated(wanted, service, variables, files) if Cause.ENV_FINGERPRINT in causes[service] else ({}, {})
     then, now = _fields(wanted, service, action)
     made_by, live = _versions(wanted, container, causes[service])
     before = None

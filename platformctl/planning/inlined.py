@@ -18,8 +18,11 @@ _LEFT_IN_PLACE = ("UNHEALTHY", "REMOTE_FAILED", "ROLLBACK_FAILED")
 def differing(
     release: Release, earlier: Earlier | None, record: HostRecord, service: ServiceName, there: Iterable[Container]
 ) -> tuple[str, ...]:
-    """The configs of `service` whose content in `there`, its containers, is another one, or may be."""
-    now = release.compose.services[service].inlined
+    """The configs of `service` whose content in `there`, its containers, is another one, or may be.
+
+    Also those and secrets that are of another file now: which one a container mounts, its hash says as little.
+    """
+    now, files = release.compose.services[service].inlined, release.compose.services[service].granted
     before = earlier.compose.services.get(service) if earlier else None
     if record.current is not None and record.current.desired == release.digest:
         then = now
@@ -27,7 +30,8 @@ def differing(
         then = before.inlined if before else {}
     if now and _is_of_another(record, there):
         return tuple(sorted(now))
-    return tuple(sorted(name for name in {*then, *now} if then.get(name) != now.get(name)))
+    moved = {name for name, path in files.items() if before and before.granted.get(name, path) != path}
+    return tuple(sorted({name for name in {*then, *now} if then.get(name) != now.get(name)} | moved))
 
 
 def _is_of_another(record: HostRecord, there: Iterable[Container]) -> bool:

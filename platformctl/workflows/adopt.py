@@ -160,4 +160,5 @@ def _receipt(parts: Parts, adoption: Adoption) -> Receipt:
         closure=tuple(release.closure),
         containers=tuple(RunningContainer(c.service, c.id, c.image_id) for c in mine),
         computed=computed(release, observation, mine, driver),
+        host_files=observation.host_files,
     )

@@ -178,6 +178,7 @@ def _receipt(parts: Parts, case: Case, result: ApplyResult, observation: Observa
         closure=tuple(closure),
         containers=tuple(RunningContainer(c.service, c.id, c.image_id) for c in containers),
         computed=computed(case.release, observation, containers, driver) if proven else None,
+        host_files=observation.host_files,
         failed=tuple(_cleaned(parts, each) for each in result.proof.health if not each.healthy) if result.proof else (),
     )
 

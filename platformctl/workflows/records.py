@@ -243,7 +243,7 @@ def read_receipt(sealed: Envelope) -> Receipt:
     if isinstance(told, dict):
         made = told.get("computed")
         older = not isinstance(made, dict) or made.keys() < _COMPUTED
-        told = {"failed": [], **told, "computed": None if older else made}
+        told = {"failed": [], "host_files": {}, **told, "computed": None if older else made}
     return decode(Receipt, told, "receipt")
 
 

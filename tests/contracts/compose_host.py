@@ -141,6 +141,7 @@ def look(release: Release) -> dict[str, bytes]:
         "variables.0": b"",
         "deciding.0": b"",
         "environment.0": b"",
+        "host-files.0": b"",
         "hashes.0": b"".join(b"%s %s\n" % (name.encode(), b"a" * 64) for name in release.closure),
     }
 

@@ -86,6 +86,25 @@ def test_a_fingerprint_of_the_environment_file_changes_with_the_file_and_with_th
     assert len({first, rotated, elsewhere, Digest.of(b"PASSWORD=a\n").hexadecimal}) == 4
 
 
+def test_a_secret_that_only_the_host_has_is_told_by_a_keyed_fingerprint(docker: FakeDocker, root: Path) -> None:
+    secrets = ", ".join(f"{name}: {{file: ../../secrets/{name}}}" for name in ("a", "b", "gone"))
+    compose = f"services: {{web: {{image: 'web:1', secrets: [a, b, gone]}}}}\nsecrets: {{{secrets}}}"
+    (root / "secrets").mkdir(exist_ok=True)
+    (root / ".platformctl/key").unlink(missing_ok=True)
+    for name in ("a", "b"):
+        (root / f"secrets/{name}").write_text("hunter2")
+    without_key = observe(running(docker), release_in(root, compose)).host_files
+    (root / ".platformctl/key").write_bytes(b"k" * 32)
+    first = observe(docker, release_in(root, compose)).host_files
+    (root / "secrets/b").write_text("hunter3")
+    rotated = observe(docker, release_in(root, compose)).host_files
+
+    assert without_key == {}
+    assert first.keys() == {"secrets/a", "secrets/b"}
+    assert first["secrets/a"] == first["secrets/b"] == rotated["secrets/a"] != rotated["secrets/b"]
+    assert Digest.of(b"hunter2").hexadecimal not in first.values()
+
+
 def test_a_host_without_a_key_gives_no_fingerprint(docker: FakeDocker, root: Path) -> None:
     release = with_environment(root, "PASSWORD=a\n", key=None)
 

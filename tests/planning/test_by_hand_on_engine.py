@@ -123,7 +123,7 @@ def test_a_rotated_value_is_told_by_its_name_and_touches_who_uses_it(tmp_path: P
 
     assert (needed["target"], needed["action"]) == ("compose.service.needed", "keep")
     assert (changed["action"], changed["causes"]) == ("recreate", ["env-fingerprint"])
-    assert changed["reason"] == "a value of the host's env file differs: PASSWORD"
+    assert changed["reason"] == "a value that the host keeps differs: PASSWORD"
     (before,), (after,) = changed["before"]["variables"], changed["after"]["variables"]
     assert before.split(" ")[0] == after.split(" ")[0] == "PASSWORD"
     assert before != after

@@ -1,15 +1,17 @@
 """Why a container has another hash although nobody changed what is wanted."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from platformctl.model.desired import Environment
+from platformctl.model.desired import Environment, Module
 from platformctl.model.names import RepoPath
 from platformctl.model.plan import Action, Cause, Change
 from platformctl.model.state import Computed
-from tests.contracts.releases import MODULE
-from tests.planning.test_diff import WHO, Host, running
+from tests.contracts.releases import MODULE, a_release
+from tests.planning.test_diff import IGNORING, WHO, Host, running
+from tests.planning.test_fields import keeping as fields_keeping
 from tests.planning.test_removal import record_of
 
 ENV_FILE = Environment(file=RepoPath("secrets/shop.env"))
@@ -50,7 +52,7 @@ def test_without_fingerprints_of_before_no_variable_is_guessed() -> None:
     web = host.changes(record=record_of(host))["web"]
 
     assert web.causes == (Cause.ENV_FINGERPRINT,)
-    assert web.reason == "a value of the host's env file differs"
+    assert web.reason == "a value that the host keeps differs"
     assert "variables" not in {**(web.before or {}), **(web.after or {})}
 
 
@@ -86,3 +88,58 @@ def test_where_values_of_before_are_not_known_an_upgrade_is_not_told_alone(compu
     web = under_another_compose(computed)
 
     assert web.causes == (Cause.COMPOSE_VERSION, Cause.ENV_FINGERPRINT)
+
+
+# --- files that only the host has -----------------------------------------------------------------
+
+WITH_SECRET = """
+services:
+  web: {image: 'web:1', secrets: [password]}
+  db: {image: 'db:1'}
+secrets: {password: {file: ../../secrets/password}}
+"""
+PASSWORD = "secrets/password"
+
+
+def keeping(then: Mapping[str, str], now: Mapping[str, str], module: Module = MODULE) -> Change:
+    """The change of web, whose secret had one fingerprint at the last apply and has another one now."""
+    host = running(WITH_SECRET, module=module)
+    seen = replace(host, observation=replace(host.observation, host_files=now))
+    return seen.changes(record=record_of(host, host_files=then))["web"]
+
+
+def test_a_rotated_secret_that_only_the_host_has_makes_a_new_container_by_force() -> None:
+    web = keeping({PASSWORD: "1" * 64}, {PASSWORD: "2" * 64})
+
+    assert (web.action, web.causes, web.is_forced) == (Action.RECREATE, (Cause.ENV_FINGERPRINT,), True)
+    assert web.reason == "a value that the host keeps differs: secrets.password"
+    assert (web.before or {})["variables"] == ["secrets.password " + "1" * 16]
+    assert (web.after or {})["variables"] == ["secrets.password " + "2" * 16]
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [({}, {PASSWORD: "2" * 64}), ({PASSWORD: "1" * 64}, {}), ({PASSWORD: "1" * 64}, {PASSWORD: "1" * 64})],
+    ids=["a receipt of before", "it can not be read", "the same"],
+)
+def test_a_secret_that_is_the_same_or_not_known_is_no_change(then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    assert keeping(then, now).action is Action.KEEP
+
+
+def test_a_rotated_secret_is_no_change_where_the_manifest_says_that_the_file_is_enough() -> None:
+    assert keeping({PASSWORD: "1" * 64}, {PASSWORD: "2" * 64}, IGNORING).action is Action.KEEP
+
+
+def test_a_rotated_secret_of_another_modules_service_is_left_to_that_module() -> None:
+    host = running(WITH_SECRET)
+    host = replace(host, observation=replace(host.observation, host_files={PASSWORD: "2" * 64}))
+    record = record_of(host, host_files={PASSWORD: "1" * 64})
+
+    assert host.changes(record=record, foreign=frozenset(host.release.closure))["web"].action is Action.KEEP
+
+
+def test_another_file_of_the_host_in_the_place_of_a_secret_is_one_more_cause() -> None:
+    host = fields_keeping(running(WITH_SECRET))
+    other = a_release(WITH_SECRET.replace("/password}", "/other}"))
+
+    assert host.changes(other, record_of(host))["web"].reason == "a file it uses differs: secrets.password"

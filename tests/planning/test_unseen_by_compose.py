@@ -78,3 +78,35 @@ def test_a_compose_file_edited_on_the_host_is_drift_and_put_right_alone(tmp_path
         host.sh(f"cat {host.root}/modules/main/compose.yaml") == (repo.root / "modules/main/compose.yaml").read_text()
     )
     assert host.docker("ps", "--no-trunc", "--quiet") == runs
+
+
+def test_a_rotated_secret_file_of_the_host_is_told_by_its_name_and_reaches_the_container(
+    tmp_path: Path, host: Host
+) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    services = {
+        "main": {"image": SLEEPER, "secrets": ["password"], "depends_on": ["needed"]},
+        "needed": {"image": SLEEPER},
+    }
+    secrets = {"password": {"file": "../../secrets/password"}}
+    host.write("secrets/password", b"kiwi-lemon-47\n")
+    repo.add_module("main", {"services": services, "secrets": secrets})
+    repo.deploy("main")
+    repo.plan("main", expect=0, name="again")
+
+    host.sh(f"rm {host.root}/secrets/password")
+    host.write("secrets/password", b"plum-grape-12\n")
+    plan = repo.plan("main", name="rotated")
+    changes = told(repo, plan)
+    assert {name: (each["action"], each["causes"]) for name, each in changes.items()} == {
+        "main": ("recreate", ["env-fingerprint"]),
+        "needed": ("keep", []),
+    }
+    assert changes["main"]["reason"].endswith(": secrets.password")
+    assert not [value for value in ("kiwi-lemon-47", "plum-grape-12") if value in plan.read_text()]
+    repo.approve(plan)
+    repo.apply(plan)
+    assert host.docker("exec", "main-main-1", "cat", "/run/secrets/password") == "plum-grape-12\n"
+    repo.plan("main", expect=0, name="after")
+    host.sh(f"chown root {host.root}/secrets/password; chmod 600 {host.root}/secrets/password")
+    repo.plan("main", expect=0, name="what the agent can not read is not known")

@@ -1,0 +1,50 @@
+"""Values that a host keeps by itself and that are others now than at the last apply, by keyed fingerprints.
+
+What is not known of then, or of now, is no change.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from platformctl.model.desired import FileChange, Release
+from platformctl.model.names import ServiceName
+from platformctl.model.observed import Observation
+from platformctl.model.state import Receipt
+
+Fingerprints = Mapping[str, str]
+Kind = Callable[[Release, Receipt, Observation, ServiceName], tuple[Fingerprints, Fingerprints]]
+_SHOWN = 16
+"""Digits of a fingerprint that a plan shows."""
+
+
+def variables(
+    release: Release, current: Receipt, seen: Observation, service: ServiceName
+) -> tuple[Fingerprints, Fingerprints]:
+    """Variables of the host's env file that a service uses and that have other values now."""
+    before, after = current.computed.variables if current.computed else {}, seen.variables
+    if not before or not after:
+        return {}, {}
+    used = release.compose.services[service]
+    all_of_them = release.module.env.file in used.env_files
+    names = {*before, *after} if all_of_them else set(used.variables)
+    differing = sorted(name for name in names if before.get(name) != after.get(name))
+    return _those(before, differing), _those(after, differing)
+
+
+def files(
+    release: Release, current: Receipt, seen: Observation, service: ServiceName
+) -> tuple[Fingerprints, Fingerprints]:
+    """Secrets, configs and env files of a service that only the host has and that hold something else now.
+
+    Where the manifest says that a file is enough, who uses a mounted one has what it needs.
+    """
+    then, now = current.host_files, seen.host_files
+    is_enough = release.module.on_file_change is FileChange.IGNORE
+    ignored = release.compose.services[service].granted if is_enough else {}
+    used = ((name, path) for name, path in release.host_files(service).items() if name not in ignored)
+    paths = {name: path for name, path in used if path in then and path in now and then[path] != now[path]}
+    before, after = ({name: each[path][:_SHOWN] for name, path in paths.items()} for each in (then, now))
+    return before, after
+
+
+def _those(fingerprints: Fingerprints, names: Iterable[str]) -> Fingerprints:
+    return {name: fingerprints[name] for name in names if name in fingerprints}
