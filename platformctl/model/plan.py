@@ -70,6 +70,8 @@ _SEEN_BY_COMPOSE = (
 
 
 _FORCING = (Cause.FILE_CONTENT, Cause.ENGINE_DRIFT, Cause.NETWORK, Cause.ENV_FINGERPRINT)
+SCALE = "scale"
+"""The number of containers among what was changed by hand: Compose mends it by itself, and keeps those that fit."""
 _SEEN_BY_HASH = (Cause.DEFINITION, Cause.ENV_FINGERPRINT)
 
 
@@ -99,7 +101,8 @@ class Change:
         """Whether only what Compose does not see asks for a new container, so that it must be told to make one."""
         before, after = self.before or {}, self.after or {}
         differs = before.get("config_hash") != after.get("config_hash")
-        unseen = any(cause in _FORCING for cause in self.causes)
+        rescaled = (before.get("engine") or {}).keys() == {SCALE}
+        unseen = any(cause in _FORCING for cause in self.causes if not (rescaled and cause is Cause.ENGINE_DRIFT))
         return unseen and not is_seen_by_compose(self.causes, hash_differs=differs)
 
     @property

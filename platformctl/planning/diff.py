@@ -9,7 +9,7 @@ from platformctl.model.desired import FileChange, Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath, ServiceName
 from platformctl.model.observed import Container, Observation
-from platformctl.model.plan import Action, Cause, Change, PlannedImage, is_seen_by_compose
+from platformctl.model.plan import SCALE, Action, Cause, Change, PlannedImage, is_seen_by_compose
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.fields import Fields, Hide, definitions, described
 from platformctl.planning.inlined import differing
@@ -58,6 +58,11 @@ class Wanted:
         """
         mine = (service for service in self.release.closure if service not in self.foreign)
         return self.record.current is None and any(self.observation.of(service) for service in mine)
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the release that was applied last is this one: what differs then, the release did not change."""
+        return self.record.current is not None and self.record.current.desired == self.release.digest
 
     def deleted(self, used: Iterable[str]) -> tuple[RepoPath, ...]:
         """Files below the folders `used` that the last release had there and this one has not."""
@@ -113,7 +118,7 @@ def _causes(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
         return (Cause.MISSING, *_new_volume(wanted, service))
     checks = (
         *((cause, True) for cause in _hash_causes(wanted, service, containers)),
-        (Cause.DEFINITION, len(containers) != wanted.release.compose.services[service].replicas),
+        (Cause.DEFINITION, bool(_scale(wanted, service)) and not wanted.is_applied),
         (Cause.ENV_FINGERPRINT, any(_rotated(wanted, service, files))),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
         (Cause.FILE_CONTENT, _files_differ(wanted, service) or bool(_unseen(wanted, service))),
@@ -139,11 +144,18 @@ def _network_is_lost(wanted: Wanted, containers: Iterable[Container]) -> bool:
 def _drift(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
     """What was changed by hand; where the definition itself changed, what it asks for now says nothing of that."""
     containers = wanted.observation.of(service)
+    scale = _scale(wanted, service) if wanted.is_applied else {}
     if _hash_differs(wanted, service, containers):
-        return {}
+        return scale
     release, observation = wanted.release, wanted.observation
     found = (wanted.driver.drift(release, observation, container) for container in containers)
-    return {field: values for each in found for field, values in each.items()}
+    return {**{field: values for each in found for field, values in each.items()}, **scale}
+
+
+def _scale(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
+    """How many containers there are to be and how many there are, where that differs."""
+    replicas, there = wanted.release.compose.services[service].replicas, len(wanted.observation.of(service))
+    return {SCALE: (replicas, there)} if there != replicas else {}
 
 
 def _hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
@@ -156,14 +168,20 @@ def _hash_causes(wanted: Wanted, service: ServiceName, containers: Iterable[Cont
     if not _hash_differs(wanted, service, containers):
         return ()
     current = wanted.record.current
-    if current is None or current.desired != wanted.release.digest:
+    if current is None or not wanted.is_applied:
         return (Cause.DEFINITION,)
     live = upstream_version(wanted.observation.identity.compose_version)
     if any(upstream_version(container.compose_version) != live for container in containers):
         return _newer_or_rotated(wanted, service, current)
     if _lender_was_replaced(wanted, service, current):
         return (Cause.DEPENDENCY,)
-    return (Cause.ENV_FINGERPRINT if wanted.release.module.env.file else Cause.DEFINITION,)
+    return (Cause.ENV_FINGERPRINT if _reads_from_host(wanted.release, service) else Cause.DEFINITION,)
+
+
+def _reads_from_host(release: Release, service: ServiceName) -> bool:
+    """Whether Compose reads values for it that only the host has."""
+    read = release.compose.services[service].env_files
+    return release.module.env.file is not None or not set(read).isdisjoint(release.host_files(service).values())
 
 
 def _newer_or_rotated(wanted: Wanted, service: ServiceName, current: Receipt) -> tuple[Cause, ...]:

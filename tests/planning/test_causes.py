@@ -143,3 +143,30 @@ def test_another_file_of_the_host_in_the_place_of_a_secret_is_one_more_cause() -
     other = a_release(WITH_SECRET.replace("/password}", "/other}"))
 
     assert host.changes(other, record_of(host))["web"].reason == "a file it uses differs: secrets.password"
+
+
+def test_an_optional_env_file_that_only_the_host_has_is_told_by_its_path() -> None:
+    host = running("services: {web: {image: 'web:1', env_file: [{path: own.env, required: false}]}}")
+    own = "modules/shop/own.env"
+    host = replace(host, observation=replace(host.observation, host_files={own: "2" * 64}))
+    host = host.with_container("web", config_hash="before")
+    rotated_file = host.changes(record=record_of(host, host_files={own: "1" * 64}))["web"]
+    not_known = host.changes(record=record_of(host))["web"]
+
+    assert rotated_file.causes == not_known.causes == (Cause.ENV_FINGERPRINT,)
+    assert not rotated_file.is_forced, "Compose reads it"
+    assert rotated_file.reason == f"a value that the host keeps differs: {own}"
+    assert not_known.reason == "a value that the host keeps differs"
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_another_number_of_containers_than_was_applied_is_by_hand_and_mended_without_force(scale: int) -> None:
+    host = running("services: {web: {image: 'web:1', scale: 2}}")
+    (one,) = host.observation.containers
+    there = tuple(replace(one, id=str(number), name=f"shop-web-{number}") for number in range(scale))
+    host = replace(host, observation=replace(host.observation, containers=there))
+    web = host.changes(record=record_of(host))["web"]
+
+    assert (web.action, web.causes, web.is_forced) == (Action.RECREATE, (Cause.ENGINE_DRIFT,), False)
+    assert (web.before or {})["engine"] == {"scale": len(there)}
+    assert host.changes()["web"].causes == (Cause.DEFINITION,)

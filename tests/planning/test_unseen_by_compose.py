@@ -110,3 +110,19 @@ def test_a_rotated_secret_file_of_the_host_is_told_by_its_name_and_reaches_the_c
     repo.plan("main", expect=0, name="after")
     host.sh(f"chown root {host.root}/secrets/password; chmod 600 {host.root}/secrets/password")
     repo.plan("main", expect=0, name="what the agent can not read is not known")
+
+
+def test_what_was_scaled_by_hand_is_drift_and_keeps_the_container_that_fits(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("main", {"services": {"main": {"image": SLEEPER}}})
+    repo.deploy("main")
+    first = host.docker("ps", "--no-trunc", "--quiet")
+    compose = f"docker compose -f {host.root}/modules/main/compose.yaml -p main"
+    host.sh(f"{compose} up -d --no-build --pull never --scale main=3 2>&1")
+    plan = repo.plan("main", name="scaled")
+
+    change = told(repo, plan)["main"]
+    assert (change["causes"], change["before"]["engine"]) == (["engine-drift"], {"scale": 3})
+    repo.approve(plan)
+    repo.apply(plan)
+    assert host.docker("ps", "--no-trunc", "--quiet") == first
