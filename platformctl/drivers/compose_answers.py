@@ -50,6 +50,7 @@ class _Attached:
     """A container's end in a network; the id is empty before its first start."""
 
     NetworkID: str
+    Aliases: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class _Engine:
     ID: str
     ServerVersion: str
     Architecture: str
+    SwapLimit: bool
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def identity(answer: bytes, entry: HostEntry) -> Identity:
             clock=int(clock),
             home=home,
             path=path,
+            swap_limit=engine.SwapLimit,
         )
 
 
@@ -143,7 +146,7 @@ def _engine(section: Section, entry: HostEntry) -> _Engine:
     (response,) = responses(section.body)
     if response.status != OK:
         raise _unreachable(_DOWN, entry)
-    return decode(_Engine, response.data, "an answer", ignore_unknown=True)
+    return decode(_Engine, {"SwapLimit": False, **response.data}, "an answer", ignore_unknown=True)
 
 
 def _program(section: Section) -> str:
@@ -277,6 +280,7 @@ def _container(seen: _Inspected) -> Container:
         oneoff=seen.oneoff == "True",
         settings=seen_settings(seen.settings),
         networks={name: attached.NetworkID for name, attached in seen.networks.items()},
+        aliases={name: attached.Aliases or () for name, attached in seen.networks.items()},
         project=seen.project or "",
         folder=seen.folder or "",
         compose_file=seen.files or "",

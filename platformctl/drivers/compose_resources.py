@@ -160,17 +160,42 @@ def drift(release: Release, observation: Observation, container: Container) -> M
 
     A paused container is one too: `up` can not start it, and replaces it where it is told to (seen with 2.26.1).
     """
-    wanted = wanted_settings(release.compose.services[container.service].definition)
+    wanted = _comparable(wanted_settings(release.compose.services[container.service].definition), observation)
     paused = {"state": ("running", container.state)} if container.state == "paused" else {}
     attached = networks(release, container.service)
-    if attached is None or not (container.running or paused):
+    if attached is None:
         return {**drifted(wanted, container.settings), **paused}
     lost = lost_networks(release, observation, container)
+    aliases = sorted(_aliases(release, container))
+    there = [f"{name}:{alias}" for name, found in container.aliases.items() for alias in found]
     found = drifted(
-        {**wanted, "networks": sorted(set(attached).difference(lost))},
-        {**container.settings, "networks": sorted(set(container.networks).difference(lost))},
+        {**wanted, "networks": sorted(set(attached).difference(lost)), "aliases": aliases},
+        {
+            **container.settings,
+            "networks": sorted(set(container.networks).difference(lost)),
+            "aliases": [alias for alias in aliases if alias in there],
+        },
     )
     return {**found, **paused}
+
+
+def _comparable(wanted: Mapping[str, Any], observation: Observation) -> Mapping[str, Any]:
+    """Without the limit of swap where the kernel has none: the engine says -1 of each container with a limit then."""
+    known = observation.identity.swap_limit
+    return wanted if known else {name: value for name, value in wanted.items() if name != "memswap_limit"}
+
+
+def _aliases(release: Release, container: Container) -> Iterator[str]:
+    """The names that a container is to be found by in the networks that it is in, `network:name` each.
+
+    Engines add names by themselves, so one more is nobody's doing. In the engine's own network there are none.
+    """
+    asked = release.compose.services[container.service].definition.get("networks") or {"default": {}}
+    for key, options in asked.items():
+        name, _ = _named(release, "networks", key)
+        if name in container.aliases and name != "bridge":
+            names = (container.service, *((options or {}).get("aliases") or ()))
+            yield from (f"{name}:{alias}" for alias in dict.fromkeys(names))
 
 
 def contradictions(release: Release, observation: Observation) -> tuple[str, ...]:

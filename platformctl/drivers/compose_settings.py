@@ -13,14 +13,14 @@ Settings = Mapping[str, Any]
 
 HOST_CONFIG = (
     *("RestartPolicy", "Memory", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus"),
-    *("PidsLimit", "CapAdd", "CapDrop", "Privileged", "ReadonlyRootfs"),
+    *("PidsLimit", "CapAdd", "CapDrop", "Privileged", "ReadonlyRootfs", "MemorySwap", "BlkioWeight", "CpusetMems"),
 )
 """Fields of the engine's HostConfig that say what is compared."""
 _CONDITIONS = {"none": "no", "any": "always"}
 _POLICIES = ("no", "always", "unless-stopped", "on-failure")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?\Z", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-_LIMITS = ("mem_limit", "mem_reservation", "cpus", "cpu_shares", "cpu_period", "cpu_quota")
+_LIMITS = ("mem_limit", "mem_reservation", "cpus", "cpu_shares", "cpu_period", "cpu_quota", "blkio_weight")
 """What `docker update` can raise and lower and never take away: 0 means that the engine could not set it."""
 
 
@@ -51,6 +51,9 @@ def seen_settings(config: Mapping[str, Any]) -> Settings:
         "cap_drop": _capabilities(config["CapDrop"] or ()),
         "privileged": bool(config["Privileged"]),
         "read_only": bool(config["ReadonlyRootfs"]),
+        "memswap_limit": int(config["MemorySwap"]),
+        "blkio_weight": int(config["BlkioWeight"]),
+        "cpuset_mems": str(config["CpusetMems"]),
     }
 
 
@@ -73,7 +76,10 @@ def wanted_settings(definition: Mapping[str, Any]) -> Settings:
         "cap_drop": _capabilities(definition.get("cap_drop") or ()),
         "privileged": _truth(definition.get("privileged")),
         "read_only": _truth(definition.get("read_only")),
+        "blkio_weight": _whole(_mapping(definition.get("blkio_config")).get("weight")),
+        "cpuset_mems": "",
     }
+    found["memswap_limit"] = _swap(definition.get("memswap_limit"), found["mem_limit"])
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -95,6 +101,14 @@ def _size(value: Any) -> int | None:
         return value
     fits = _SIZE.match(str(value or "0").strip())
     return int(float(fits[1]) * 1024 ** _UNITS[fits[2].lower()]) if fits else None
+
+
+def _swap(value: Any, memory: Any) -> int | None:
+    """Memory and swap together; where only memory is limited, the engine gives as much swap again."""
+    if str(value) == "-1":
+        return -1
+    limit = _size(value)
+    return limit if limit or limit is None or memory is None else 2 * int(memory)
 
 
 def _decimal(value: Any) -> str | None:

@@ -23,7 +23,8 @@ class Identity:
     """Who answered: enough to tell one machine from another, read before anything else is said to it.
 
     `compose_version` is empty until it is known, `compose_program` another one as soon as that may be another version;
-    empty where that can not be told. `clock` is the host's own time in seconds since the epoch.
+    empty where that can not be told. `clock` is the host's own time in seconds since the epoch. `swap_limit`: its
+    kernel can limit the swap of a container.
     """
 
     uid: int
@@ -37,14 +38,16 @@ class Identity:
     clock: int
     home: str
     path: str
+    swap_limit: bool = False
 
 
 @dataclass(frozen=True)
 class Container:
     """One container of a project. `health` is None where no check exists; `exit_code` counts once it ended.
 
-    `settings` are what the engine runs it with, in the driver's words; `networks` ids by name; `project`, `folder` and
-    `compose_file` are what it was made from, by its own labels. `config_hash` is empty where no orchestrator made it.
+    `settings` are what the engine runs it with, in the driver's words; `networks` are ids by name, `aliases` the names
+    that it is found by there; `project`, `folder` and `compose_file` are what it was made from, by its own labels.
+    `config_hash` is empty where no orchestrator made it.
     """
 
     id: str
@@ -65,6 +68,7 @@ class Container:
     project: str = ""
     folder: str = ""
     compose_file: str = ""
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:

@@ -54,6 +54,7 @@ def test_a_real_host_answers_all_three_questions(host: Host) -> None:
     assert set(whole.resources) == {"network shop_default", "volume shop_data"}
     assert whole.resources == again.resources, "both looks name the same things alike"
     assert (who.machine_id, who.engine_id, who.user) == (host.machine_id, host.engine_id, host.user)
+    assert who.swap_limit == (host.docker("info", "--format", "{{.SwapLimit}}").strip() == "true")
     assert (observed.containers, containers) == ((), ())
     assert observed.hashes == {"web": hash_by_docker(host, release)}, (
         "Compose's own program says what docker makes of it"

@@ -168,10 +168,16 @@ def test_a_one_shot_whose_file_is_ignored_runs_again_with_the_others() -> None:
         (", pids_limit: 20", "pids_limit", 0, 20),
         (", cap_drop: [ALL], cap_add: [NET_ADMIN]", "cap_add", ["NET_ADMIN", "SYS_ADMIN"], ["NET_ADMIN"]),
         ("", "privileged", True, False),
+        (", mem_limit: 64m", "memswap_limit", -1, 128 << 20),
+        (", mem_limit: 64m, memswap_limit: 1g", "memswap_limit", -1, 1 << 30),
+        (", mem_limit: 64m, memswap_limit: -1", "memswap_limit", 128 << 20, -1),
+        (", blkio_config: {weight: 300}", "blkio_weight", 400, 300),
+        ("", "cpuset_mems", "0", ""),
     ],
 )
 def test_what_was_changed_by_hand_is_put_right(definition: str, field: str, by_hand: object, wanted: object) -> None:
     host = running("services: {web: {image: 'web:1'" + definition + "}}")
+    host = replace(host, observation=replace(host.observation, identity=replace(WHO, swap_limit=True)))
     seen = host.observation.containers[0].settings
     change = host.with_container("web", settings={**seen, field: by_hand}).changes()["web"]
 
@@ -194,8 +200,10 @@ def test_a_paused_container_is_replaced_by_force() -> None:
 def test_a_limit_that_the_engine_could_not_set_is_no_drift() -> None:
     host = running("services: {web: {image: 'web:1', mem_limit: 64m}}")
     without = {**host.observation.containers[0].settings, "mem_limit": 0}
+    without_swap = {**host.observation.containers[0].settings, "memswap_limit": -1}
 
     assert host.with_container("web", settings=without).changes()["web"].action is Action.KEEP
+    assert host.with_container("web", settings=without_swap).changes()["web"].action is Action.KEEP
 
 
 def test_a_pending_change_is_not_taken_for_one_by_hand() -> None:
@@ -220,6 +228,24 @@ def test_a_container_in_other_networks_than_it_asks_for_is_made_again(
     change = running(CONFIGURED, FILES).with_container("web", networks=networks).changes()["web"]
 
     assert (change.action, change.causes) == (Action.RECREATE, (cause,))
+
+
+@pytest.mark.parametrize("state", ["running", "exited"])
+def test_a_container_that_is_not_found_by_its_names_is_made_again(state: str) -> None:
+    host = running("services: {web: {image: 'web:1', networks: {default: {aliases: [cache]}}}}")
+    named = host.with_container("web", aliases={NETWORK.name: ("shop-web-1", "web", "cache", "0123456789ab")})
+    change = host.with_container("web", aliases={NETWORK.name: ("0123456789ab",)}, state=state).changes()["web"]
+
+    assert named.changes()["web"].action is Action.KEEP
+    assert (change.action, change.causes[0]) == (Action.RECREATE, Cause.ENGINE_DRIFT)
+    assert (change.after or {})["engine"] == {"aliases": ["shop_default:cache", "shop_default:web"]}
+
+
+def test_a_stopped_container_that_was_disconnected_is_made_again_at_once() -> None:
+    host = running(CONFIGURED, FILES).with_container("web", networks={}, state="exited")
+    change = host.changes()["web"]
+
+    assert (change.action, change.causes) == (Action.RECREATE, (Cause.ENGINE_DRIFT, Cause.UNHEALTHY))
 
 
 def test_a_container_that_was_never_started_is_in_no_network_yet() -> None:

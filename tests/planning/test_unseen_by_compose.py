@@ -126,3 +126,30 @@ def test_what_was_scaled_by_hand_is_drift_and_keeps_the_container_that_fits(tmp_
     repo.approve(plan)
     repo.apply(plan)
     assert host.docker("ps", "--no-trunc", "--quiet") == first
+
+
+def test_what_docker_changes_behind_compose_is_drift_and_put_right(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    main = {"image": SLEEPER, "mem_limit": "64m", "blkio_config": {"weight": 300}}
+    repo.add_module("main", {"services": {"main": main}})
+    repo.deploy("main")
+    repo.plan("main", expect=0, name="what the engine fills in by itself is no drift")
+
+    host.docker("update", "--memory-swap=-1", "--cpuset-mems=0", "main-main-1")
+    host.docker("network", "disconnect", "main_default", "main-main-1")
+    host.docker("network", "connect", "main_default", "main-main-1")
+    plan = repo.plan("main", name="by hand")
+    change = told(repo, plan)["main"]
+    assert (change["action"], change["causes"]) == ("recreate", ["engine-drift"])
+    assert change["before"]["engine"] == {"aliases": [], "cpuset_mems": "0", "memswap_limit": -1}
+    repo.approve(plan)
+    repo.apply(plan)
+    repo.plan("main", expect=0, name="put right")
+
+    host.docker("stop", "--time", "0", "main-main-1")
+    host.docker("network", "disconnect", "main_default", "main-main-1")
+    plan = repo.plan("main", name="stopped and disconnected")
+    assert told(repo, plan)["main"]["causes"] == ["engine-drift", "unhealthy"]
+    repo.approve(plan)
+    repo.apply(plan)
+    repo.plan("main", expect=0, name="in its network")
