@@ -20,7 +20,7 @@ NOTHING = "services: {}\n"
 def lenders(service: ComposeService) -> tuple[ServiceName, ...]:
     """The services whose container `service` uses a part of."""
     volumes = (item.split(":") for item in service.definition.get("volumes_from", ()))
-    named = (*_namespaces(service).values(), *(words[0] for words in volumes if words[0] != "container"))
+    named = (*namespaces(service).values(), *(words[0] for words in volumes if words[0] != "container"))
     return tuple(dict.fromkeys(map(ServiceName, named)))
 
 
@@ -46,7 +46,7 @@ def borrowed(release: Release) -> str:
 
 
 def _fields(service: ComposeService) -> Iterator[str]:
-    for key, lender in _namespaces(service).items():
+    for key, lender in namespaces(service).items():
         yield f'"{key}": "container:@{lender}@"'
     volumes = [_bare(item.split(":")) for item in service.definition.get("volumes_from", ())]
     if volumes:
@@ -57,8 +57,8 @@ def _bare(words: list[str]) -> str:
     return words[1] if words[0] == "container" else f"@{words[0]}@"
 
 
-def _namespaces(service: ComposeService) -> Mapping[str, str]:
-    """The other service by the key that names it."""
+def namespaces(service: ComposeService) -> Mapping[str, str]:
+    """The services whose namespaces a service uses, by the key that names them."""
     definition: Mapping[str, Any] = service.definition
     split = ((key, str(definition.get(key, "")).partition(":")) for key in _NAMESPACES)
     return {key: name for key, (kind, _, name) in split if kind == "service"}

@@ -9,6 +9,7 @@ from typing import Any
 
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import from_others, lenders
+from platformctl.drivers.compose_dependents import dependents
 from platformctl.drivers.compose_removal import removal_step
 from platformctl.drivers.interface import Preceding, Question
 from platformctl.errors import Refusal
@@ -160,9 +161,9 @@ class DockerCompose:
 
         return removal_step(release, changes, observation, current, timeout=UP_TIMEOUT, undo=undo)
 
-    def dependents(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
-        """Compose recreates what needs a recreated service (seen with 2.26.1, `depends_on` in its short form too)."""
-        return tuple(name for name in release.closure if service in release.compose.services[name].needs)
+    def dependents(self, release: Release, service: ServiceName, version: str) -> Mapping[ServiceName, Action]:
+        """Compose recreates them, starts them again, or only those that ask for it, by its version."""
+        return dependents(release, service, version)
 
     def borrowers(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
         """Services that have the id of `service`'s container in their own definition."""

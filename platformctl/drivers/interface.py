@@ -12,7 +12,7 @@ from platformctl.model.desired import HostEntry, Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, Identity, Observation, ProjectSeen
-from platformctl.model.plan import Change, Plan, PlannedImage, Run, Step
+from platformctl.model.plan import Action, Change, Plan, PlannedImage, Run, Step
 from platformctl.model.state import Receipt
 
 
@@ -118,8 +118,8 @@ class Driver(Protocol):
         Raises `PolicyViolation` where the host has not kept what it takes.
         """
 
-    def dependents(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
-        """Services of the closure the orchestrator recreates when `service` is recreated."""
+    def dependents(self, release: Release, service: ServiceName, version: str) -> Mapping[ServiceName, Action]:
+        """Services of the closure that an orchestrator of that version touches when it recreates `service`, and how."""
 
     def borrowers(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
         """Services of the closure that use a part of `service`'s container: another one means another one of them."""

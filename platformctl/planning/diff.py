@@ -77,7 +77,8 @@ def diff(wanted: Wanted) -> tuple[Change, ...]:
     for service in wanted.release.closure:
         causes[service] = _causes(wanted, service)
     _spread(wanted, causes)
-    return tuple(_change(wanted, service, causes) for service in wanted.release.closure)
+    started = _started_again(wanted, causes)
+    return tuple(_change(wanted, service, causes[service], started) for service in wanted.release.closure)
 
 
 def expected(release: Release, recorded: ModuleStatus | Receipt | None, *, runs: bool = False) -> tuple[Change, ...]:
@@ -317,12 +318,26 @@ def _spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> Non
 
 
 def _dragged(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> tuple[ServiceName, ...]:
-    """Who is recreated with a service: who needs it, if Compose sees why; who borrows from it, even when it is new."""
-    action, driver = _action(wanted, service, causes), wanted.driver
+    """Who is recreated with a service: who needs it, if Compose does that; who borrows from it, even when it is new."""
+    if _action(wanted, service, causes) not in (Action.RECREATE, Action.CREATE):
+        return ()
+    with_it = (name for name, action in _dependents(wanted, service, causes).items() if action is Action.RECREATE)
+    return (*with_it, *wanted.driver.borrowers(wanted.release, service))
+
+
+def _dependents(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> Mapping[ServiceName, Action]:
+    """What happens to those who need a service that Compose makes anew; nothing where it does not see why."""
     differs = _hash_differs(wanted, service, wanted.observation.of(service))
-    if action is Action.RECREATE and is_seen_by_compose(causes, hash_differs=differs):
-        return driver.dependents(wanted.release, service)
-    return driver.borrowers(wanted.release, service) if action in (Action.RECREATE, Action.CREATE) else ()
+    if _action(wanted, service, causes) is Action.RECREATE and is_seen_by_compose(causes, hash_differs=differs):
+        return wanted.driver.dependents(wanted.release, service, wanted.observation.identity.compose_version)
+    return {}
+
+
+def _started_again(wanted: Wanted, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> frozenset[ServiceName]:
+    """Those that are stopped while one they need is made anew, where nothing else touches them."""
+    asked = (_dependents(wanted, service, causes[service]).items() for service in wanted.release.closure)
+    started = {name for each in asked for name, action in each if action is Action.START and not wanted.is_none(name)}
+    return frozenset(name for name in started if not _action(wanted, name, causes[name]).touches_container)
 
 
 def _action(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> Action:
@@ -343,13 +358,15 @@ def _needs_new(wanted: Wanted, service: ServiceName) -> bool:
     return wanted.release.module.on_file_change is not FileChange.IGNORE and _files_differ(wanted, service)
 
 
-def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> Change:
+def _change(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...], started: frozenset[ServiceName]) -> Change:
     container = next(iter(wanted.observation.of(service)), None)
-    action = _action(wanted, service, causes[service])
-    drift = _drift(wanted, service) if Cause.ENGINE_DRIFT in causes[service] else {}
-    rotated = _rotated(wanted, service, variables, files) if Cause.ENV_FINGERPRINT in causes[service] else ({}, {})
+    action = _action(wanted, service, causes)
+    if service in started:
+        action, causes = Action.START, (*causes, Cause.DEPENDENCY)
+    drift = _drift(wanted, service) if Cause.ENGINE_DRIFT in causes else {}
+    rotated = _rotated(wanted, service, variables, files) if Cause.ENV_FINGERPRINT in causes else ({}, {})
     then, now = _fields(wanted, service, action)
-    made_by, live = _versions(wanted, container, causes[service])
+    made_by, live = _versions(wanted, container, causes)
     before = None
     if container:
         before = {**then, **_seen(wanted, container), **_engine(drift, 1), **_values(rotated[0]), **made_by}
@@ -358,7 +375,7 @@ def _change(wanted: Wanted, service: ServiceName, causes: Mapping[ServiceName, t
         after = {**now, **_wanted(wanted, service), **_engine(drift, 0), **_values(rotated[1]), **live}
     lost = wanted.unmanaged and action is not Action.KEEP
     names = {Cause.ENV_FINGERPRINT: (*rotated[0], *rotated[1]), Cause.FILE_CONTENT: _unseen(wanted, service)}
-    return _described(wanted.release, service, action, causes[service], before, after, destructive=lost, names=names)
+    return _described(wanted.release, service, action, causes, before, after, destructive=lost, names=names)
 
 
 def _fields(wanted: Wanted, service: ServiceName, action: Action) -> tuple[Fields, Fields]:

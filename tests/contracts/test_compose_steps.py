@@ -242,11 +242,37 @@ def test_a_service_that_the_previous_release_did_not_have_goes_first() -> None:
     assert words(step.undo)[-1] == (*UP, "--", "web")
 
 
-def test_who_waits_for_a_service_is_recreated_with_it() -> None:
+@pytest.mark.parametrize("version", ["2.26.1", "2.26.1-4", "2.29.3", "2.9.0", "", "unheard-of"])
+def test_who_needs_a_service_is_recreated_with_it(version: str) -> None:
     release = a_release(WITH_DB, files=FILES)
 
-    assert DRIVER.dependents(release, ServiceName("db")) == ("web",)
-    assert DRIVER.dependents(release, ServiceName("web")) == ()
+    assert DRIVER.dependents(release, ServiceName("db"), version) == {"web": Action.RECREATE}
+    assert DRIVER.dependents(release, ServiceName("web"), version) == {}
+
+
+@pytest.mark.parametrize("version", ["2.29.4", "2.30.0", "2.34.0"])
+def test_who_needs_a_service_is_started_again_by_a_newer_compose(version: str) -> None:
+    assert DRIVER.dependents(a_release(WITH_DB), ServiceName("db"), version) == {"web": Action.START}
+
+
+@pytest.mark.parametrize("version", ["2.35.0", "2.40.3-desktop.1", "5.6.1"])
+@pytest.mark.parametrize(
+    ("how", "touched"),
+    [
+        ("depends_on: [db]", False),
+        ("depends_on: {db: {condition: service_started, restart: false}}", False),
+        ("depends_on: {db: {condition: service_healthy, restart: true}}", True),
+        ("links: ['db:database']", True),
+        ("network_mode: 'service:db'", True),
+        ("volumes_from: [db]", False),
+        ("depends_on: [db]\n    links: [db]\n    pid: 'service:db'", False),
+    ],
+)
+def test_since_then_only_who_asks_for_it_is_started_again(how: str, version: str, *, touched: bool) -> None:
+    release = a_release(f"services:\n  db: {{image: 'db:1'}}\n  web:\n    image: 'web:1'\n    {how}\n")
+
+    found = DRIVER.dependents(release, ServiceName("db"), version)
+    assert found == ({"web": Action.START} if touched else {})
 
 
 def test_what_comes_with_a_release_is_what_its_file_has_of_its_own_for_services() -> None:

@@ -310,3 +310,19 @@ def test_nothing_drags_along_what_has_no_container(kind: ModuleKind) -> None:
     changes = gone.with_container("db", config_hash="x").changes(none)
 
     assert [changes[name].action for name in ("db", "web")] == [Action.RECREATE, Action.KEEP]
+
+
+def test_who_asks_to_be_started_again_is_named_and_not_made_anew() -> None:
+    """Seen with Compose 5.6: it stops the container and starts the same one."""
+    asks = "{db: {condition: service_started, restart: true}}"
+    compose = f"services: {{web: {{image: 'web:1', depends_on: {asks}}}, db: {{image: 'db:1'}}}}"
+    host = running(compose).with_container("db", config_hash="x")
+    newer = replace(host, observation=replace(host.observation, identity=replace(WHO, compose_version="5.6.1")))
+    named = {"old": host.changes(), "new": newer.changes(), "both": newer.with_container("web", image_id="x").changes()}
+
+    found = {name: (changes["web"].action, changes["web"].causes) for name, changes in named.items()}
+    assert found == {
+        "old": (Action.RECREATE, (Cause.DEPENDENCY,)),
+        "new": (Action.START, (Cause.DEPENDENCY,)),
+        "both": (Action.RECREATE, (Cause.IMAGE_DIGEST,)),
+    }
