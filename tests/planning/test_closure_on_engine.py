@@ -103,6 +103,7 @@ NONE, NO_REPLICAS = {"scale": 0}, {"deploy": {"replicas": 0}}
 DEBUG = {"profiles": ["debug"]}
 OPTIONAL = {"depends_on": {"needed": {"condition": "service_started", "required": False}}}
 HEALTHY, DONE = "service_healthy", "service_completed_successfully"
+WAITS = {**PLAIN, "depends_on": {"needed": {"condition": DONE}}}
 AT_ONCE = {"timeout": "20s", "stable_for": "0s"}
 CONF = {"conf/a": "1"}
 ENV, ENV_2 = {"a.env": "A=1\n"}, {"a.env": "A=2\n"}
@@ -253,6 +254,10 @@ SCENARIOS = (
     ),
     Scenario("one-shot, nothing", set(), waiting(DONE, JOB)),
     Scenario("one-shot, file of main", {"main", "needed"}, waiting(DONE, JOB, MOUNT), None, CONF, CONF_2),
+    Scenario("one-shot that others wait for, nothing", set(), pair(needed=JOB, other=WAITS)),
+    Scenario(
+        "one-shot that others wait for", {"main", "needed"}, pair(needed=JOB, other=WAITS), pair(NEW, JOB, other=WAITS)
+    ),
     Scenario("file of a one-shot", {"needed"}, waiting(DONE, {**JOB, **MOUNT}), None, CONF, CONF_2),
     Scenario("a job that is changed", {"main"}, pair(JOB), pair({**JOB, **NEW}), spec={"kind": "job"}),
     Scenario("a job whose needed changed", {"main", "needed"}, pair(JOB), pair(JOB, NEW), spec={"kind": "job"}),
