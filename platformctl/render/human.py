@@ -276,7 +276,8 @@ def recover(report: RecoverReport) -> Lines:
     if not report.settled and not report.warnings:
         yield "✓ nothing is unsettled"
     for row in report.settled:
-        yield f"{_recovered(row['outcome'])} {row['host']} {row['plan']}: {row['outcome']} {row['why']}"
+        where = row["host"] or "no host"
+        yield f"{_recovered(row['outcome'])} {where} {row['plan']}: {row['outcome']} {row['why']}"
     yield from (f"! {warning}" for warning in report.warnings)
 
 

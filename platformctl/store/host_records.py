@@ -7,7 +7,7 @@ import tarfile
 import zlib
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import PurePosixPath
 
@@ -116,6 +116,20 @@ say settled
 """
 )
 
+# root, hexadecimal digest of a plan…
+_FIND = (
+    PRELUDE
+    + r"""
+[ -e "$1/.platformctl" ] || [ -L "$1/.platformctl" ] || say found
+into "$1"; shift
+for plan; do
+  if [ -f "journal/$plan" ]; then printf 'open %s\n' "$plan"
+  elif [ -f "journal/settled/$plan" ]; then printf 'settled %s\n' "$plan"; fi
+done
+say found
+"""
+)
+
 # root, module… Which files there are is told beside what they hold: one that can not be read must not pass for none.
 # Records are compressed, as each has some fifty receipts that differ little.
 # The ends of records are those of all modules; where all were asked about, they are known by then.
@@ -190,6 +204,17 @@ def append_audit(layout: HostLayout, line: bytes, *, after: bytes | None) -> Com
 def settle_journal(layout: HostLayout, plan: Digest) -> Command:
     """Put the journal of `plan` with the settled ones, where it shows for ever that the plan is used."""
     return script(_SETTLE, layout.root, plan.hexadecimal, terse=True)
+
+
+def find_journals(layout: HostLayout, plans: Iterable[Digest]) -> Command:
+    """Ask which of these plans the host has a journal of. Changes nothing, also where there is nothing."""
+    return script(_FIND, layout.root, *(plan.hexadecimal for plan in plans))
+
+
+def read_found(completed: Completed, host: HostName) -> Mapping[Digest, bool]:
+    """The plans that the host has a journal of, and whether it was put away; raises what `read_answer` raises."""
+    words = (line.partition(" ")[::2] for line in read_answer(completed, host).lines)
+    return {Digest.parse("sha256:" + plan): word == "settled" for word, plan in words}
 
 
 def recall(layout: HostLayout, *modules: ModuleId) -> Command:

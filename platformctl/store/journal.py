@@ -49,6 +49,11 @@ class Journal:
         return any(record.kind is Kind.SETTLED for record in self.records)
 
     @property
+    def begun(self) -> bool:
+        """Whether a step's intent was written; before that nothing was touched."""
+        return any(record.detail.get("event") == "do" for record in self.records)
+
+    @property
     def in_flight(self) -> tuple[str, ...]:
         """The steps whose intent has no outcome: each may or may not have run."""
         begun: dict[str, None] = {}

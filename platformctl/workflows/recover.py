@@ -15,7 +15,7 @@ from platformctl.model.reports import RecoverReport
 from platformctl.session import HostSession
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import Recalled, read_recall, recall, write_record
-from platformctl.store.journal import Journal, parse
+from platformctl.store.journal import Journal, Kind, Record, parse
 from platformctl.transports.interface import Transport
 from platformctl.workflows.adopt import Adoption, require_agreed, write_receipt
 from platformctl.workflows.case import stale
@@ -24,14 +24,16 @@ from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import Hosts, holding, hosts
 from platformctl.workflows.left_there import DRIVER
 from platformctl.workflows.looking import look
+from platformctl.workflows.open_here import open_here
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
 from platformctl.workflows.readiness import wish_of
 from platformctl.workflows.records import Memory, next_record, record_bytes, remember
 from platformctl.workflows.verdict import judge, planned
 
 Row = Mapping[str, str]
-"""What became of one apply: on which host, of which plan, the outcome and why."""
+"""What became of one apply: on which host (empty where none knows), of which plan, the outcome and why."""
 _WORST_FIRST = (ExitCode.TOOL_ERROR, ExitCode.WRONG_HOST, ExitCode.LOCKED, ExitCode.UNREACHABLE)
+_UNKNOWN = "a step of it had begun here, and no host of the allow-list knows of it; look at the host that it was for"
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def recover(parts: Parts, key: Callable[[], Path]) -> RecoverReport:
             reached.begin(entry, parts.driver_for(DRIVER))
         visit = _Round(parts, roots, reached, key)
         found = [(entry, _found(visit, entry)) for entry in entries]  # all of it before anything is put away
-        told = [(entry, row) for entry, journals in found for row in _told(visit, entry, journals)]
+        told = [(str(entry.name), row) for entry, journals in found for row in _told(visit, entry, journals)]
+        told.extend(("here", row) for row in _told_here(visit, found))
     return _report(told)
 
 
@@ -93,10 +96,28 @@ def _told(visit: _Round, entry: HostEntry, journals: tuple[Digest, ...] | Refusa
             yield refusal
 
 
-def _report(told: Sequence[tuple[HostEntry, Row | Refusal]]) -> RecoverReport:
+def _told_here(
+    visit: _Round, found: Sequence[tuple[HostEntry, tuple[Digest, ...] | Refusal]]
+) -> Iterator[Row | Refusal]:
+    """What this clone's own journals have open. Whether a host has it, one that was not asked may know."""
+    journals, at = visit.parts.journals, moment(visit.parts.clock.now())
+    answers = [(visit.transport(entry), those) for entry, those in found if not isinstance(those, Refusal)]
+    shown = frozenset(digest for _, those in answers for digest in those)
+    try:
+        unknown = open_here(journals, shown, (transport for transport, _ in answers), at)
+        for journal in unknown if len(answers) == len(found) else ():
+            told = {"host": "", "plan": str(journal.plan), "outcome": "needs_person"}
+            visit.parts.audit.append(at, "recover", told)
+            journals.append(journal.plan, Record(Kind.SETTLED, "", at, {"event": "settled", "outcome": "needs_person"}))
+            yield {**told, "why": _UNKNOWN}
+    except Refusal as refusal:
+        yield refusal
+
+
+def _report(told: Sequence[tuple[str, Row | Refusal]]) -> RecoverReport:
     """What was settled and what could not be; raises the one refusal that there is beside nothing."""
     settled = tuple(row for _, row in told if not isinstance(row, Refusal))
-    refused = [(entry, each) for entry, each in told if isinstance(each, Refusal)]
+    refused = [(where, each) for where, each in told if isinstance(each, Refusal)]
     if len(refused) == 1 and not settled:
         raise refused[0][1]
     needs = any(row["outcome"] == "needs_person" for row in settled)
@@ -107,7 +128,7 @@ def _report(told: Sequence[tuple[HostEntry, Row | Refusal]]) -> RecoverReport:
         exit_code=code,
         status="needs_person" if needs else "incomplete" if refused else "settled",
         settled=settled,
-        warnings=tuple(f"{entry.name}: {each.summary} ({each.detail}); {each.hint}" for entry, each in refused),
+        warnings=tuple(f"{where}: {each.summary} ({each.detail}); {each.hint}" for where, each in refused),
     )
 
 

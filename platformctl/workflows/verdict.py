@@ -40,7 +40,7 @@ def judge(
     `_release` raises: nobody else's containers are looked at instead.
     """
     events = [(record.detail.get("event"), record.detail.get("complaint")) for record in journal.records]
-    if not any(event == "do" for event, _ in events):
+    if not journal.begun:
         return "not_applied", "no step had begun"
     if plan is None:
         return "needs_person", "the plan is neither here nor on the host; compare by hand with platformctl status"

@@ -193,6 +193,17 @@ def test_a_clone_without_the_commit_of_the_plan_settles_nothing(repo: PlatformRe
         assert "git fetch" in error["hint"]
         elsewhere.git("fetch", "--quiet")
         assert recovered(elsewhere) == "applied"
+        assert repo.run("recover", "--json", expect=0).json["settled"] == []
+
+
+def test_an_apply_that_no_host_remembers_is_not_passed_over(repo: PlatformRepo, host: Host) -> None:
+    """This clone had begun a step of it: a person is told once, as with any other that can not be told."""
+    killed_after(repo, approved(repo, "2"), DONE)
+    host.sh(f"rm -r {host.root}/.platformctl")
+    with untouched(host):
+        (row,) = repo.run("recover", "--json", expect=8).json["settled"]
+        assert (row["host"], row["outcome"]) == ("", "needs_person")
+        assert repo.run("recover", "--json", expect=0).json["settled"] == []
 
 
 def test_what_is_neither_the_new_nor_the_old_needs_a_person_and_is_no_success(repo: PlatformRepo, host: Host) -> None:

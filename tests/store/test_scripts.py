@@ -23,6 +23,7 @@ COMMANDS = {
     "append to journal": host_records.append_journal(LAYOUT, PLAN, b"", after=None),
     "settle": host_records.settle_journal(LAYOUT, PLAN),
     "recall": host_records.recall(LAYOUT, WEB),
+    "find journals": host_records.find_journals(LAYOUT, [PLAN]),
     "stage": host_files.stage(LAYOUT, [b""]),
     "keep": host_files.keep(LAYOUT, [PATH], 0),
     "place": Command(host_files.place(LAYOUT, PATH, PLAN, 0o644)),
