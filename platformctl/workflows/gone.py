@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from platformctl.errors import Refusal
 from platformctl.model.desired import NOTHING, Release
 from platformctl.model.names import GitSha, ModuleId
 from platformctl.model.state import ModuleStatus
@@ -14,6 +15,17 @@ def gone_modules(desire: Desire, known: Iterable[ModuleStatus]) -> tuple[ModuleI
     manifests = frozenset(desire.names)
     there = (status.module for status in known if status.desired != NOTHING)
     return tuple(sorted(module for module in there if module not in manifests))
+
+
+def is_left(module: ModuleId, applied: Callable[[ModuleId], GitSha | None]) -> bool:
+    """Whether something of a module without a manifest is left, or nobody can tell.
+
+    This clone's state does not know what another clone removed.
+    """
+    try:
+        return applied(module) is not None
+    except Refusal:
+        return True
 
 
 def gone_release(desire: Desire, name: str, applied: Callable[[ModuleId], GitSha | None]) -> Release:

@@ -210,8 +210,8 @@ def _quarantine(receipt: Receipt, result: ApplyResult) -> tuple[Quarantine, ...]
     return (Quarantine(receipt.desired, receipt.source_sha, result.reason, receipt.applied_at),)
 
 
-def _write_state(parts: Parts, case: Case, receipt: Receipt, result: ApplyResult) -> str:
-    """The last release that was proven to work stays; a failed attempt is noted beside it."""
+def _write_state(parts: Parts, case: Case, receipt: Receipt, result: ApplyResult) -> str | None:
+    """The last release that was proven to work stays; a failed attempt is noted beside it, where there is one."""
     before = parts.states.read(receipt.module)
     attempt = {
         "outcome": receipt.outcome,
@@ -219,10 +219,12 @@ def _write_state(parts: Parts, case: Case, receipt: Receipt, result: ApplyResult
         "at": receipt.applied_at,
         "reason": result.reason,
     }
-    if result.exit_code is ExitCode.APPLIED or before is None:
+    if result.exit_code is ExitCode.APPLIED:
         status = _status(case, receipt, before.last_apply_sha if before else None, attempt)
-    else:
+    elif before is not None:
         status = replace(before, attempt=attempt)
+    else:
+        return None
     serial = before.serial + 1 if before else 1
     path, _ = parts.states.write(replace(status, serial=serial))
     return shown(parts, path)

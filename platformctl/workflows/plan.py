@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from platformctl.planning.sighted import build_sighted, build_unseen
 from platformctl.releases import inputs_digest, manifest_path
 from platformctl.trust.keys import require_usable
 from platformctl.workflows.desire import Desire, agreed
-from platformctl.workflows.gone import gone_modules, gone_release, recorded
+from platformctl.workflows.gone import gone_modules, gone_release, is_left, recorded
 from platformctl.workflows.parts import Parts, moment, trust_roots
 from platformctl.workflows.plan_files import write_plans
 
@@ -151,7 +151,10 @@ def _look(
 
     with hosts(parts) as reached:
         wanted: dict[str, _Wanted | Refusal] = {}
-        for name, each in _wanted(desire, when, names, partial(applied, parts, desire, reached)):
+        there = cache(partial(applied, parts, desire, reached))
+        if everything:
+            names = [name for name in names if name in desire.names or is_left(ModuleId(name), there)]
+        for name, each in _wanted(desire, when, names, there):
             wanted[name] = each
             if isinstance(each, _Wanted):
                 reached.begin(each.release.host, parts.driver_of(each.release.module))

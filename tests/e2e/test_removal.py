@@ -91,6 +91,21 @@ def test_what_can_not_be_removed_comes_back_and_another_clone_finds_the_module_o
     host.docker("update", "--restart=no", "cache-cache-1")
     elsewhere.apply(plan, "--trust-ref", "origin/main", expect=9)
     assert names(host) == set()
+    assert repo.run("plan", "--all", "--json", expect=0).json["plans"] == []
+
+
+def test_of_a_first_apply_that_failed_nothing_is_left_to_remove(tmp_path: Path, host: Host) -> None:
+    """Its release is not taken for the one that was applied last, by a plan without a host or by one of all modules."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    crash = {"services": {"cache": {"image": "platformctl-lab/crash:1"}}}
+    repo.add_module("cache", crash, health={"timeout": "5s", "stable_for": "1s"})
+    assert repo.deploy("cache", expect=11).json["state_artifact"] is None
+    (planned,) = repo.run("plan", "cache", "--offline", "--json", expect=1).json["plans"]
+    assert planned["plan"]["changes"][0]["action"] == "create"
+
+    shutil.rmtree(repo.root / "modules/cache")
+    repo.commit("the cache does not work")
+    assert repo.run("plan", "--all", "--json", expect=0).json["plans"] == []
 
 
 def test_a_clone_without_state_plans_the_removal_that_the_host_knows_of(tmp_path: Path, host: Host) -> None:
