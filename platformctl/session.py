@@ -154,6 +154,12 @@ class HostSession:
         self._journals.append(self._plan, record)
         return True
 
+    def put_away(self, outcome: str) -> None:
+        """As `settle`, for a journal of the host without a record, which nothing can be written behind."""
+        self.write(host_records.settle_journal(self._layout, self._plan))
+        record = Record(Kind.SETTLED, "", self._now(), {"event": "settled", "outcome": outcome})
+        self._journals.append(self._plan, record)
+
     def stage(self, contents: Iterable[bytes]) -> None:
         """Bring bytes to the host's store by digest; nothing is touched."""
         self.write(host_files.stage(self._layout, contents))

@@ -105,7 +105,8 @@ def _last_number(lines: Sequence[bytes], what: str) -> int:
         entry = _readable(line)
         if entry:
             return entry.seq
-    raise ToolError("a record can not be read", detail=f"{what}: none of its last lines is a record")
+    hint = "have a person look at it and move it away; another one is begun then"
+    raise ToolError("a record can not be read", detail=f"{what}: none of its last lines is a record", hint=hint)
 
 
 def head(lines: Sequence[bytes]) -> Head:

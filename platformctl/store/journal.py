@@ -15,6 +15,7 @@ from platformctl.store import chain, files
 
 _FOLDER = Path("journal")
 _SUFFIX = ".jsonl"
+_HINT = "have a person look at it and at what runs, then move it out of its folder; on a host into settled below it"
 
 
 class Kind(Enum):
@@ -109,10 +110,12 @@ def parse(plan: Digest, content: bytes, what: str) -> Journal:
     problems = chain.verify(lines)
     damage = [problem for problem in problems if problem.damage is not chain.Damage.TORN]
     if damage:
-        raise ToolError("a journal can not be read", detail=f"{what}: {damage[0]}", hint="have a person look at it")
+        raise ToolError("a journal can not be read", detail=f"{what}: {damage[0]}", hint=_HINT)
     torn_lines = {problem.line for problem in problems}
-    records = (_record(line, what) for number, line in enumerate(lines, 1) if number not in torn_lines)
-    return Journal(plan, tuple(records), bool(torn))
+    records = tuple(_record(line, what) for number, line in enumerate(lines, 1) if number not in torn_lines)
+    if not records and len(problems) > 1:  # nothing is written behind a first record that was cut off
+        raise ToolError("a journal can not be read", detail=f"{what}: none of its lines is a record", hint=_HINT)
+    return Journal(plan, records, bool(torn))
 
 
 def _record(line: bytes, what: str) -> Record:
@@ -120,7 +123,8 @@ def _record(line: bytes, what: str) -> Record:
     step, detail = entry.fields.get("step"), entry.fields.get("detail")
     known = entry.event in {kind.value for kind in Kind}
     if not known or not isinstance(step, str) or not isinstance(detail, dict):
-        raise ToolError("a journal can not be read", detail=f"{what}: record {entry.seq} is of a kind not known here")
+        detail = f"{what}: record {entry.seq} is of a kind not known here"
+        raise ToolError("a journal can not be read", detail=detail, hint="update platformctl: a newer one wrote it")
     return Record(Kind(entry.event), step, entry.at, detail)
 
 
@@ -128,4 +132,5 @@ def _plan(name: str, folder: Path) -> Digest:
     try:
         return Digest.parse("sha256:" + name.removesuffix(_SUFFIX))
     except InvalidInput as error:
-        raise ToolError("a journal can not be read", detail=f"{folder}: a file is not named for a plan") from error
+        detail = f"{folder}: a file is not named for a plan"
+        raise ToolError("a journal can not be read", detail=detail, hint="move it out of that folder") from error

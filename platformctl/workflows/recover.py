@@ -142,10 +142,9 @@ def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Row:
         content = visit.recalled(entry).journals.get(digest)
         if content is None:
             return {**told, "outcome": "settled", "why": "somebody else settled it meanwhile"}
-        journal = parse(digest, content, f"{entry.name}: journal")
+        journal = parse(digest, content, f"{entry.name}: .platformctl/journal/{digest.hexadecimal}")
         plan = planned(parts, session, entry, digest)
         outcome, why = judge(parts, visit.roots, session, entry, plan, journal)
-        session.continue_after(content)
         fields = {**told, "outcome": outcome}
         if outcome == "applied" and plan is not None:
             receipt, what = _receipt(visit, session, plan, digest)
@@ -155,7 +154,11 @@ def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Row:
         if module is not None:
             _consume(session, entry.root, visit.memory(entry, module), digest)
         parts.audit.append(moment(parts.clock.now()), "recover", fields)
-        session.settle(f"recovered: {outcome}")
+        if journal.records:
+            session.continue_after(content)
+            session.settle(f"recovered: {outcome}")
+        else:
+            session.put_away(f"recovered: {outcome}")
     return {**told, "outcome": outcome, "why": why}
 
 

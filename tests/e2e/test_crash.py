@@ -272,6 +272,23 @@ def test_recover_with_nothing_open_changes_nothing(repo: PlatformRepo, host: Hos
         assert repo.run("recover", "--json", expect=0).json["settled"] == []
 
 
+def test_a_journal_without_a_record_is_settled_and_one_of_damaged_records_is_not(
+    repo: PlatformRepo, host: Host
+) -> None:
+    """Where a loss of power cut off the first line no step had begun; a second line stood behind a whole one."""
+    torn, damaged = ("sha256:" + digit * 64 for digit in "ab")
+    host.write(f".platformctl/journal/{torn[7:]}", b'{"seq":1,"prev')
+    host.write(f".platformctl/journal/{damaged[7:]}", b'{"seq":1,"prev\n{"seq":2,"prev\n')
+    with untouched(host):
+        ended = repo.run("recover", "--json", expect=3)
+        (row,) = ended.json["settled"]
+        (warning,) = ended.json["warnings"]
+    assert (row["plan"], row["outcome"]) == (torn, "not_applied")
+    assert damaged[7:] in host.sh(f"ls {host.root}/.platformctl/journal")
+    assert "none of its lines is a record" in warning
+    assert "have a person look at it" in warning
+
+
 def killed_after(repo: PlatformRepo, plan: Path, lines: int) -> list[str]:
     """Start an apply and kill it when it has written that many lines of its log.
 

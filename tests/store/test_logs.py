@@ -74,6 +74,7 @@ def test_a_torn_record_does_not_count_and_the_journal_goes_on(tmp_path: Path) ->
         lambda text: text.split(b"\n", 1)[1],
         lambda text: text.replace(b'"event":"settled"', b'"event":"else"'),
         lambda text: text.replace(b'"step":"1"', b'"step":1'),
+        lambda text: text.replace(b"{", b""),
     ],
 )
 def test_a_journal_that_was_tampered_with_is_refused(tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
@@ -87,6 +88,7 @@ def test_a_journal_that_was_tampered_with_is_refused(tmp_path: Path, spoil: Call
         with pytest.raises(ToolError) as caught:
             refused()
         assert caught.value.summary == "a journal can not be read"
+        assert caught.value.hint
 
 
 def test_a_file_among_the_journals_that_is_named_for_no_plan_is_refused(tmp_path: Path) -> None:
