@@ -21,7 +21,8 @@ from platformctl.transports.interface import Transport
 from platformctl.workflows.going_back import before
 from platformctl.workflows.hosts import Answering
 from platformctl.workflows.machines import DRIVER
-from platformctl.workflows.parts import Parts, keyring, manifests, require_host, trust_roots
+from platformctl.workflows.neighbours import Neighbours, Unreadable, neighbours
+from platformctl.workflows.parts import Parts, keyring, require_host, trust_roots
 from platformctl.workflows.records import remember
 
 _LEAST_FREE = 1 << 20
@@ -35,16 +36,26 @@ def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
     """Every check of every named host, or of all, in that order; the exit code is that of the worst."""
     roots = trust_roots(parts)
     entries = tuple(require_host(roots, HostName.parse(name)) for name in names) or tuple(roots.hosts.values())
-    modules = tuple(manifests(CommitTree(parts.repository, parts.repository.head())).values())
+    known = neighbours(CommitTree(parts.repository, parts.repository.head()))
 
     def examined(entry: HostEntry) -> tuple[ExitCode, Sequence[Check]]:
-        return _examined(parts, roots, entry, [module for module in modules if module.host == entry.name])
+        mine = [each for each in known.values() if isinstance(each, Module) and each.host == entry.name]
+        code, checks = _examined(parts, roots, entry, mine)
+        return code, (*checks, *_unread(entry, known))
 
     with ThreadPoolExecutor(_AT_ONCE, "doctor") as pool:
         found = tuple(pool.map(examined, entries))
     worst = max((code for code, _ in found), default=ExitCode.NO_CHANGES)
     checks = tuple(check for _, of_host in found for check in of_host)
     return DoctorReport(exit_code=worst, status="failed" if worst else "ok", checks=checks)
+
+
+def _unread(entry: HostEntry, known: Neighbours) -> Iterator[Check]:
+    """Modules that may be of this host: what is asked for a module was not asked for them."""
+    for name, each in known.items():
+        if isinstance(each, Unreadable):
+            why = f"{each.refusal.summary}: {each.refusal.detail}".removesuffix(": ")
+            yield Check(entry.name, f"manifest of {name}", "warn", why, each.refusal.hint or "platformctl validate")
 
 
 def _examined(

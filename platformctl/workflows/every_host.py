@@ -1,10 +1,10 @@
 """The hosts that are asked where every host of the allow-list must be."""
 
 from platformctl.errors import Refusal
-from platformctl.model.desired import HostEntry, TrustRoots
-from platformctl.model.names import HostName
+from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.releases import CommitTree
-from platformctl.workflows.parts import Parts, manifests
+from platformctl.workflows.neighbours import neighbours
+from platformctl.workflows.parts import Parts
 
 
 def every_host(parts: Parts, roots: TrustRoots) -> tuple[HostEntry, ...]:
@@ -13,17 +13,16 @@ def every_host(parts: Parts, roots: TrustRoots) -> tuple[HostEntry, ...]:
     Of transport `local` only hosts that have to do with this clone: `init` writes one, and on the machines of others
     it is the wrong host, or one without Docker.
     """
-    entries = tuple(roots.hosts.values())
-    if all(entry.transport != "local" for entry in entries):
-        return entries
-    ours = _ours(parts)
-    return tuple(entry for entry in entries if entry.transport != "local" or ours is None or entry.name in ours)
+    entries = roots.hosts.values()
+    return tuple(entry for entry in entries if entry.transport != "local" or _may_be_ours(parts, entry))
 
 
-def _ours(parts: Parts) -> frozenset[HostName] | None:
-    """The hosts of HEAD's modules and of this clone's state; None where they can not all be read."""
+def _may_be_ours(parts: Parts, entry: HostEntry) -> bool:
+    """Whether a module of HEAD or of this clone's state is on the host, or nobody can tell."""
     try:
-        modules = manifests(CommitTree(parts.repository, parts.repository.head())).values()
-        return frozenset({module.host for module in modules} | {status.host for status in parts.states.all()})
+        modules = neighbours(CommitTree(parts.repository, parts.repository.head()))
+        states = parts.states.all()
     except Refusal:
-        return None
+        return True
+    here = (m.host == entry.name if isinstance(m, Module) else m.may_be_on(n, entry.name) for n, m in modules.items())
+    return any(here) or any(status.host == entry.name for status in states)

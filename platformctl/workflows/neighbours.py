@@ -11,7 +11,7 @@ from platformctl.errors import InvalidInput, Refusal
 from platformctl.manifests.load import read_module
 from platformctl.model.desired import Module
 from platformctl.model.frozen import dataclass
-from platformctl.model.names import ModuleId
+from platformctl.model.names import HostName, ModuleId
 from platformctl.releases import Tree, manifest_path, module_ids
 
 _WORD = re.compile(rb"[A-Za-z0-9_-]+")
@@ -30,10 +30,16 @@ class Unreadable:
         A manifest names its host, and a project that is not called as its folder is. Where neither path nor letters
         can be trusted (a link, an escape of YAML), it could be anything.
         """
+        return self._has(name, module.host, module.runtime.project)
+
+    def may_be_on(self, name: ModuleId, host: HostName) -> bool:
+        """Whether it could be of that host."""
+        return self._has(name, host)
+
+    def _has(self, name: ModuleId, *words: str) -> bool:
         if self.content is None or b"\\" in self.content:
             return True
-        words = {*_WORD.findall(self.content), name.encode()}
-        return {module.host.encode(), module.runtime.project.encode()} <= words
+        return {word.encode() for word in words} <= {*_WORD.findall(self.content), name.encode()}
 
 
 Neighbours = Mapping[ModuleId, Module | Unreadable]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from platformctl.errors import Interrupted, InvalidInput, PolicyViolation, ToolError
 from platformctl.gitinfo import Repository
-from platformctl.manifests.load import read_hosts, read_module, read_policy
+from platformctl.manifests.load import read_hosts, read_policy
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath
 from platformctl.model.secret import Secret
-from platformctl.releases import CommitTree, FolderTree, Tree, manifest_path, module_ids
+from platformctl.releases import CommitTree, FolderTree, Tree
 from platformctl.store.states import StateStore
 from platformctl.trust.keys import Keyring
 
@@ -135,13 +135,6 @@ def keyring(parts: Parts, roots: TrustRoots) -> Keyring:
 def require_head(parts: Parts) -> GitSha:
     """The commit that is checked out."""
     return parts.repository.head()
-
-
-def manifests(tree: Tree) -> Mapping[ModuleId, Module]:
-    """Every module of a tree, by id; raises for the first that can not be read."""
-    ids = module_ids(tree)
-    files = tree.read_all(manifest_path(module) for module in ids)
-    return {module: read_module(file.content, file.path) for module, file in zip(ids, files, strict=True)}
 
 
 def require_module(known: Sequence[ModuleId], name: str) -> ModuleId:

@@ -2,33 +2,43 @@
 
 from collections.abc import Iterator, Mapping
 
-from platformctl.errors import ExitCode, Refusal
-from platformctl.model.desired import NOTHING, HostEntry, TrustRoots
-from platformctl.model.names import HostName
+from platformctl.errors import ExitCode, InvalidInput, Refusal
+from platformctl.model.desired import NOTHING, HostEntry, Module, TrustRoots
+from platformctl.model.names import GitSha, HostName, ServiceName
 from platformctl.model.observed import Container
 from platformctl.model.reports import Stray, StrayReport
-from platformctl.releases import CommitTree, read_release
+from platformctl.releases import CommitTree, manifest_path, read_release
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.left_there import DRIVER
-from platformctl.workflows.parts import Parts, manifests, require_host, trust_roots
+from platformctl.workflows.neighbours import Neighbours, Unreadable, neighbours
+from platformctl.workflows.parts import Parts, require_host, trust_roots
 
+_ALL = ""
+"""Stands for every service of a project."""
 Owned = Mapping[HostName, frozenset[tuple[str, str]]]
 """Projects and services of all modules, by host."""
 
 
 def strays(parts: Parts) -> StrayReport:
     """Every host of the allow-list is asked; one that does not answer is said and does not hide the others."""
-    roots = trust_roots(parts)
-    owned = _owned(parts, roots)
+    roots, head = trust_roots(parts), parts.repository.head()
+    tree = CommitTree(parts.repository, head)
+    known = neighbours(tree)
+    warnings: list[str] = []
+    owned = _owned(roots, tree, head, known, warnings)
     removed = _removed(parts)
     found: list[Stray] = []
-    warnings: list[str] = []
     with hosts(parts) as reached:
         for entry in roots.hosts.values():
             try:
+                _refuse_unreadable(entry, known)
                 mine = owned.get(entry.name, frozenset())
-                seen = _surveyed(parts, reached, entry)
-                found.extend(_stray(entry, c, removed) for c in seen if (c.project, c.service) not in mine)
+                seen = (
+                    c
+                    for c in _surveyed(parts, reached, entry)
+                    if not {(c.project, c.service), (c.project, _ALL)} & mine
+                )
+                found.extend(_stray(entry, c, removed) for c in seen)
             except Refusal as refusal:
                 warnings.append(f"{entry.name}: {refusal.summary} ({refusal.detail})")
     code = ExitCode.UNREACHABLE if warnings else ExitCode.NO_CHANGES
@@ -36,16 +46,29 @@ def strays(parts: Parts) -> StrayReport:
     return StrayReport(exit_code=code, status=status, strays=tuple(found), warnings=tuple(warnings))
 
 
-def _owned(parts: Parts, roots: TrustRoots) -> Owned:
-    """What the modules of HEAD name and need. One that can not be read is refused: its containers are no strays."""
-    head = parts.repository.head()
-    tree = CommitTree(parts.repository, head)
+def _owned(roots: TrustRoots, tree: CommitTree, head: GitSha, known: Neighbours, warnings: list[str]) -> Owned:
+    """What the modules of HEAD name and need. Of one whose files can not be read that is its project, and is said."""
     owned: dict[HostName, frozenset[tuple[str, str]]] = {}
-    for module in manifests(tree).values():
-        release = read_release(tree, module, require_host(roots, module.host), head, dirty=False)
-        services = frozenset((str(module.runtime.project), str(service)) for service in release.closure)
+    for module in (each for each in known.values() if isinstance(each, Module)):
+        try:
+            closure = read_release(tree, module, require_host(roots, module.host), head, dirty=False).closure
+        except Refusal as refusal:
+            closure = (ServiceName(_ALL),)
+            warnings.append(f"{module.id}: {refusal.summary} ({refusal.detail}); its project was left out")
+        services = frozenset((str(module.runtime.project), str(service)) for service in closure)
         owned[module.host] = owned.get(module.host, frozenset()) | services
     return owned
+
+
+def _refuse_unreadable(entry: HostEntry, known: Neighbours) -> None:
+    """Raise `InvalidInput` where a manifest that can not be read could name what runs there: that would be no stray."""
+    for name, each in known.items():
+        if isinstance(each, Unreadable) and each.may_be_on(name, entry.name):
+            raise InvalidInput(
+                "a module that can not be read may name what runs there",
+                detail=f"{manifest_path(name)}: {each.refusal.detail}",
+                host=entry.name,
+            )
 
 
 def _removed(parts: Parts) -> Mapping[str, str]:

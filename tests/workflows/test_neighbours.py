@@ -6,9 +6,9 @@ import pytest
 
 from platformctl.errors import InvalidInput
 from platformctl.model.desired import Module
-from platformctl.model.names import ModuleId
+from platformctl.model.names import HostName, ModuleId
 from platformctl.releases import FolderTree, read_manifest
-from platformctl.workflows.neighbours import beside, neighbours
+from platformctl.workflows.neighbours import Unreadable, beside, neighbours
 
 UNCLOSED = "spec: {host: rs2000, runtime: {project: shop, compose_service: [\n"
 
@@ -82,3 +82,14 @@ def test_a_link_in_a_manifests_place_could_be_of_any_project(tmp_path: Path) -> 
     with pytest.raises(InvalidInput) as refusal:
         named_beside(tree)
     assert refusal.value.file == "modules/linked/module.yaml"
+
+
+@pytest.mark.parametrize(
+    ("content", "may_be"),
+    [(UNCLOSED, True), (UNCLOSED.replace("rs2000", "rs3000"), False), ("kind: [\\n", True), ("kind: [\n", False)],
+    ids=["by-its-words", "another-host", "in-escapes", "no-host"],
+)
+def test_one_that_can_not_be_read_may_be_of_the_hosts_it_could_name(tmp_path: Path, content: str, may_be: bool) -> None:
+    (broken,) = neighbours(write(tmp_path, "broken", content)).values()
+    assert isinstance(broken, Unreadable)
+    assert broken.may_be_on(ModuleId("broken"), HostName("rs2000")) is may_be
