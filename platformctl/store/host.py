@@ -75,7 +75,7 @@ reach() {
 """
 
 PREPARE = r"""
-[ -d "$1" ] || no missing "$1"
+[ -d "$1" ] || no absent "$1"
 made=
 [ ! -L "$1/.platformctl" ] || no unsafe .platformctl
 if [ ! -e "$1/.platformctl" ]; then mkdir -- "$1/.platformctl" 2>/dev/null || fail "$1" 4096; made=1; fi
@@ -95,6 +95,15 @@ fi
 [ -z "$made" ] || show . journal "$root"
 """
 """Makes the tool's own folder below "$1", or leaves it as it is, and goes there."""
+
+_PROBE = r"""
+[ -d "$1" ] || no absent "$1"
+at=$1; if [ -e "$1/.platformctl" ] || [ -L "$1/.platformctl" ]; then into "$1"; at=$base; fi
+work=$at/.probe.$$; why "$at" 65536
+[ "$word" = failed ] || no "$word" "$at"
+[ -w "$1" ] && say writable
+say within
+"""
 
 
 @dataclass(frozen=True)
@@ -154,6 +163,14 @@ def prepare_base(layout: HostLayout) -> Command:
     return script(f"{PRELUDE}{PREPARE}say ready\n", layout.root)
 
 
+def probe(layout: HostLayout) -> Command:
+    """Write where an apply writes first and take it away again: `writable`, or `within` where only that can be.
+
+    Refused as an apply would be.
+    """
+    return script(f"{PRELUDE}{_PROBE}", layout.root, timeout=20)
+
+
 def read_answer(completed: Completed, host: HostName) -> Answer:
     """Return what a script did; raises `Unreachable` or `ToolError` when it could not, naming why."""
     lines = completed.text.removesuffix("\n").split("\n")
@@ -189,6 +206,11 @@ _FAULTS = {
     "full": ("the host's disk is full", "disk_full", "free some space or some inodes there"),
     "readonly": ("the host's root can not be written", "root_readonly", "mount it for writing"),
     "denied": ("the host's root can not be written", "root_readonly", "give it to the agent user"),
+    "absent": (
+        "the host's root is not there",
+        "root_readonly",
+        "make it, with the script of `platformctl host prepare`",
+    ),
     "truncated": ("what was sent did not arrive whole", "connect", "run it again"),
     "busy": ("the host is slow to write", "connect", "run it again"),
 }

@@ -14,7 +14,7 @@ from platformctl.model.names import Digest, HostName
 from platformctl.model.observed import Identity
 from platformctl.model.reports import Check, DoctorReport
 from platformctl.releases import CommitTree
-from platformctl.store.host import HostLayout
+from platformctl.store.host import HostLayout, probe, read_answer
 from platformctl.store.host_lock import look_at_lock, read_lock_look
 from platformctl.store.host_records import read_recall, recall
 from platformctl.transports.interface import Transport
@@ -61,7 +61,7 @@ def _unread(entry: HostEntry, known: Neighbours) -> Iterator[Check]:
 def _examined(
     parts: Parts, roots: TrustRoots, entry: HostEntry, modules: Sequence[Module]
 ) -> tuple[ExitCode, Sequence[Check]]:
-    """What was found until something could not be asked."""
+    """What was found until something could not be asked, or would keep an apply from its work: nothing else fails."""
     checks: list[Check] = []
     try:
         checks.extend(_checks(parts, roots, entry, modules))
@@ -88,17 +88,26 @@ def _checks(parts: Parts, roots: TrustRoots, entry: HostEntry, modules: Sequence
             yield from _ways_back(parts, roots, transport, entry, module, there)
             if module.env.file is not None:
                 yield _env_file(transport, entry, module, who)
+        yield _root(transport, entry, who)
 
 
 def _disk(transport: Transport, entry: HostEntry) -> Check:
     answer = transport.run(Command(("df", "-Pk", "--", entry.root), timeout=20))
     line = answer.text.splitlines()[-1].split() if answer.status == 0 else []
     if len(line) < 4 or not line[3].isdecimal():
-        return Check(entry.name, "root", "fail", f"{entry.root} is not there", f"platformctl host prepare {entry.name}")
+        return Check(entry.name, "disk", "warn", f"df does not say how much is free for {entry.root}")
     free = int(line[3])
     return Check(
         entry.name, "disk", "ok" if free > _LEAST_FREE else "warn", f"{free >> 10} MiB free", "free some space"
     )
+
+
+def _root(transport: Transport, entry: HostEntry, who: Identity) -> Check:
+    """Raises what would keep an apply from writing there."""
+    if read_answer(transport.run(probe(HostLayout(entry.root))), entry.name).word == "writable":
+        return Check(entry.name, "root", "ok", f"{entry.root} can be written")
+    found = f"{entry.root} can not be written: no folder of a new module can be made there"
+    return Check(entry.name, "root", "warn", found, f"chown {who.user} {entry.root}")
 
 
 def _journal(transport: Transport, entry: HostEntry) -> Check:

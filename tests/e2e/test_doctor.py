@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.e2e.refusals import refusal
 from tests.e2e.witness import untouched
 from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo
@@ -31,7 +34,7 @@ def test_it_finds_what_is_in_the_way_and_one_silent_host_hides_no_other(
     repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))
     repo.commit()
     repo.deploy("web")
-    names = {"identity", "engine", "clock", "disk", "journal", "lock", "images of web", "env.file of web"}
+    names = {"identity", "engine", "clock", "disk", "journal", "lock", "root", "images of web", "env.file of web"}
     with untouched(one), untouched(two):
         well = checks(repo)
         assert {name for host, name in well if host == "rs2000"} == names
@@ -56,3 +59,53 @@ def test_it_finds_what_is_in_the_way_and_one_silent_host_hides_no_other(
         gone = repo.run("rollback", "web", "--json")
         assert gone.code in (4, 14), gone
         assert "platformctl-lab/web:1" in gone.stdout
+
+
+READ_ONLY = "mount --bind {root} {root} && mount -o remount,bind,ro {root}"
+MENDED = "umount -l {root} || :; mkdir -p {root}; chown {user}: {root}; chmod 755 {root}"
+IN_THE_WAY = {
+    "mounted read-only": (READ_ONLY, False, 69, "root_readonly"),
+    "mounted read-only later": (READ_ONLY, True, 69, "root_readonly"),
+    "another user's": ("chown root: {root}; chmod 755 {root}", False, 69, "root_readonly"),
+    "another user's, not to be entered": ("chown root: {root}; chmod 700 {root}", True, 69, "root_readonly"),
+    "another user's altogether": ("chown -R root: {root}", True, 3, "unsafe"),
+    "missing": ("rm -rf {root}", False, 69, "root_readonly"),
+    "full": (":", False, 69, "disk_full"),
+    "full later": (":", True, 69, "disk_full"),
+}
+
+
+@pytest.mark.parametrize("case", IN_THE_WAY)
+def test_it_is_not_green_where_apply_could_not_write(tmp_path: Path, host: Host, case: str) -> None:
+    damage, there, code, reason = IN_THE_WAY[case]
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", WEB)
+    plan = repo.plan("web")
+    repo.approve(plan)
+    if there:
+        repo.run("lock", "rs2000", "--reason", "x", expect=0)
+        repo.run("unlock", "rs2000", expect=0)
+    assert checks(repo)["rs2000", "root"]["level"] == "ok"
+    host.sh(damage.format(root=host.root))
+    if reason == "disk_full":
+        host.fill_disk()
+    try:
+        refusal(repo.run("apply", plan, "--approved-sha", repo.head, "--json"), code, reason)
+        files = host.sh(f"find {host.root} 2>/dev/null | sort")
+        found = checks(repo, expect=code)
+        assert [name for (_, name), row in found.items() if row["level"] == "fail"] == [reason]
+        assert host.sh(f"find {host.root} 2>/dev/null | sort") == files
+    finally:
+        host.heal()
+        host.sh(MENDED.format(root=host.root, user=host.user))
+
+
+def test_a_root_that_only_the_tools_own_folder_can_be_written_in_is_worth_a_word(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", WEB)
+    repo.deploy("web")
+    host.sh(f"chown root: {host.root}; chmod 755 {host.root}")
+    assert warned(checks(repo)) == {("rs2000", "root")}
+    repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))
+    repo.commit()
+    repo.deploy("web")

@@ -40,9 +40,9 @@ def test_an_own_folder_open_to_others_is_closed(tmp_path: Path) -> None:
 
 
 def test_a_host_without_its_root_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToolError) as caught:
+    with pytest.raises(Unreachable) as caught:
         ask(prepare_base(HostLayout(str(tmp_path / "none"))))
-    assert caught.value.reason == "missing"
+    assert caught.value.reason == "root_readonly"
 
 
 def test_nothing_is_written_before_the_folder_is_prepared(tmp_path: Path) -> None:

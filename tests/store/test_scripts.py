@@ -9,7 +9,7 @@ import pytest
 from platformctl.model.command import Command
 from platformctl.model.names import ModuleId, RepoPath
 from platformctl.store import batch, host_files, host_lock, host_records
-from platformctl.store.host import HostLayout, prepare_base
+from platformctl.store.host import HostLayout, prepare_base, probe
 from tests.store.hosts import OWNER
 from tests.store.samples import PLAN
 
@@ -18,6 +18,7 @@ WEB = ModuleId.parse("web")
 PATH = RepoPath.parse("compose.yaml")
 COMMANDS = {
     "prepare": prepare_base(LAYOUT),
+    "probe": probe(LAYOUT),
     "write record": host_records.write_record(LAYOUT, WEB, b"", replacing=None),
     "append to audit": host_records.append_audit(LAYOUT, b"", after=None),
     "append to journal": host_records.append_journal(LAYOUT, PLAN, b"", after=None),
