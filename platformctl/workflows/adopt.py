@@ -20,6 +20,7 @@ from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
 from platformctl.trust import envelope
 from platformctl.trust.keys import seal
+from platformctl.workflows.auditing import Told, tell_both
 from platformctl.workflows.desire import agreed, release_at, require_merged
 from platformctl.workflows.hosts import holding, hosts
 from platformctl.workflows.looking import look
@@ -71,8 +72,10 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
             observation, memory = look(parts, reached, release, roots)
             refuse_unsettled(memory, release.host.name)
             adoption = Adoption(release, observation, memory, subject, "IMPORTED", request.key)
-            write_receipt(parts, roots, session, adoption)
-    parts.audit.append(now, "import", {"module": str(name), "host": str(release.host.name), "source_sha": str(head)})
+            receipt = write_receipt(parts, roots, session, adoption)
+            fields = {"module": str(name), "host": str(release.host.name), "source_sha": str(head), "receipt": receipt}
+            told = Told(now, "import", fields)
+            tell_both(parts, release.host, memory.recalled.audit_tail, told, session.write)
     return NoteReport(message=f"✓ {name} on {release.host.name} is adopted as {head[:12]}")
 
 

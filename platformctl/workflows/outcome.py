@@ -26,11 +26,12 @@ from platformctl.model.state import (
 )
 from platformctl.planning.settled import computed
 from platformctl.session import HostSession
-from platformctl.store import chain, host_records
+from platformctl.store import host_records
 from platformctl.store.host import HostLayout
 from platformctl.trust import envelope
 from platformctl.trust.keys import seal
 from platformctl.trust.verify import VerifiedPlan
+from platformctl.workflows.auditing import Told, behind
 from platformctl.workflows.case import Case
 from platformctl.workflows.parts import Parts, moment, shown
 from platformctl.workflows.records import NAMESPACE, Memory, next_record, receipt_payload, record_bytes
@@ -78,12 +79,14 @@ def remember_outcome(
     receipt = _receipt(parts, case, result, observation)
     warnings = [*case.warnings, *(["the host's journal stays open: platformctl recover"] if result.lost else [])]
     sealed = _attempt("the receipt", warnings, lambda: _sealed(parts, case, receipt))
-    fields = _audit_fields(receipt, sealed or "")
+    told = Told(receipt.applied_at, "apply", _audit_fields(receipt, sealed or ""))
     record = _attempt("the host record", warnings, lambda: _record(case, memory, receipt, sealed, seen, result))
-    audit = _attempt("the host's audit record", warnings, lambda: _audit(case, memory, receipt, fields))
+    audit = _attempt(
+        "the host's audit record", warnings, lambda: behind(case.release.host, memory.recalled.audit_tail, told)
+    )
     _write_on_host(session, receipt.outcome, record, audit, warnings, settle=not result.lost)
     artifact = _attempt("the state", warnings, lambda: _write_state(parts, case, receipt, result))
-    _attempt("the audit record", warnings, lambda: parts.audit.append(receipt.applied_at, "apply", fields))
+    _attempt("the audit record", warnings, lambda: parts.audit.append(told.at, told.event, told.fields))
     return Outcome(result, artifact, tuple(warnings))
 
 
@@ -257,10 +260,3 @@ def _audit_fields(receipt: Receipt, sealed: str) -> Mapping[str, str]:
         "outcome": receipt.outcome,
         "receipt": sealed,
     }
-
-
-def _audit(case: Case, memory: Memory, receipt: Receipt, fields: Mapping[str, str]) -> Command:
-    tail = memory.recalled.audit_tail
-    line = chain.next_line(tail, receipt.applied_at, "apply", fields, what=f"{receipt.host}: audit chain")
-    last = tail.removesuffix(b"\n").rpartition(b"\n")[2] or None
-    return host_records.append_audit(HostLayout(case.release.host.root), line, after=last)

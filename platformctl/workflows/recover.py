@@ -18,6 +18,7 @@ from platformctl.store.host_records import Recalled, read_recall, recall, write_
 from platformctl.store.journal import Journal, Kind, Record, parse
 from platformctl.transports.interface import Transport
 from platformctl.workflows.adopt import Adoption, require_agreed, write_receipt
+from platformctl.workflows.auditing import Told, tell_both
 from platformctl.workflows.case import stale
 from platformctl.workflows.desire import planned_release
 from platformctl.workflows.every_host import every_host
@@ -153,7 +154,8 @@ def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Row:
         module = _module_of(journal, plan)
         if module is not None:
             _consume(session, entry.root, visit.memory(entry, module), digest)
-        parts.audit.append(moment(parts.clock.now()), "recover", fields)
+        tail = visit.recalled(entry).audit_tail
+        tell_both(parts, entry, tail, Told(moment(parts.clock.now()), "recover", fields), session.write)
         if journal.records:
             session.continue_after(content)
             session.settle(f"recovered: {outcome}")

@@ -12,12 +12,15 @@ from platformctl.model.reports import AuditReport, NoteReport
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain, host_lock
 from platformctl.store.audit import compare
+from platformctl.store.chain import Entry
 from platformctl.store.files import whole_lines
 from platformctl.store.host import HostLayout, prepare_base, read_answer
-from platformctl.store.host_records import read_audit, write_record
+from platformctl.store.host_records import Recalled, read_audit, read_recall, recall, write_record
 from platformctl.store.owner import Owner
+from platformctl.transports.interface import Transport
 from platformctl.trust.keys import seal
 from platformctl.trust.signatures import sole_signer
+from platformctl.workflows.auditing import Told, tell_both
 from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import holding, hosts
 from platformctl.workflows.machines import DRIVER
@@ -35,7 +38,8 @@ def lock(parts: Parts, host: str, reason: str) -> NoteReport:
         layout = HostLayout(entry.root)
         read_answer(transport.run(prepare_base(layout)), entry.name)
         host_lock.read_lock(transport.run(host_lock.lock_by_hand(layout, owner)), entry.name)
-    parts.audit.append(owner.since, "lock", {"host": str(entry.name), "by": parts.operator, "reason": reason})
+        fields = {"host": str(entry.name), "by": parts.operator, "reason": reason}
+        _tell_locked(parts, transport, _recalled(transport), Told(owner.since, "lock", fields))
     return NoteReport(message=f"✓ {entry.name} is locked: {reason}", details={"next": f"platformctl unlock {host}"})
 
 
@@ -44,10 +48,22 @@ def unlock(parts: Parts, host: str) -> NoteReport:
     entry = require_host(trust_roots(parts), HostName.parse(host))
     with hosts(parts) as reached:
         transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+        recalled = _recalled(transport)
+        if recalled.manual_lock is not None:  # while it is there, nobody else writes
+            fields = {"host": str(entry.name), "by": parts.operator}
+            _tell_locked(parts, transport, recalled, Told(moment(parts.clock.now()), "unlock", fields))
         changed = host_lock.read_lock(transport.run(host_lock.unlock(HostLayout(entry.root))), entry.name)
-    if changed:
-        parts.audit.append(moment(parts.clock.now()), "unlock", {"host": str(entry.name), "by": parts.operator})
     return NoteReport(message=f"✓ {entry.name} is {'unlocked' if changed else 'not locked by hand'}")
+
+
+def _recalled(transport: Transport) -> Recalled:
+    return read_recall(transport.run(recall(HostLayout(transport.entry.root))), transport.entry.name)
+
+
+def _tell_locked(parts: Parts, transport: Transport, recalled: Recalled, told: Told) -> None:
+    """Into both chains, of a host that is locked by hand."""
+    entry = transport.entry
+    tell_both(parts, entry, recalled.audit_tail, told, lambda line: read_answer(transport.run(line), entry.name))
 
 
 @dataclass(frozen=True)
@@ -77,8 +93,9 @@ def unquarantine(parts: Parts, lift: Lift) -> NoteReport:
             count = len(memory.record.quarantine)
             content = record_bytes(replace(next_record(memory.record), quarantine=()), memory.envelopes)
             session.write(write_record(HostLayout(entry.root), module.id, content, replacing=memory.content))
-    fields = {"module": str(module.id), "host": str(entry.name), "by": signer.principal, "reason": lift.reason}
-    parts.audit.append(moment(now), "unquarantine", fields)
+            fields = {"module": str(module.id), "host": str(entry.name), "by": signer.principal, "reason": lift.reason}
+            told = Told(moment(now), "unquarantine", fields)
+            tell_both(parts, entry, memory.recalled.audit_tail, told, session.write)
     return NoteReport(message=f"✓ {module.id} on {entry.name}: {count} quarantined release(s) may be planned again")
 
 
@@ -118,19 +135,24 @@ def audit_verify(parts: Parts) -> AuditReport:
 
 
 def _told_otherwise(here: tuple[bytes, ...], there: tuple[bytes, ...], entry: HostEntry) -> list[str]:
-    """Applies that this clone recorded for a host and that the host's own chain, sound in itself, does not tell so."""
+    """What this clone recorded for a host and the host's own chain, sound in itself, does not tell so."""
     try:
         ours = [chain.parse(line, "here") for line in here]
     except Refusal:
         return []
     theirs = [chain.parse(line, entry.name) for line in there]
-    plans = {record.fields.get("plan") for record in theirs}
-    mine = [record for record in ours if record.event == "apply" and record.fields.get("host") == entry.name]
+    plans = {record.fields["plan"] for record in theirs if "plan" in record.fields}
+    mine = [record for record in ours if record.fields.get("host") == entry.name]
     return [
-        f"{entry.name}: record {record.seq} here ({record.event} of {record.fields['plan']}) "
-        + ("says something else on the host" if record.fields["plan"] in plans else "is not on the host")
+        f"{entry.name}: record {record.seq} here ({_of(record)}) "
+        + ("says something else on the host" if record.fields.get("plan") in plans else "is not on the host")
         for record in compare(mine, theirs).only_local
     ]
+
+
+def _of(record: Entry) -> str:
+    about = record.fields.get("plan") or record.fields.get("module")
+    return f"{record.event} of {about}" if about else record.event
 
 
 def _plain(fields: Mapping[str, object]) -> dict[str, object]:

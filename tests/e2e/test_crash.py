@@ -108,6 +108,8 @@ def test_what_was_applied_by_a_client_that_died_gets_its_receipt(repo: PlatformR
     (module,) = repo.run("status", "web", "--json", expect=0).json["modules"]
     assert (module["in_step"], module["source_sha"], module["outcome"]) == (True, repo.head, "APPLIED")
     assert repo.run("history", "web", "--json", expect=0).json["rows"][0]["plan_digest"] == row["plan"]
+    told = json.loads(host.sh(f"tail -n 1 {host.root}/.platformctl/audit.jsonl"))
+    assert (told["event"], told["plan"], bool(told["receipt"])) == ("recover", row["plan"], True)
     repo.run("audit", "verify", expect=0)
     repo.run("rollback", "web", expect=9)
     assert running(host) == {"web": "platformctl-lab/web:1"}
