@@ -85,8 +85,8 @@ def remember_outcome(
         "the host's audit record", warnings, lambda: behind(case.release.host, memory.recalled.audit_tail, told)
     )
     _write_on_host(session, receipt.outcome, record, audit, warnings, settle=not result.lost)
-    artifact = _attempt("the state", warnings, lambda: _write_state(parts, case, receipt, result))
     _attempt("the audit record", warnings, lambda: parts.audit.append(told.at, told.event, told.fields))
+    artifact = _attempt("the state", warnings, lambda: _write_state(parts, case, receipt, result))
     return Outcome(result, artifact, tuple(warnings))
 
 

@@ -1,10 +1,10 @@
 """Small deeds by a person: lock and unlock a host, lift a quarantine, look at the audit chain."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from platformctl.errors import ExitCode, Refusal
+from platformctl.errors import ExitCode, Refusal, ToolError, or_raise
 from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName
@@ -12,21 +12,21 @@ from platformctl.model.reports import AuditReport, NoteReport
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain, host_lock
 from platformctl.store.audit import compare
-from platformctl.store.chain import Entry
 from platformctl.store.files import whole_lines
 from platformctl.store.host import HostLayout, prepare_base, read_answer
 from platformctl.store.host_records import Recalled, read_audit, read_recall, recall, write_record
 from platformctl.store.owner import Owner
 from platformctl.transports.interface import Transport
-from platformctl.trust.keys import seal
+from platformctl.trust.keys import Keyring, seal
 from platformctl.trust.signatures import sole_signer
 from platformctl.workflows.auditing import Told, tell_both
 from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import holding, hosts
 from platformctl.workflows.machines import DRIVER
 from platformctl.workflows.parts import Parts, keyring, moment, require_host, require_module, trust_roots
-from platformctl.workflows.records import next_record, record_bytes, remember
+from platformctl.workflows.records import next_record, record_bytes, remember, remember_each
 from platformctl.workflows.remembered import current_trust
+from platformctl.workflows.vouching import Vouched, said
 
 
 def lock(parts: Parts, host: str, reason: str) -> NoteReport:
@@ -109,24 +109,31 @@ def audit_show(parts: Parts) -> AuditReport:
 def audit_verify(parts: Parts) -> AuditReport:
     """Whether this clone's chain and those of the hosts of the allow-list are as they were written, and tell the same.
 
-    Ends as `TOOL_ERROR` when an entry was changed, removed or added, naming it.
+    Signed receipts are what vouches: those in the records, and those that hosts keep beside their chains. Ends as
+    `TOOL_ERROR` when an entry was changed, removed or added, naming it.
     """
     roots = trust_roots(parts)
+    ring = keyring(parts, roots)
     lines, torn = parts.audit.read()
     problems = [f"here: {problem}" for problem in chain.verify(lines, torn)]
     heads = {"here": str(chain.head(lines).digest or "none")} if not problems else {}
+    problems = problems or list(_not_vouched_here(parts, lines, ring))
     silent: list[str] = []
     with hosts(parts) as reached:
         for entry in every_host(parts, roots):
             try:
                 transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+                receipts = _receipts(parts, transport, ring)
                 answer = transport.run(read_audit(HostLayout(entry.root)))
             except Refusal as refusal:
-                silent.append(f"{entry.name}: not compared: {refusal.summary}")
+                (problems if isinstance(refusal, ToolError) else silent).append(
+                    f"{entry.name}: not compared: {refusal.summary}"
+                )
                 continue
             there, cut = whole_lines(answer.stdout if answer.status == 0 else b"")
             found = [f"{entry.name}: {problem}" for problem in chain.verify(there, cut)]
             problems.extend(found or _told_otherwise(lines, there, entry))
+            problems.extend([] if found else _not_vouched(there, entry, ring, receipts))
             if not found:
                 heads[entry.name] = str(chain.head(there).digest or "none")
     code = ExitCode.TOOL_ERROR if problems else ExitCode.UNREACHABLE if silent else ExitCode.NO_CHANGES
@@ -144,15 +151,32 @@ def _told_otherwise(here: tuple[bytes, ...], there: tuple[bytes, ...], entry: Ho
     plans = {record.fields["plan"] for record in theirs if "plan" in record.fields}
     mine = [record for record in ours if record.fields.get("host") == entry.name]
     return [
-        f"{entry.name}: record {record.seq} here ({_of(record)}) "
+        f"{entry.name}: record {record.seq} here ({said(record)}) "
         + ("says something else on the host" if record.fields.get("plan") in plans else "is not on the host")
         for record in compare(mine, theirs).only_local
     ]
 
 
-def _of(record: Entry) -> str:
-    about = record.fields.get("plan") or record.fields.get("module")
-    return f"{record.event} of {about}" if about else record.event
+def _not_vouched_here(parts: Parts, lines: tuple[bytes, ...], ring: Keyring) -> Iterator[str]:
+    vouched = Vouched("here", [chain.parse(line, "here") for line in lines], ring)
+    yield from vouched.problems()
+    yield from vouched.forgotten(parts.states.all())
+
+
+def _not_vouched(there: tuple[bytes, ...], entry: HostEntry, ring: Keyring, receipts: Sequence[str]) -> Iterator[str]:
+    vouched = Vouched(entry.name, [chain.parse(line, entry.name) for line in there], ring)
+    yield from vouched.of_another_host(entry.name)
+    yield from vouched.problems()
+    yield from vouched.missing(receipts, entry.name)
+
+
+def _receipts(parts: Parts, transport: Transport, ring: Keyring) -> tuple[str, ...]:
+    """All that a host keeps in its records of modules, believed or not."""
+    names = _recalled(transport).modules
+    if not names:
+        return ()
+    memories = remember_each(transport, HostLayout(transport.entry.root), names, ring, parts.clock.now())
+    return tuple(text for memory in memories for text in or_raise(memory).envelopes)
 
 
 def _plain(fields: Mapping[str, object]) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+from base64 import b64decode, b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 from platformctl.store import chain
@@ -11,19 +13,43 @@ from tests.platform_repo import WEB, PlatformRepo
 AUDIT = ".platformctl/audit.jsonl"
 
 
-def problems(repo: PlatformRepo, expect: int) -> list[str]:
-    found: list[str] = repo.run("audit", "verify", "--json", expect=expect).json["problems"]
+def problems(repo: PlatformRepo, expect: int, *where: str | Path) -> list[str]:
+    found: list[str] = repo.run(*where, "audit", "verify", "--json", expect=expect).json["problems"]
     return found
 
 
-def written_anew(lines: bytes) -> bytes:
-    """The same records with another outcome, each holding the digest of the one before: sound in itself."""
+def cloned(repo: PlatformRepo) -> Path:
+    """A clone that was never there."""
+    clone = repo.folder / "clone"
+    subprocess.run(("git", "clone", "--quiet", str(repo.root), str(clone)), check=True, env=repo.environment)
+    return clone
+
+
+def with_record(lines: bytes, **changes: object) -> bytes:
+    """The same, and behind it a record like the last one but for `changes`, in its place in the chain."""
+    last = chain.parse(lines.splitlines()[-1], "the host")
+    return lines + chain.next_line(lines, last.at, last.event, {**last.fields, **changes}, what="the host") + b"\n"
+
+
+def written_anew(lines: bytes, **changes: Callable[[str], str]) -> bytes:
+    """The same records but for `changes`, each holding the digest of the one before: sound in itself."""
     made = b""
     for line in lines.splitlines():
         record = chain.parse(line, "the host")
-        fields = {**record.fields, "outcome": "ROLLED_BACK"}
+        fields = {**record.fields, **{name: change(record.fields[name]) for name, change in changes.items()}}
         made += chain.next_line(made, record.at, record.event, fields, what="the host") + b"\n"
     return made
+
+
+def rolled_back(_: str) -> str:
+    return "ROLLED_BACK"
+
+
+def forged(receipt: str) -> str:
+    """A receipt of another outcome, as if somebody had signed that."""
+    sealed = json.loads(receipt)
+    payload = b64decode(sealed["payload"]).replace(b"APPLIED", b"ROLLED_BACK")
+    return json.dumps({**sealed, "payload": b64encode(payload).decode()})
 
 
 def events(lines: str) -> list[str]:
@@ -33,7 +59,7 @@ def events(lines: str) -> list[str]:
 def test_a_deed_that_only_this_clone_tells_of(tmp_path: Path, host: Host) -> None:
     """Both ends are told of everything that changes what a host remembers; what only one has was written by hand."""
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
-    repo.add_module("web", WEB, health={"timeout": "3s", "stable_for": "0s"})
+    repo.add_module("web", WEB, health={"timeout": "8s", "stable_for": "1s"})
     repo.deploy("web")
     repo.run("import", "web", expect=0)
     repo.run("lock", "rs2000", "--reason", "moving", expect=0)
@@ -65,20 +91,64 @@ def test_a_record_that_is_taken_away_or_written_anew(tmp_path: Path, host: Host)
     assert problems(repo, 0) == []
     true = host.sh(f"cat {host.root}/{AUDIT}").encode()
 
-    clone = tmp_path / "clone"
-    subprocess.run(("git", "clone", "--quiet", str(repo.root), str(clone)), check=True, env=repo.environment)
+    clone = cloned(repo)
     (row,) = repo.run("-C", clone, "status", "web", "--json", expect=0).json["modules"]
     assert (row["in_step"], row["outcome"], row["source_sha"]) == (True, "APPLIED", repo.head)
     assert len(repo.run("-C", clone, "history", "web", "--json", expect=0).json["rows"]) == 1
 
-    host.write(AUDIT, written_anew(true))
-    (problem,) = problems(repo, 3)
-    assert problem.startswith("rs2000: record ")
-    assert problem.endswith("says something else on the host")
+    host.write(AUDIT, written_anew(true, outcome=rolled_back))
+    told, against = problems(repo, 3)
+    assert told.startswith("rs2000: record ")
+    assert told.endswith("says something else on the host")
+    assert against.endswith("was changed: outcome is not what its receipt says")
 
     host.write(AUDIT, b"")
-    (problem,) = problems(repo, 3)
-    assert problem.endswith("is not on the host")
+    told, against = problems(repo, 3)
+    assert told.endswith("is not on the host")
+    assert "rs2000: a record was removed: that of sha256:" in against
 
-    host.write(AUDIT, true.replace(b"APPLIED", b"APPLIER", 1) + written_anew(true))
+    host.write(AUDIT, true.replace(b"APPLIED", b"APPLIER", 1) + written_anew(true, outcome=rolled_back))
     assert any("was changed" in problem or "was added" in problem for problem in problems(repo, 3))
+
+
+ATTACKS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "a record nobody signed": (lambda true: with_record(true, receipt=""), "record 3 (apply of sha256:"),
+    "a receipt told twice": (with_record, "was added: its receipt is that of record 2"),
+    "a receipt nobody signed": (
+        lambda true: written_anew(true, outcome=rolled_back, receipt=forged),
+        "may have been added: its receipt is not believed (signature)",
+    ),
+    "another outcome": (
+        lambda true: written_anew(true, outcome=rolled_back),
+        "was changed: outcome is not what its receipt says",
+    ),
+    "another host": (lambda true: with_record(true, host="other"), "was added: it is of another host"),
+    "without its end": (lambda true: true.splitlines(keepends=True)[0], "a record was removed: that of sha256:"),
+    "nothing": (lambda true: b"", "a record was removed: that of sha256:"),
+}
+
+
+def test_a_chain_that_is_sound_in_itself_and_that_receipts_contradict(tmp_path: Path, host: Host) -> None:
+    """As a clone sees it that was never there: nothing here knows better, but what people signed does."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", WEB, health={"timeout": "20s", "stable_for": "0s"})
+    repo.deploy("web")
+    repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))
+    repo.commit()
+    repo.deploy("web")
+    here, clone = repo.root / ".platform/audit/audit.jsonl", cloned(repo)
+    on_host, of_clone = host.sh(f"cat {host.root}/{AUDIT}").encode(), here.read_bytes()
+    assert problems(repo, 0, "-C", clone) == problems(repo, 0) == []
+
+    for name, (attack, words) in ATTACKS.items():
+        host.write(AUDIT, attack(on_host))
+        found = problems(repo, 3, "-C", clone)
+        assert any(each.startswith("rs2000: ") and words in each for each in found), (name, found)
+    host.write(AUDIT, on_host)
+
+    for taken in (1, 2):
+        here.write_bytes(b"".join(of_clone.splitlines(keepends=True)[:-taken]))
+        (problem,) = problems(repo, 3)
+        assert problem.startswith("here: a record was removed: that of sha256:")
+    here.unlink()
+    assert len(problems(repo, 3)) == 1

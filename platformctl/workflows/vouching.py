@@ -1,0 +1,97 @@
+"""Whether signed receipts vouch for the records of an audit chain, and whether it has a record of each that there is.
+
+A chain that was written anew from some record on is sound in itself; a receipt is one person's signed word. What has
+none, as a lock or an unlock, nobody vouches for but the other end.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from platformctl.errors import ApprovalMismatch, InvalidInput
+from platformctl.model.frozen import dataclass
+from platformctl.model.names import HostName
+from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, ModuleStatus, Receipt
+from platformctl.store.chain import Entry
+from platformctl.trust import envelope
+from platformctl.trust.keys import Keyring
+from platformctl.trust.moment import Moment
+from platformctl.trust.signatures import sole_signer
+from platformctl.workflows.records import NAMESPACE, read_receipt
+
+_SAME: Mapping[str, Mapping[str, str]] = {
+    "apply": {"module": "module", "host": "host", "plan": "plan_digest", "outcome": "outcome"},
+    "recover": {"module": "module", "host": "host", "plan": "plan_digest"},
+    "import": {"module": "module", "host": "host", "source_sha": "source_sha"},
+}
+"""By event: what of a record stands in its receipt too, and how it is called there."""
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """The records of one chain, and whose signatures count."""
+
+    where: str
+    entries: Sequence[Entry]
+    keyring: Keyring
+
+    def problems(self) -> Iterator[str]:
+        """What is not as the receipts say, record by record."""
+        first: dict[str, int] = {}
+        for entry in self.entries:
+            text = entry.fields.get("receipt")
+            if entry.event not in _SAME or (text is None and entry.event != "apply"):
+                continue
+            why = self._against(entry, text)
+            if why is None and entry.event == "apply" and first.setdefault(str(text), entry.seq) != entry.seq:
+                why = f"was added: its receipt is that of record {first[str(text)]}"
+            if why is not None:
+                yield f"{self.where}: record {entry.seq} ({said(entry)}) {why}"
+
+    def _against(self, entry: Entry, text: Any) -> str | None:
+        if not text:
+            return "may have been added: no signed receipt vouches for it"
+        try:
+            receipt = believed(text, self.keyring, entry.at)
+        except (ApprovalMismatch, InvalidInput) as error:
+            return f"may have been added: its receipt is not believed ({error.reason or 'form'})"
+        told = ((here, there) for here, there in _SAME[entry.event].items())
+        other = [here for here, there in told if entry.fields.get(here) != str(getattr(receipt, there))]
+        return f"was changed: {', '.join(other)} is not what its receipt says" if other else None
+
+    def of_another_host(self, host: HostName) -> Iterator[str]:
+        """Records in a host's chain that are about another one."""
+        for entry in self.entries:
+            if entry.fields.get("host") != host:
+                yield f"{self.where}: record {entry.seq} ({said(entry)}) was added: it is of another host"
+
+    def missing(self, receipts: Iterable[str], host: HostName) -> Iterator[str]:
+        """Receipts that the host keeps beside its chain, and that no record has."""
+        there = {entry.fields.get("receipt") for entry in self.entries}
+        for text in (each for each in receipts if each not in there):
+            try:
+                receipt = read_receipt(envelope.read(text.encode()))
+                believed(text, self.keyring, receipt.applied_at)
+            except (ApprovalMismatch, InvalidInput):
+                continue
+            if receipt.host == host:
+                yield f"{self.where}: a record was removed: that of {receipt.plan_digest} ({receipt.outcome})"
+
+    def forgotten(self, states: Iterable[ModuleStatus]) -> Iterator[str]:
+        """Applies that this clone's state is of, and that no record here tells of."""
+        plans = {entry.fields.get("plan") for entry in self.entries}
+        for status in states:
+            if status.plan_digest not in plans:
+                yield f"{self.where}: a record was removed: that of {status.plan_digest}, which the state is of"
+
+
+def believed(text: object, keyring: Keyring, at: str) -> Receipt:
+    """The receipt in an envelope, signed by who might at that time; raises `ApprovalMismatch` or `InvalidInput`."""
+    sealed = envelope.read(str(text).encode())
+    sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, NAMESPACE, keyring, Moment.parse(at).at, in_process=True)
+    return read_receipt(sealed)
+
+
+def said(entry: Entry) -> str:
+    """What a record is of, in a word or two."""
+    about = entry.fields.get("plan") or entry.fields.get("module")
+    return f"{entry.event} of {about}" if about else entry.event
