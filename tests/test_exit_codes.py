@@ -78,6 +78,21 @@ def test_the_help_of_a_command_lists_how_it_may_end(word: str) -> None:
         assert {ExitCode.USAGE, ExitCode.TOOL_ERROR} <= set(command.codes)
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        *((name, 65) for name in ("status", "history", "drift", "unquarantine")),
+        *((name, 4) for name in ("doctor", "lock", "unlock")),
+        *((name, 69) for name in ("history", "status", "unlock")),
+    ],
+)
+def test_what_nobody_knows_or_reaches_is_among_how_a_command_may_end(words: str, code: int) -> None:
+    command = platformctl().get_command(click.Context(platformctl()), words)
+
+    assert isinstance(command, Verb)
+    assert code in command.codes
+
+
 def test_only_plan_and_drift_may_say_that_there_are_changes() -> None:
     saying = {name for name, command in verbs(platformctl(), "") if ExitCode.CHANGES_PRESENT in command.codes}
 

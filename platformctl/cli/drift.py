@@ -10,7 +10,7 @@ from platformctl.model.reports import DriftReport
 from platformctl.workflows import drift as workflow
 
 
-@verb("drift", ExitCode.NO_CHANGES, ExitCode.CHANGES_PRESENT, ExitCode.UNREACHABLE)
+@verb("drift", ExitCode.NO_CHANGES, ExitCode.CHANGES_PRESENT, ExitCode.INVALID_INPUT, ExitCode.UNREACHABLE)
 @modules_argument
 @click.option("--all", "everything", is_flag=True, help="Every module; the same as naming none.")
 @click.pass_context

@@ -9,7 +9,7 @@ from platformctl.model.reports import HistoryReport
 from platformctl.workflows import status as workflow
 
 
-@verb("history", ExitCode.NO_CHANGES)
+@verb("history", ExitCode.NO_CHANGES, ExitCode.INVALID_INPUT, ExitCode.UNREACHABLE, ExitCode.WRONG_HOST)
 @click.argument("module")
 @click.pass_context
 def command(context: click.Context, module: str) -> HistoryReport:

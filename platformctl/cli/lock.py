@@ -8,8 +8,17 @@ from platformctl.errors import ExitCode
 from platformctl.model.reports import NoteReport
 from platformctl.workflows import upkeep as workflow
 
+HOST_CODES = (
+    ExitCode.NO_CHANGES,
+    ExitCode.POLICY_VIOLATION,
+    ExitCode.UNREACHABLE,
+    ExitCode.LOCKED,
+    ExitCode.WRONG_HOST,
+)
+"""How a command about one host that is named may end."""
 
-@verb("lock", ExitCode.NO_CHANGES, ExitCode.UNREACHABLE, ExitCode.LOCKED, ExitCode.WRONG_HOST)
+
+@verb("lock", *HOST_CODES)
 @click.argument("host")
 @click.option("--reason", required=True, help="Why, for whoever finds it locked.")
 @click.pass_context

@@ -30,7 +30,7 @@ def outcome_of(report: Report, command: str, plan: Path | None = None) -> dict[s
         "outcome": report.status,
         "mutated": getattr(report, "mutated", "no" if touched is Touched.NO else "unknown"),
         "plan_digest": getattr(report, "plan_digest", None) or _digest(plan),
-        "source_sha": getattr(report, "source_sha", None),
+        "source_sha": getattr(report, "source_sha", None) or _commit(report, plan),
         "hosts": sorted({outcome.host for outcome in outcomes}) or ([one] if one else []),
         "modules": encode(outcomes),
         "reason": getattr(report, "reason", ""),
@@ -50,6 +50,19 @@ def _digest(plan: Path | None) -> str | None:
 
     try:
         return read_envelope(plan).digest if plan else None
+    except Refusal:
+        return None
+
+
+def _commit(report: Report, plan: Path | None) -> str | None:
+    """The commit of a plan that was refused on its host, when it had been verified long since."""
+    if plan is None or report.exit_code is not ExitCode.PREPARE_FAILED:
+        return None
+    from platformctl.trust.plan_codec import decode_plan
+    from platformctl.workflows.signed import read_envelope
+
+    try:
+        return decode_plan(read_envelope(plan).payload).source_sha
     except Refusal:
         return None
 

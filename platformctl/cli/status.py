@@ -10,7 +10,7 @@ from platformctl.model.reports import StatusReport
 from platformctl.workflows import status as workflow
 
 
-@verb("status", ExitCode.NO_CHANGES, ExitCode.UNREACHABLE)
+@verb("status", ExitCode.NO_CHANGES, ExitCode.INVALID_INPUT, ExitCode.UNREACHABLE)
 @modules_argument
 @click.pass_context
 def command(context: click.Context, modules: tuple[str, ...]) -> StatusReport:

@@ -15,7 +15,9 @@ from platformctl.workflows import upkeep as workflow
 @verb(
     "unquarantine",
     ExitCode.NO_CHANGES,
+    ExitCode.POLICY_VIOLATION,
     ExitCode.APPROVAL_MISMATCH,
+    ExitCode.INVALID_INPUT,
     ExitCode.UNREACHABLE,
     ExitCode.LOCKED,
     ExitCode.WRONG_HOST,

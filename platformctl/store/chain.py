@@ -117,6 +117,11 @@ def head(lines: Sequence[bytes]) -> Head:
     return Head(last.seq, last.digest)
 
 
+def records(lines: Sequence[bytes]) -> tuple[Entry, ...]:
+    """Return the records of a log, without lines that are none."""
+    return tuple(entry for line in lines if (entry := _readable(line)))
+
+
 def verify(lines: Sequence[bytes], torn: bytes = b"", *, expected: Head | None = None) -> tuple[Problem, ...]:
     """Return every place where a log is not as it was written, in the order of its lines; none when it is sound.
 

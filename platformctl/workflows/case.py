@@ -12,7 +12,7 @@ from platformctl.errors import (
 )
 from platformctl.model.desired import Finding, Release, TrustRoots
 from platformctl.model.frozen import dataclass
-from platformctl.model.names import Digest, GitSha
+from platformctl.model.names import Digest, GitSha, HostName
 from platformctl.model.plan import Plan, PlannedHost, PlannedImage
 from platformctl.planning.build import planned_host
 from platformctl.policy.plans import require_phase
@@ -127,5 +127,5 @@ def _inputs_at(parts: Parts, roots: TrustRoots, commit: GitSha, plan: Plan) -> D
         return None
 
 
-def stale(reason: str, summary: str, detail: str) -> StalePlan:
-    return StalePlan(summary, detail=detail, hint="platformctl plan", reason=reason)
+def stale(reason: str, summary: str, detail: str, host: HostName | None = None) -> StalePlan:
+    return StalePlan(summary, detail=detail, hint="platformctl plan", reason=reason, host=host)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PrepareFailed, StalePlan
 from platformctl.model.command import Command, Completed
-from platformctl.model.desired import Delivery
+from platformctl.model.desired import Delivery, HostEntry
 from platformctl.model.events import Preparing
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath
@@ -79,8 +79,8 @@ def prepare(
         _refuse_swapped(observation, host_files.read_kept(kept, host.name))
     for image in needed.missing:
         parts.tell(Preparing(f"image {image.ref}"))
-        _succeed(session.ask(driver.fetch(image)), f"image {image.ref} can not be pulled")
-        _succeed(session.ask(driver.has(image)), f"image {image.ref} is not the planned one")
+        _succeed(session.ask(driver.fetch(image)), f"image {image.ref} can not be pulled", host)
+        _succeed(session.ask(driver.has(image)), f"image {image.ref} is not the planned one", host)
     if needed.missing:
         rest = [session.ask(needed.keeping)]
     if driver.read_kept(rest[-1], host) == {container.id for container in observation.containers}:
@@ -120,6 +120,7 @@ def _require_delivered(case: Case, places: Sequence[RepoPath]) -> None:
         )
 
 
-def _succeed(done: Completed, summary: str) -> None:
+def _succeed(done: Completed, summary: str, host: HostEntry) -> None:
     if done.status:
-        raise PrepareFailed(summary, detail=done.complaint[-1000:], hint="look at the host, then plan again")
+        hint = "look at the host, then plan again"
+        raise PrepareFailed(summary, detail=done.complaint[-1000:], hint=hint, host=host.name)

@@ -21,7 +21,7 @@ def refuse_by_record(parts: Parts, plan: Plan, digest: Digest, roots: TrustRoots
     """
     host = plan.host.name
     if digest in memory.record.consumed:
-        raise stale("used", "the plan was used already", f"{host} has it among the consumed ones")
+        raise stale("used", "the plan was used already", f"{host} has it among the consumed ones", host)
     refuse_unsettled(memory, host)
     held_back = memory.record.is_quarantined(plan.desired)
     if held_back is not None:

@@ -43,14 +43,14 @@ def lock(parts: Parts, host: str, reason: str) -> NoteReport:
     return NoteReport(message=f"✓ {entry.name} is locked: {reason}", details={"next": f"platformctl unlock {host}"})
 
 
-def unlock(parts: Parts, host: str) -> NoteReport:
+def unlock(parts: Parts, host: str, reason: str) -> NoteReport:
     """Take back a lock made by hand; a running apply's lock is not touched."""
     entry = require_host(trust_roots(parts), HostName.parse(host))
     with hosts(parts) as reached:
         transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
         recalled = _recalled(transport)
         if recalled.manual_lock is not None:  # while it is there, nobody else writes
-            fields = {"host": str(entry.name), "by": parts.operator}
+            fields = {"host": str(entry.name), "by": parts.operator, **({"reason": reason} if reason else {})}
             _tell_locked(parts, transport, recalled, Told(moment(parts.clock.now()), "unlock", fields))
         changed = host_lock.read_lock(transport.run(host_lock.unlock(HostLayout(entry.root))), entry.name)
     return NoteReport(message=f"✓ {entry.name} is {'unlocked' if changed else 'not locked by hand'}")
@@ -115,10 +115,9 @@ def audit_verify(parts: Parts) -> AuditReport:
     roots = trust_roots(parts)
     ring = keyring(parts, roots)
     lines, torn = parts.audit.read()
-    problems = [f"here: {problem}" for problem in chain.verify(lines, torn)]
-    heads = {"here": str(chain.head(lines).digest or "none")} if not problems else {}
-    problems = problems or list(_not_vouched_here(parts, lines, ring))
-    silent: list[str] = []
+    found = _Chain("here", lines, chain.verify(lines, torn))
+    problems, notes = list(found.broken or _not_vouched_here(parts, found, ring)), list(found.torn)
+    heads, silent = dict(found.head), list[str]()
     with hosts(parts) as reached:
         for entry in every_host(parts, roots):
             try:
@@ -131,23 +130,52 @@ def audit_verify(parts: Parts) -> AuditReport:
                 )
                 continue
             there, cut = whole_lines(answer.stdout if answer.status == 0 else b"")
-            found = [f"{entry.name}: {problem}" for problem in chain.verify(there, cut)]
-            problems.extend(found or _told_otherwise(lines, there, entry))
-            problems.extend([] if found else _not_vouched(there, entry, ring, receipts))
-            if not found:
-                heads[entry.name] = str(chain.head(there).digest or "none")
+            theirs = _Chain(entry.name, there, chain.verify(there, cut))
+            problems.extend(theirs.broken or _told_otherwise(found, theirs, entry))
+            problems.extend([] if theirs.broken else _not_vouched(theirs, entry, ring, receipts))
+            notes.extend(theirs.torn)
+            heads.update(theirs.head)
     code = ExitCode.TOOL_ERROR if problems else ExitCode.UNREACHABLE if silent else ExitCode.NO_CHANGES
     status = "broken" if problems else "incomplete" if silent else "ok"
-    return AuditReport(exit_code=code, status=status, problems=(*problems, *silent), heads=heads)
+    return AuditReport(exit_code=code, status=status, problems=(*problems, *silent, *notes), heads=heads)
 
 
-def _told_otherwise(here: tuple[bytes, ...], there: tuple[bytes, ...], entry: HostEntry) -> list[str]:
+@dataclass(frozen=True)
+class _Chain:
+    """One end's log. A write that was cut off stays visible in it and is nobody's fault: what it was about, its receipt
+    beside the log or the other end tells.
+    """
+
+    where: str
+    lines: Sequence[bytes]
+    found: Sequence[chain.Problem]
+
+    @property
+    def broken(self) -> list[str]:
+        """What was changed, removed or added."""
+        return [f"{self.where}: {each}" for each in self.found if each.damage is not chain.Damage.TORN]
+
+    @property
+    def torn(self) -> list[str]:
+        """Lines that are no records."""
+        return [f"{self.where}: {each}" for each in self.found if each.damage is chain.Damage.TORN]
+
+    @property
+    def head(self) -> Mapping[str, str]:
+        """Where it ends, if it is sound."""
+        return {} if self.found else {self.where: str(chain.head(self.lines).digest or "none")}
+
+    @property
+    def records(self) -> tuple[chain.Entry, ...]:
+        """What it tells."""
+        return chain.records(self.lines)
+
+
+def _told_otherwise(here: _Chain, there: _Chain, entry: HostEntry) -> list[str]:
     """What this clone recorded for a host and the host's own chain, sound in itself, does not tell so."""
-    try:
-        ours = [chain.parse(line, "here") for line in here]
-    except Refusal:
+    if here.broken:
         return []
-    theirs = [chain.parse(line, entry.name) for line in there]
+    ours, theirs = here.records, there.records
     plans = {record.fields["plan"] for record in theirs if "plan" in record.fields}
     mine = [record for record in ours if record.fields.get("host") == entry.name]
     return [
@@ -157,14 +185,14 @@ def _told_otherwise(here: tuple[bytes, ...], there: tuple[bytes, ...], entry: Ho
     ]
 
 
-def _not_vouched_here(parts: Parts, lines: tuple[bytes, ...], ring: Keyring) -> Iterator[str]:
-    vouched = Vouched("here", [chain.parse(line, "here") for line in lines], ring)
+def _not_vouched_here(parts: Parts, here: _Chain, ring: Keyring) -> Iterator[str]:
+    vouched = Vouched("here", here.records, ring)
     yield from vouched.problems()
     yield from vouched.forgotten(parts.states.all())
 
 
-def _not_vouched(there: tuple[bytes, ...], entry: HostEntry, ring: Keyring, receipts: Sequence[str]) -> Iterator[str]:
-    vouched = Vouched(entry.name, [chain.parse(line, entry.name) for line in there], ring)
+def _not_vouched(there: _Chain, entry: HostEntry, ring: Keyring, receipts: Sequence[str]) -> Iterator[str]:
+    vouched = Vouched(entry.name, there.records, ring)
     yield from vouched.of_another_host(entry.name)
     yield from vouched.problems()
     yield from vouched.missing(receipts, entry.name)

@@ -63,8 +63,9 @@ def test_a_deed_that_only_this_clone_tells_of(tmp_path: Path, host: Host) -> Non
     repo.deploy("web")
     repo.run("import", "web", expect=0)
     repo.run("lock", "rs2000", "--reason", "moving", expect=0)
+    repo.run("unlock", "rs2000", "--reason", "moved", expect=0)
     repo.run("unlock", "rs2000", expect=0)
-    repo.run("unlock", "rs2000", expect=0)
+    assert json.loads(host.sh(f"tail -n 1 {host.root}/{AUDIT}"))["reason"] == "moved"
     repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/crash:1"))
     repo.commit()
     repo.deploy("web", expect=11)
@@ -152,3 +153,13 @@ def test_a_chain_that_is_sound_in_itself_and_that_receipts_contradict(tmp_path: 
         assert problem.startswith("here: a record was removed: that of sha256:")
     here.unlink()
     assert len(problems(repo, 3)) == 1
+
+
+def test_a_write_that_was_cut_off_is_shown_and_blames_nobody(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", WEB, health={"timeout": "20s", "stable_for": "0s"})
+    repo.deploy("web")
+    host.sh(f"printf '%s' '{{\"torn' >>{host.root}/{AUDIT}")
+    repo.run("lock", "rs2000", "--reason", "behind a write that was cut off", expect=0)
+    (torn,) = problems(repo, 0)
+    assert torn == "rs2000: line 2: record of unknown number was torn"

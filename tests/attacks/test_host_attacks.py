@@ -24,9 +24,9 @@ def repo(tmp_path: Path, host: Host) -> PlatformRepo:
     return repo
 
 
-def apply(repo: PlatformRepo, code: int, reason: str | None = None) -> dict[str, object]:
+def apply(repo: PlatformRepo, code: int, reason: str | None = None, *words: str | Path) -> dict[str, object]:
     """Apply the approved plan and expect this refusal."""
-    ended = repo.run("apply", repo.folder / "web.plan.json", "--approved-sha", repo.head, "--json")
+    ended = repo.run("apply", repo.folder / "web.plan.json", "--approved-sha", repo.head, "--json", *words)
     error = refusal(ended, code, reason)
     assert (error["host"], bool(error["hint"])) == ("rs2000", True), error
     return error
@@ -238,7 +238,10 @@ def test_a_folder_that_a_release_can_not_be_brought_to(
     host.sh(damage.format(folder=folder))
     try:
         with untouched(host):
-            apply(repo, 14, "root_readonly")
+            result = repo.folder / "result.json"
+            apply(repo, 14, "root_readonly", "--result-file", result)
+        told = json.loads(result.read_text())
+        assert (told["exit_code"], told["hosts"], told["source_sha"]) == (14, ["rs2000"], repo.head)
         assert repo.run("recover", "--json", expect=0).json["settled"] == []
     finally:
         host.sh(MENDED.format(folder=folder, user=host.user))

@@ -85,7 +85,7 @@ def test_killed_while_compose_is_at_work(repo: PlatformRepo, host: Host) -> None
         assert "recover" in row["note"]
         assert recovered(repo) == "applied"
         assert running(host) == {"web": "platformctl-lab/web:2"}
-        refusal(repo.apply(plan, expect=7), 7, "used")
+        assert refusal(repo.apply(plan, expect=7), 7, "used")["host"] == "rs2000"
     repo.apply(approved(repo, "1", 1))
     repo.run("audit", "verify", expect=0)
 
