@@ -25,16 +25,20 @@ _UNSETTLED = "an apply was never settled: platformctl recover"
 def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
     """What runs of each module now, and where something is unsettled.
 
-    A host that does not answer is said and does not hide the others.
+    A host that does not answer is said and does not hide the others; one that no module is on keeps nothing from being
+    known of any module.
     """
     roots = trust_roots(parts)
     tree = CommitTree(parts.repository, parts.repository.head())
     wanted = tuple(require_module(module_ids(tree), name) for name in names) or module_ids(tree)
     rows: list[ModuleRow] = []
     warnings: list[str] = []
-    unsettled: list[str] = []
+    besides: list[str] = []
     asked: set[HostName] = set()
+    everywhere = () if names else every_host(parts, roots)
     with hosts(parts) as reached:
+        for entry in everywhere:
+            reached.begin(entry, parts.driver_for(DRIVER))
         for name in wanted:
             try:
                 module = read_manifest(tree, name)
@@ -42,18 +46,18 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
                 rows.append(_row(parts, roots, reached, module))
             except Refusal as refusal:
                 warnings.append(f"{name}: {refusal.summary} ({refusal.detail})")
-        for entry in () if names else (each for each in every_host(parts, roots) if each.name not in asked):
+        for entry in (each for each in everywhere if each.name not in asked):
             try:
                 if _is_unsettled(parts, reached, entry):
-                    unsettled.append(f"{entry.name}: {_UNSETTLED}")
+                    besides.append(f"{entry.name}: {_UNSETTLED}")
             except Refusal as refusal:
-                warnings.append(f"{entry.name}: {refusal.summary} ({refusal.detail})")
+                besides.append(f"{entry.name}, which no module is on: {refusal.summary} ({refusal.detail})")
     code = ExitCode.UNREACHABLE if warnings else ExitCode.NO_CHANGES
     return StatusReport(
         exit_code=code,
         status="incomplete" if warnings else "ok",
         modules=tuple(rows),
-        warnings=(*warnings, *unsettled),
+        warnings=(*warnings, *besides),
     )
 
 
