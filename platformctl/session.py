@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from platformctl.applying.hands import Done
 from platformctl.errors import Locked, OutcomeUnknown, Refusal, StalePlan, ToolError
@@ -82,8 +83,11 @@ class HostSession:
         return ended[len(ahead) :]
 
     def write(self, command: Command) -> bool:
-        """Run one of the store's scripts; True when the disk confirmed it. Raises what `read_answer` raises."""
-        return read_answer(self.ask(command), self._host).durable
+        """Run one of the store's scripts; True when the disk confirmed it. Raises what `read_answer` raises.
+
+        It is said to a host that answers now alone: what the host remembers must not change when nobody waits for it.
+        """
+        return read_answer(self.ask(replace(command, mutates=True)), self._host).durable
 
     def consume(self, then: Iterable[Command], **details: str) -> tuple[Completed, ...]:
         """Write the intent, here and then on the host, and run `then` behind it: from here on the plan is used.

@@ -34,7 +34,7 @@ own_socket() { socket=; config=${DOCKER_CONFIG:-$HOME/.docker}/config.json
   esac; }
 ask() { own_socket
   if [ -S "$socket" ] && command -v perl >/dev/null; then
-    perl -e 'alarm 60; socket(S, 1, 1, 0) && connect(S, pack("Sa*", 1, shift)) || exit 75;
+    perl -C0 -e 'alarm 60; socket(S, 1, 1, 0) && connect(S, pack("Sa*", 1, shift)) || exit 75;
       for ($said = 0; $said < length $ARGV[0]; $said += $n) { ($n = syswrite S, $ARGV[0], 65536, $said) || exit 74 }
       while ($n = sysread S, $told, 65536) { print $told or exit 74 }
       exit(defined $n ? 0 : 74)' "$socket" "$1"; spoke=$?
@@ -49,7 +49,8 @@ ask() { own_socket
 # at through a form, which leaves such things out: `<State Status>` in it stands for what is at that path, null where
 # nothing is. perl fills in "$2", and docker, where perl does not speak to the engine, what says the same in its words,
 # "$1". Whether all were looked at, who reads it finds out. An id is what the first name of an object in a list has: in
-# labels, people may give any name. An answer counts where it is one object, and whole: an engine may die meanwhile.
+# labels, people may give any name. An answer counts where it is one object, and whole: else docker is asked. perl
+# ends a repeat without a word after some 32,000 rounds, so those that a container may fill are nested.
 LISTED = r"""
 inspected() {
   ids=$(awk -v RS='"' 'NR == 1 && /^HTTP\/1\.0 200 / || /\nHTTP\/1\.0 200 /, 0 {
@@ -58,18 +59,20 @@ inspected() {
   [ -n "$ids" ] || return 0
   own_socket
   if [ -S "$socket" ] && command -v perl >/dev/null; then
-    perl -e 'alarm 60; $address = pack("Sa*", 1, shift); $form = shift;
-      $value = qr/("(?:[^"\\]++|\\.)*+"|[\[{](?:[^][{}"]++|(?-1))*+[]}]|[^][{}",\s]++)/s;
+    perl -C0 -e 'alarm 60; $address = pack("Sa*", 1, shift); $form = shift;
+      $string = qr/"[^"\\]*+(?:(?:\\.[^"\\]*+){1,9999}+)*+"/s;
+      $value = qr/($string|[\[{](?:(?:[^][{}"]++|$string|(?-1)){1,9999}+)*+[]}]|[^][{}",\s]++)/;
       sub at { my $in = shift;
         for my $name (@_) { my $found = "null"; $in =~ /\A\{/gc or return $found;
-          while ($in =~ /\G\s*"((?:[^"\\]++|\\.)*+)"\s*:\s*$value\s*,?/gcs) { $1 eq $name and $found = $2 and last }
+          while ($in =~ /\G\s*($string)\s*:\s*$value\s*,?/gc) { $1 eq "\"$name\"" and $found = $2 and last }
           $in = $found }
         $in }
       for $id (@ARGV) { $told = "";
         socket(S, 1, 1, 0) && connect(S, $address) || exit 75;
         syswrite S, "GET /containers/$id/json HTTP/1.0\r\nHost: docker\r\n\r\n" or exit 74;
         while ($n = sysread S, $told, 65536, length $told) {}
-        defined $n && $told =~ /\AHTTP\/1\.0 200 .*?\r\n\r\n\s*(?=\{)$value\s*\z/s or exit 69;
+        defined $n && $told =~ /\AHTTP\/1\.0 200 / or exit 69;
+        $told =~ /\r\n\r\n\s*(?=\{)$value\s*\z/ or exit 75;
         $object = $1; ($line = $form) =~ s/<([^>]+)>/at($object, split " ", $1)/ge; $lines .= "$line\n" }
       print $lines or exit 74' "$socket" "$2" $ids; spoke=$?
     [ "$spoke" = 75 ] || return "$spoke"

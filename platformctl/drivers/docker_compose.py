@@ -131,7 +131,7 @@ class DockerCompose:
 
     def fetch(self, image: PlannedImage) -> Command:
         """Pull by digest, so that no moved tag can slip in; the tag is set by a step of the plan."""
-        return Command(("docker", "pull", "--quiet", "--", image.digest or image.ref), timeout=600)
+        return Command(("docker", "pull", "--quiet", "--", image.digest or image.ref), timeout=600, mutates=True)
 
     def has(self, image: PlannedImage) -> Command:
         """Ask for the image by its id: what was pulled is what was planned, or the host does not know it."""

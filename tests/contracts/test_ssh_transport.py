@@ -326,6 +326,9 @@ def test_a_session_opened_ahead_is_given_to_one_who_asks_and_not_beyond_its_conn
             log_in(connection, sshd.entry(), sshd.environment, 5)
             assert ahead.take(connection) is None
         ahead.open(first, 5)
+        assert ahead.take(first) is None, "nothing was heard of the host lately"
+        ahead.heard()
+        ahead.open(first, 5)
         channel = ahead.take(first)
         assert channel
         assert carry_out(channel, "echo said", b"", Deadline.after(10)) == Completed(0, b"said\n", b"")
@@ -336,6 +339,14 @@ def test_a_session_opened_ahead_is_given_to_one_who_asks_and_not_beyond_its_conn
         ahead.open(first, 5)
         first.close()
         assert ahead.take(first) is None
+
+
+def test_a_session_opened_ahead_takes_no_slot_from_who_needs_one(fresh: Sshd) -> None:
+    fresh.is_also_told("MaxSessions 2")
+    with SshTransport(fresh.entry(), fresh.environment) as transport:
+        held = transport.hold(Command(("cat",)))
+        assert [transport.run(replace(TRUE, mutates=mutates)).status for mutates in (True, False, True)] == [0] * 3
+        held.release()
 
 
 def test_a_host_that_opens_one_session_at_a_time_serves_one_command_after_the_other(fresh: Sshd) -> None:

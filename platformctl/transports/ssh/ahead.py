@@ -1,14 +1,19 @@
 """The session of the next command, opened while another one runs, so that it need not be waited for a round trip.
 
-Nobody depends on it: where the host opens none, or the connection ends, who comes next opens a session as ever.
+Nobody depends on it: where the host opens none, or nothing was heard of it lately, who comes next opens a session as
+ever, and finds out whether the host still answers.
 """
 
 import threading
+import time
 from concurrent.futures import Future
 
 import paramiko
 
 from platformctl.transports.ssh.errand import in_background
+
+LATELY = 1.0
+"""Seconds since a host was heard of within which it is taken to answer."""
 
 
 class Ahead:
@@ -17,11 +22,17 @@ class Ahead:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._opening: Future[paramiko.Channel] | None = None
+        self._refused_by: paramiko.Transport | None = None
+        self._heard = 0.0
+
+    def heard(self) -> None:
+        """The host has just ended a command."""
+        self._heard = time.monotonic()
 
     def open(self, connection: paramiko.Transport, timeout: float) -> None:
-        """Begin to open one on `connection`, unless one is there; returns at once."""
+        """Begin to open one on `connection`, unless one is there or was refused there before; returns at once."""
         with self._lock:
-            if self._opening is not None:
+            if self._opening is not None or self._refused_by is connection:
                 return
             opening = self._opening = Future[paramiko.Channel]()
 
@@ -29,26 +40,34 @@ class Ahead:
             try:
                 opening.set_result(connection.open_session(timeout=timeout))
             except Exception as error:  # noqa: BLE001 - who takes it is told
+                self._refused_by = connection
                 opening.set_exception(error)
 
-        in_background(ask)
+        try:
+            in_background(ask)
+        except RuntimeError as error:  # there are as many threads as there may be
+            opening.set_exception(error)
 
     def take(self, connection: paramiko.Transport) -> paramiko.Channel | None:
         """The session, where there is one on `connection`; one that is about to be opened is waited for."""
-        with self._lock:
-            opening, self._opening = self._opening, None
+        opening = self._taken()
         if opening is None or opening.exception() is not None:
             return None
         channel = opening.result()
-        return None if channel.closed or channel.get_transport() is not connection else channel
+        if channel.closed or channel.get_transport() is not connection:
+            return None
+        if time.monotonic() - self._heard <= LATELY:
+            return channel
+        in_background(channel.close)
+        return None
 
     def forget(self) -> None:
-        """Close the session, or whatever comes of asking for it: the host stopped answering."""
+        """Close the session, or whatever comes of asking for it."""
+        opening = self._taken()
+        if opening is not None:
+            in_background(lambda: opening.result().close())
+
+    def _taken(self) -> "Future[paramiko.Channel] | None":
         with self._lock:
             opening, self._opening = self._opening, None
-
-        def close() -> None:
-            if opening is not None:
-                opening.result().close()
-
-        in_background(close)
+        return opening

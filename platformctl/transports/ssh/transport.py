@@ -66,6 +66,7 @@ class SshTransport:
         if ended is None:
             self._ahead.forget()
             raise unseen(self.entry, command)
+        self._ahead.heard()
         return ended
 
     def hold(self, command: Command) -> SshHeld:
@@ -121,6 +122,7 @@ class SshTransport:
             # Nothing was sent. Of two refusals at once, paramiko can tell one caller only; the other gets an error that
             # names nothing. And it calls a connection active for a moment after its channels know that it is lost.
             if not deadline.passed:
+                self._ahead.forget()  # it may be the one too many
                 raise Refused from error
             what = f"it opened no session in {self._timeout:g} s"
             raise unreachable(self.entry, what) from error
