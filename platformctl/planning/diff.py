@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from platformctl.drivers.interface import Driver
-from platformctl.model.desired import FileChange, Release
+from platformctl.model.desired import Delivery, FileChange, Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath, ServiceName
 from platformctl.model.observed import Container, Observation
@@ -257,10 +257,12 @@ def _inlined(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
 def _edited(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
     """The compose file, where it is neither this release's nor the recorded one: told once, and no cause for `up`.
 
-    In a project of several modules another one may have brought a newer file, which the host has kept then.
+    In a project of several modules another one may have brought a newer file, which the host has kept then. Where
+    somebody else delivers, a newer comment comes without any apply.
     """
     runtime, current = wanted.release.module.runtime, wanted.record.current
-    if service != runtime.compose_service or current is None:
+    is_ours = wanted.release.module.delivery is Delivery.PUSH
+    if service != runtime.compose_service or current is None or not is_ours:
         return ()
     known = {
         file.digest

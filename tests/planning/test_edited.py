@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from platformctl.model.desired import Delivery
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.plan import Action, Cause
-from tests.contracts.releases import a_release
+from tests.contracts.releases import MODULE, a_release
 from tests.planning.test_diff import CONFIGURED, FILES, running
 from tests.planning.test_removal import record_of
 
@@ -31,3 +32,10 @@ def test_a_compose_file_of_before_and_one_that_another_module_brought_were_edite
     assert host.changes(with_comment, record_of(host))["web"].action is Action.KEEP
     assert replace(newer, observation=kept).changes(record=record_of(host), foreign=alone)["web"].causes
     assert not replace(newer, observation=kept).changes(record=record_of(host), foreign=among_others)["web"].causes
+
+
+def test_a_compose_file_that_somebody_else_delivers_is_compared_by_the_apply_alone() -> None:
+    host = running(CONFIGURED, FILES, replace(MODULE, delivery=Delivery.VERIFY))
+    newer = host.with_file("compose.yaml", b"with another comment")
+
+    assert newer.changes(record=record_of(host))["web"].action is Action.KEEP
