@@ -92,7 +92,7 @@ def _told(visit: _Round, entry: HostEntry, journals: tuple[Digest, ...] | Refusa
         return
     for digest in journals:
         try:
-            yield _settle(visit, entry, digest)
+            yield from _settle(visit, entry, digest)
         except Refusal as refusal:
             yield refusal
 
@@ -129,20 +129,26 @@ def _report(told: Sequence[tuple[str, Row | Refusal]]) -> RecoverReport:
         exit_code=code,
         status="needs_person" if needs else "incomplete" if refused else "settled",
         settled=settled,
-        warnings=tuple(f"{where}: {each.summary} ({each.detail}); {each.hint}" for where, each in refused),
+        warnings=tuple(_warning(where, refusal) for where, refusal in refused),
     )
 
 
-def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Row:
+def _warning(where: str, refusal: Refusal) -> str:
+    return f"{where}: {refusal.summary} ({refusal.detail})" + (f"; {refusal.hint}" if refusal.hint else "")
+
+
+def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Iterator[Row]:
     """Under the host's lock, so that an apply that is still at work is not declared over.
 
-    What is put away nobody is told of again, so that the audit chain has it before.
+    What is put away nobody is told of again, so that the audit chain has it before, and it is told also where the end
+    of putting it away was not seen.
     """
     parts, told = visit.parts, {"host": str(entry.name), "plan": str(digest)}
     with holding(parts, visit.transport(entry), digest, f"recover {digest[:19]}") as session:
         content = visit.recalled(entry).journals.get(digest)
         if content is None:
-            return {**told, "outcome": "settled", "why": "somebody else settled it meanwhile"}
+            yield {**told, "outcome": "settled", "why": "somebody else settled it meanwhile"}
+            return
         journal = parse(digest, content, f"{entry.name}: .platformctl/journal/{digest.hexadecimal}")
         plan = planned(parts, session, entry, digest)
         outcome, why = judge(parts, visit.roots, session, entry, plan, journal)
@@ -156,12 +162,12 @@ def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Row:
             _consume(session, entry.root, visit.memory(entry, module), digest)
         tail = visit.recalled(entry).audit_tail
         tell_both(parts, entry, tail, Told(moment(parts.clock.now()), "recover", fields), session.write)
+        yield {**told, "outcome": outcome, "why": why}
         if journal.records:
             session.continue_after(content)
             session.settle(f"recovered: {outcome}")
         else:
             session.put_away(f"recovered: {outcome}")
-    return {**told, "outcome": outcome, "why": why}
 
 
 def _receipt(visit: _Round, session: HostSession, plan: Plan, digest: Digest) -> tuple[str, str]:

@@ -217,6 +217,20 @@ def test_what_is_neither_the_new_nor_the_old_needs_a_person_and_is_no_success(re
     repo.deploy("web")
 
 
+def test_where_a_person_is_needed_is_told_also_where_the_journals_end_could_not_be_written(
+    repo: PlatformRepo, host: Host
+) -> None:
+    """The host has put it away by then, so that no other `recover` would tell."""
+    left_open(repo, approved(repo, "2"))
+    host.docker("rm", "-f", "web-web-1")
+    (journal,) = (path for path in (repo.root / ".platform/journal").iterdir() if "settled" not in path.read_text())
+    journal.unlink()
+    journal.mkdir()
+    ended = repo.run("recover", "--json", expect=8)
+    assert [row["outcome"] for row in ended.json["settled"]] == ["needs_person"]
+    assert "could not be written" in ended.json["warnings"][0]
+
+
 def test_a_host_that_is_silent_hides_nothing_of_the_others(tmp_path: Path, hosts: tuple[Host, ...]) -> None:
     """Where a person is needed is said at once: what was put away is not said again."""
     one, two = hosts[:2]
