@@ -32,7 +32,6 @@ from platformctl.model.plan import (
 )
 from platformctl.model.state import Receipt
 
-UP_TIMEOUT = 300
 SHORT_TIMEOUT = 60
 
 _REMOVE = """project=$1; shift
@@ -159,7 +158,7 @@ class DockerCompose:
         def undo(touched: tuple[Change, ...], previous: Receipt) -> tuple[Run, ...]:
             return _previous_ups(release, touched, previous, alone=False)
 
-        return removal_step(release, changes, observation, current, timeout=UP_TIMEOUT, undo=undo)
+        return removal_step(release, changes, observation, current, timeout=release.host.timeouts.step, undo=undo)
 
     def dependents(self, release: Release, service: ServiceName, version: str) -> Mapping[ServiceName, Action]:
         """Compose recreates them, starts them again, or only those that ask for it, by its version."""
@@ -254,7 +253,7 @@ def _prefix(release: Release) -> tuple[str, ...]:
 def _up(release: Release, service: ServiceName, *, force: bool) -> Run:
     forced = ("--force-recreate",) if force else ()
     words = ("up", "-d", "--no-build", "--pull", "never", *forced, "--", service)
-    return Run((*_prefix(release), *words), UP_TIMEOUT)
+    return Run((*_prefix(release), *words), release.host.timeouts.step)
 
 
 def _ups(release: Release, changes: tuple[Change, ...]) -> tuple[Run, ...]:
@@ -305,7 +304,7 @@ def _undo(
 ) -> tuple[Operation, ...]:
     """What was created goes, and what was before comes back: containers by the previous release's own files."""
     created = tuple(c.service for c in changes if c.action is Action.CREATE)
-    gone = (_removal(release.module.runtime.project, created),) if created else ()
+    gone = (_removal(release, created),) if created else ()
     if previous is None:
         return (*gone, *_created_networks(release, observation), *_as_found(release, observation, None))
     tags = tuple(Run(("docker", "tag", "--", i.id, i.ref), SHORT_TIMEOUT) for i in previous.images if "@" not in i.ref)
@@ -314,9 +313,10 @@ def _undo(
     return (*gone, *files, *tags, *ups, *_as_found(release, observation, previous))
 
 
-def _removal(project: str, services: tuple[str, ...]) -> Run:
+def _removal(release: Release, services: tuple[str, ...]) -> Run:
     """By label, as the compose file may not have come to its place: no file, nothing that Compose could remove."""
-    return Run(("sh", "-c", _REMOVE, "rm-services", project, *services), UP_TIMEOUT)
+    project = release.module.runtime.project
+    return Run(("sh", "-c", _REMOVE, "rm-services", project, *services), release.host.timeouts.step)
 
 
 def _previous_files(release: Release, previous: Receipt) -> tuple[Place, ...]:

@@ -33,6 +33,7 @@ from platformctl.model.desired import (
     Runtime,
     ServedVersion,
     Strategy,
+    Timeouts,
     Waiver,
 )
 from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
@@ -217,9 +218,18 @@ def _host(name: HostName, value: Any) -> HostEntry:
         node_id=value.get("node_id"),
         dns_name=value.get("dns_name"),
         allow_root=value.get("allow_root", False),
+        timeouts=_timeouts(value.get("timeouts", {})),
         provider=value.get("provider"),
         size=value.get("size"),
         labels=dict(value.get("labels", {})),
+    )
+
+
+def _timeouts(value: Any) -> Timeouts:
+    return Timeouts(
+        connect=seconds(value["connect"]) if "connect" in value else None,
+        step=_seconds_of(value, "step", Timeouts.step),
+        pull=_seconds_of(value, "pull", Timeouts.pull),
     )
 
 

@@ -18,6 +18,7 @@ ORCHESTRATOR = "docker-compose"
 _PRINTED = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _LINE = Text(re.compile(_PRINTED + r"{0,500}\Z"), "one line of text, at most 500 characters", "Session cache")
 _REASON = Text(re.compile(_PRINTED + r"{1,500}\Z"), "a reason, one line", "Traefik reads labels")
+_PATIENCE = Text(re.compile(r"[1-9][0-9]{0,5}[smhd]\Z"), "a duration of at least 1s, such as 30s, 5m or 2h", "30s")
 _DURATION = Text(re.compile(r"(?:0|[1-9][0-9]{0,5})[smhd]\Z"), "a duration such as 30s, 5m, 2h or 7d", "30s")
 _VALUE = Text(
     re.compile(r"[^\x00-\x08\x0b-\x1f\x7f]{0,32768}\Z"), "text without control characters, at most 32768", "8080"
@@ -161,6 +162,15 @@ _ANY_HOST: Mapping[str, Shape] = {
     "provider": _WORD,
     "size": _WORD,
     "labels": Named(_WORD, _WORD),
+    "timeouts": Fields(
+        required={},
+        optional={"connect": _PATIENCE, "step": _PATIENCE, "pull": _PATIENCE},
+        descriptions={
+            "connect": "Until a connection is there, for each of its parts. Default: 10s; 30s for all with openssh.",
+            "step": "Until a step that brings services up or takes them away is ended. Default: 5m.",
+            "pull": "Until a pull of one image is given up. Default: 10m.",
+        },
+    ),
 }
 _PINS = ("machine_id", "engine_id")
 _REMOTE: Mapping[str, Shape] = {"root": _ROOT, "user": _USER, "host_key": Items(_HOST_KEY, least=1)}

@@ -119,6 +119,15 @@ class Module:
 
 
 @dataclass(frozen=True)
+class Timeouts:
+    """Seconds after which nobody waits any more: for a connection (None: as the transport does), a step, a pull."""
+
+    connect: int | None = None
+    step: int = 300
+    pull: int = 600
+
+
+@dataclass(frozen=True)
 class HostEntry:
     """One line of the allow-list: where a host is and how it is recognised.
 
@@ -138,6 +147,7 @@ class HostEntry:
     node_id: str | None = None
     dns_name: str | None = None
     allow_root: bool = False
+    timeouts: Timeouts = field(default_factory=Timeouts)
     provider: str | None = None
     size: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

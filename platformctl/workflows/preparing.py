@@ -1,6 +1,7 @@
 """What must be on a host before the first mutation: bytes, images, and the way back. Steps 9 and 10."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PrepareFailed, StalePlan
@@ -79,7 +80,8 @@ def prepare(
         _refuse_swapped(observation, host_files.read_kept(kept, host.name))
     for image in needed.missing:
         parts.tell(Preparing(f"image {image.ref}"))
-        _succeed(session.ask(driver.fetch(image)), f"image {image.ref} can not be pulled", host)
+        pull = replace(driver.fetch(image), timeout=host.timeouts.pull)
+        _succeed(session.ask(pull), f"image {image.ref} can not be pulled", host)
         _succeed(session.ask(driver.has(image)), f"image {image.ref} is not the planned one", host)
     if needed.missing:
         rest = [session.ask(needed.keeping)]

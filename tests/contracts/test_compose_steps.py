@@ -7,7 +7,7 @@ import pytest
 from platformctl.drivers.interface import Question
 from platformctl.errors import or_raise
 from platformctl.model.command import Completed
-from platformctl.model.desired import ModuleKind, Release
+from platformctl.model.desired import ModuleKind, Release, Timeouts
 from platformctl.model.names import Digest, ProjectName, RepoPath, ServiceName
 from platformctl.model.observed import FileSeen, Observation
 from platformctl.model.plan import Action, Cause, Change, Place, PlannedFile, PlannedImage, Remove, Run
@@ -74,6 +74,20 @@ def words(operations: tuple[Run | Place | Remove, ...]) -> list[object]:
         operation.argv if isinstance(operation, Run) else (type(operation).__name__.lower(), operation.path)
         for operation in operations
     ]
+
+
+def test_a_step_has_the_limit_of_its_host() -> None:
+    """Bringing up and taking away; what only asks or tags keeps its own."""
+    release = a_release("services: {web: {image: 'web:1'}}")
+    slow = replace(release, host=replace(release.host, timeouts=Timeouts(step=1200)))
+
+    def limits(wanted: Release) -> set[int]:
+        changes = (change("web", Action.CREATE, Cause.MISSING),)
+        (step,) = DRIVER.steps(wanted, changes, (), seen(wanted), None)
+        return {run.timeout for run in (*step.do, *step.undo) if isinstance(run, Run) and "rm-networks" not in run.argv}
+
+    assert (limits(release), limits(slow)) == ({300}, {1200})
+    assert [run.timeout for run in DRIVER.bring_up(slow)] == [1200]
 
 
 def test_nothing_to_change_is_no_step() -> None:

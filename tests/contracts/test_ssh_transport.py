@@ -17,8 +17,10 @@ import pytest
 
 from platformctl.errors import InvalidInput, Unreachable, WrongHost
 from platformctl.model.command import Command, Completed
+from platformctl.model.desired import Timeouts
 from platformctl.transports.deadline import Deadline
 from platformctl.transports.interface import Held
+from platformctl.transports.openssh import OpensshTransport
 from platformctl.transports.sessions import TRIES
 from platformctl.transports.ssh import SshTransport
 from platformctl.transports.ssh.ahead import Ahead
@@ -31,6 +33,19 @@ from tests.contracts.sshd import Sshd, fingerprint, make_key
 from tests.lab.machine import wait_until
 
 KINDS = {"ed25519": "ssh-ed25519", "ecdsa": "ecdsa-sha2-nistp256", "rsa": "ssh-rsa"}
+
+
+@pytest.mark.parametrize("transport", [SshTransport, OpensshTransport])
+def test_a_host_that_says_nothing_is_waited_for_as_long_as_its_entry_says(
+    transport: type[SshTransport] | type[OpensshTransport], sshd: Sshd
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        entry = replace(sshd.entry(), port=silent.getsockname()[1], timeouts=Timeouts(connect=1))
+        begun = time.monotonic()
+        with pytest.raises(Unreachable), transport(entry, sshd.environment) as there:
+            there.run(TRUE)
+
+    assert 1 <= time.monotonic() - begun < 8
 
 
 # --- the right machine ----------------------------------------------------------------------------

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.witness import SETTINGS
+from tests.e2e.refusals import refusal
+from tests.e2e.witness import SETTINGS, overheard, untouched
 from tests.lab import Host
-from tests.platform_repo import WEB, PlatformRepo
+from tests.platform_repo import WEB, PlatformRepo, host_entry
 
 pytestmark = pytest.mark.lab
 
@@ -86,6 +87,25 @@ def test_an_image_that_has_several_names_is_planned_by_its_own(tmp_path: Path, r
 
     (image,) = repo.run("plan", "web", "--json", expect=1).json["plans"][0]["plan"]["images"]
     assert image["digest"].startswith("127.0.0.1:5000/zzz@sha256:")
+
+
+def test_a_pull_is_given_up_when_the_time_of_the_host_is_over(tmp_path: Path, registry: Host) -> None:
+    """And is that of the entry, which is in no plan; with more of it the same release is pulled."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": registry})
+    push(registry, "live", "platformctl-lab/web:1")
+    registry.docker("rmi", "-f", "platformctl-lab/web:1")
+    repo.hosts_file({"rs2000": {**host_entry(registry), "timeouts": {"pull": "1s"}}})
+    module_of(repo, f"{NAME}:live")
+    plan = repo.plan("web")
+    repo.approve(plan)
+
+    with untouched(registry), overheard(registry, 'case "$1" in pull) exec sleep 30 ;; esac'):
+        error = refusal(repo.apply(plan, expect=14), 14)
+    assert error["host"] == "rs2000"
+
+    repo.hosts_file({"rs2000": host_entry(registry)})
+    repo.commit()
+    repo.deploy("web")
 
 
 def test_a_tag_that_moved_since_the_plan_makes_it_stale(tmp_path: Path, registry: Host) -> None:

@@ -98,7 +98,7 @@ def _greet(entry: HostEntry, kinds: tuple[Kind, ...], environment: Mapping[str, 
             algorithms=[algorithm for kind in kinds for algorithm in kind],
             home=environment.get("HOME", "/"),
             key=environment.get("PLATFORMCTL_SSH_KEY"),
-            patience=max(1, min(CONNECTING, int(deadline.left))),
+            patience=max(1, min(entry.timeouts.connect or CONNECTING, int(deadline.left))),
         )
         if master.start(written(entry, settings), entry.name, environment, deadline):
             return Greeting(master, master.shown())

@@ -17,8 +17,8 @@ from platformctl.transports.pipes import GRACE, HeldByPipes, fits_a_pipe
 from platformctl.transports.sessions import Refused, Sessions
 from platformctl.transports.words import shell_line
 
-OPENING = 10.0
-"""Seconds at most for opening a session, which no person has a part in."""
+ARRIVING, OPENING = 30.0, 10.0
+"""Seconds until the host takes sessions, and at most for opening one, which no person has a part in."""
 
 
 class OpensshTransport:
@@ -27,13 +27,15 @@ class OpensshTransport:
     What it does not check is as with `SshTransport`.
     """
 
-    def __init__(self, entry: HostEntry, environment: Mapping[str, str], *, timeout: float = 30.0) -> None:
-        """`timeout`: seconds until the host takes sessions: the way there and all logins, a touched key included."""
+    def __init__(self, entry: HostEntry, environment: Mapping[str, str], *, timeout: float | None = None) -> None:
+        """`timeout`: seconds until the host takes sessions: the way there and all logins, a touched key included;
+        the entry's where it is not given, else 30.
+        """
         self.entry = entry
         self.exchanges = 0
         self._environment = environment
-        self._timeout = timeout
-        self._opening = min(timeout, OPENING)
+        self._timeout: float = timeout or entry.timeouts.connect or ARRIVING
+        self._opening = min(self._timeout, OPENING)
         self._master: Master | None = None
         self._connecting = threading.Lock()
         self._sessions = Sessions(entry)

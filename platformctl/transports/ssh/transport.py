@@ -21,6 +21,8 @@ from platformctl.transports.ssh.login import lets_in_without_key, log_in
 from platformctl.transports.ssh.refusals import LOST
 from platformctl.transports.words import shell_line
 
+CONNECTING = 10.0
+"""Seconds for each part of connecting, where nobody says otherwise."""
 KEEPALIVE = 15
 """Seconds between signs of life, for the sake of firewalls that forget silent connections."""
 
@@ -39,12 +41,14 @@ class SshTransport:
     caller to ask.
     """
 
-    def __init__(self, entry: HostEntry, environment: Mapping[str, str], *, timeout: float = 10.0) -> None:
-        """`timeout`: seconds for connecting, for the handshake, for logging in and for opening a channel, each."""
+    def __init__(self, entry: HostEntry, environment: Mapping[str, str], *, timeout: float | None = None) -> None:
+        """`timeout`: seconds for connecting, for the handshake, for logging in and for opening a channel, each; the
+        entry's where it is not given, else 10.
+        """
         self.entry = entry
         self.exchanges = 0
         self._environment = environment
-        self._timeout = timeout
+        self._timeout: float = timeout or entry.timeouts.connect or CONNECTING
         self._connection: paramiko.Transport | None = None
         self._connecting = threading.Lock()
         self._sessions = Sessions(entry)

@@ -22,7 +22,7 @@ class TailscaleTransport(SshTransport):
         entry: HostEntry,
         environment: Mapping[str, str],
         *,
-        timeout: float = 10.0,
+        timeout: float | None = None,
         sockets: Sequence[Path] = SOCKETS,
     ) -> None:
         """`sockets`: where tailscaled may listen on this machine; where it does not, the program is asked."""
