@@ -230,6 +230,7 @@ def _timeouts(value: Any) -> Timeouts:
         connect=seconds(value["connect"]) if "connect" in value else None,
         step=_seconds_of(value, "step", Timeouts.step),
         pull=_seconds_of(value, "pull", Timeouts.pull),
+        run=seconds(value["run"]) if "run" in value else None,
     )
 
 

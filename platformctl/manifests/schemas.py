@@ -164,11 +164,12 @@ _ANY_HOST: Mapping[str, Shape] = {
     "labels": Named(_WORD, _WORD),
     "timeouts": Fields(
         required={},
-        optional={"connect": _PATIENCE, "step": _PATIENCE, "pull": _PATIENCE},
+        optional={"connect": _PATIENCE, "step": _PATIENCE, "pull": _PATIENCE, "run": _PATIENCE},
         descriptions={
             "connect": "Until a connection is there, for each of its parts. Default: 10s; 30s for all with openssh.",
             "step": "Until a step that brings services up or takes them away is ended. Default: 5m.",
             "pull": "Until a pull of one image is given up. Default: 10m.",
+            "run": "Until the apply of a plan stops as if a person had asked it to. Default: never.",
         },
     ),
 }

@@ -120,11 +120,14 @@ class Module:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds after which nobody waits any more: for a connection (None: as the transport does), a step, a pull."""
+    """Seconds after which nobody waits any more: for a connection (None: as the transport does), a step, a pull, and
+    the whole run of a plan (None: it has no end of its own).
+    """
 
     connect: int | None = None
     step: int = 300
     pull: int = 600
+    run: int | None = None
 
 
 @dataclass(frozen=True)

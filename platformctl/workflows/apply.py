@@ -7,13 +7,15 @@ from dataclasses import replace
 from platformctl.drivers.interface import Driver
 from platformctl.errors import (
     ExitCode,
+    Interrupted,
     PrepareFailed,
     Refusal,
     StalePlan,
+    Terminated,
     ToolError,
     Unreachable,
 )
-from platformctl.model.desired import TrustRoots
+from platformctl.model.desired import HostEntry, TrustRoots
 from platformctl.model.events import IntentWritten, LockTaken, Settled
 from platformctl.model.reports import ApplyReport
 from platformctl.model.result import ApplyResult
@@ -87,6 +89,7 @@ def run_case(parts: Parts, case: Case, reached: Hosts, sights: Sights = own_look
     """
     if not case.plan.has_changes:
         return _unchanged(parts, case, reached)
+    parts = _in_its_time(parts, case.release.host)
     driver = parts.driver_of(case.release.module)
     session = _locked(parts, case, reached, driver)
     return _under_lock(parts, case, session, driver, sights(parts, case, reached, session.token))
@@ -196,6 +199,18 @@ def _refuse_interrupted(parts: Parts) -> None:
     kind = parts.interrupted()
     if kind is not None:
         raise kind("interrupted before anything was touched", hint="plan again, in case this plan was consumed")
+
+
+def _in_its_time(parts: Parts, host: HostEntry) -> Parts:
+    """Whose time for a run is over is asked to stop, as a supervisor would."""
+    if host.timeouts.run is None:
+        return parts
+    end = parts.clock.monotonic() + host.timeouts.run
+
+    def interrupted() -> type[Interrupted] | None:
+        return parts.interrupted() or (Terminated if parts.clock.monotonic() >= end else None)
+
+    return replace(parts, interrupted=interrupted)
 
 
 def _pause(parts: Parts, seconds: float) -> None:

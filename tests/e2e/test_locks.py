@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.refusals import refusal
 from tests.e2e.witness import STARTS, UNDER_LOCK, WITH_INTENT, held_up, running, untouched
 from tests.lab import Host
-from tests.platform_repo import WEB, PlatformRepo
+from tests.platform_repo import WEB, PlatformRepo, host_entry
 
 HEALTH = {"timeout": "8s", "stable_for": "1s"}
 
@@ -185,3 +185,28 @@ def test_a_client_that_slept_longer_than_its_lease_executes_nothing(
     assert first.returncode == 75, stdout + stderr
     assert "the lock is no longer ours" in stdout
     assert len(question.heard.composed()) == 1
+
+
+def in_time(repo: PlatformRepo, host: Host, run: str, **about: object) -> tuple[str | Path, ...]:
+    """The words that apply version 2 where a run has so much time."""
+    repo.hosts_file({"rs2000": {**host_entry(host), "timeouts": {"run": run}}})
+    repo.add_module("web", json.dumps(WEB).replace("lab/web:1", "lab/web:2"), **about)
+    plan = repo.plan("web", name="later")
+    repo.approve(plan)
+    return ("apply", plan, "--approved-sha", repo.head, "--json")
+
+
+def test_a_run_whose_time_is_over_is_undone_and_not_held_against_the_release(repo: PlatformRepo, host: Host) -> None:
+    repo.apply(repo.folder / "web.plan.json")
+    ended = repo.run(*in_time(repo, host, "15s", health={"timeout": "100s", "stable_for": "90s"}), expect=11)
+
+    assert ended.json["reason"] == "interrupted"
+    assert running(host) == {"web": "platformctl-lab/web:1"}
+    repo.plan("web", name="again")
+
+
+def test_a_run_whose_time_is_over_before_anything_was_begun_touches_nothing(repo: PlatformRepo, host: Host) -> None:
+    words = in_time(repo, host, "3s")
+    repo.run("lock", "rs2000", "--reason", "moving", expect=0)
+    with untouched(host):
+        refusal(repo.run(*words, "--lock-wait", "90s"), 143)
