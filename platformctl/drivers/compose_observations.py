@@ -276,11 +276,9 @@ def _hashes(sections: Sections, release: Release) -> Mapping[ServiceName, str]:
     hashes = {line[1]: line[2] for line in lines if line is not None}
     services = [release.compose.services[name] for name in release.closure]
     wanted = [each for each in services if not (partial and each.env_files)]
-    # Compose leaves out what only a profile brings
-    required = [each.name for each in wanted if not each.definition.get("profiles")]
-    if len(hashes) != len(lines) or not hashes.keys() >= {*required}:
+    if len(hashes) != len(lines) or not hashes.keys() >= {each.name for each in wanted}:
         raise garbage(release.host.name, f"hashes of {release.module.id}: not one for each of its services")
-    return {each.name: hashes[each.name] for each in wanted if each.name in hashes}
+    return {each.name: hashes[each.name] for each in wanted}
 
 
 def _fingerprint(section: Section) -> str | None:

@@ -212,6 +212,15 @@ def test_hashes_that_are_none_or_not_all_are_garbage(docker: FakeDocker, root: P
     assert (caught.value.reason, caught.value.host) == ("connect", "one")
 
 
+def test_a_service_that_a_profile_brings_has_a_hash_too(docker: FakeDocker, root: Path) -> None:
+    release = release_in(root, "services: {web: {image: 'web:1', profiles: [rare]}}")
+    assert observe(running(docker), release).hashes == {"web": "a" * 64}
+
+    docker.says("compose -p", b"")
+    with pytest.raises(Unreachable):
+        observe(docker, release)
+
+
 @pytest.mark.parametrize("said", ["web", "web db"])
 def test_only_a_service_whose_env_file_is_still_to_come_may_be_without_a_hash(root: Path, said: str) -> None:
     release = release_in(
