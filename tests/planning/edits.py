@@ -47,7 +47,10 @@ class _Drawn:
     def edit(self, words: str, files: Mapping[str, str] | None = None) -> Edit:
         return Edit(f"{words} of {self.service}", self.document, files or {})
 
-    def behind_its_back(self, *words: str) -> Edit:
+    def behind_its_back(self, *words: str) -> Edit | None:
+        if self.definition.get("scale") == 0:
+            return None
+
         def on_host(host: Host) -> None:
             found = host.docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={self.project}",
                                 "--filter", f"label=com.docker.compose.service={self.service}").split()  # fmt: skip
@@ -68,14 +71,27 @@ def draw(random: Random, document: Document, main: str, project: str) -> Edit:
 
 def closure(document: Document, main: str) -> set[str]:
     """The services that `up -d` of `main` starts."""
+    services = document["services"]
+    enabled = set(services[main].get("profiles", ()))
     found: set[str] = set()
     open_names = [main]
     while open_names:
         name = open_names.pop()
         if name not in found:
             found.add(name)
-            open_names += document["services"][name].get("depends_on", {})
+            needed = services[name].get("depends_on", {})
+            away = {
+                each
+                for each, how in needed.items()
+                if how.get("required") is False and _is_off(services[each], enabled)
+            }
+            linked = (link.partition(":")[0] for link in services[name].get("links", ()))
+            open_names += {*needed, *linked} - away
     return found
+
+
+def _is_off(service: Mapping[str, Any], enabled: set[str]) -> bool:
+    return bool(service.get("profiles")) and enabled.isdisjoint(service["profiles"])
 
 
 def generated(random: Random) -> Document:
@@ -174,6 +190,39 @@ def _needed_no_longer(drawn: _Drawn) -> Edit | None:
     return drawn.edit("a dependency less")
 
 
+def _linked(drawn: _Drawn) -> Edit | None:
+    if len(drawn.document["services"]) > 6:
+        return None
+    name = f"linked{drawn.number}"
+    drawn.document["services"][name] = {"image": SLEEPER}
+    drawn.definition.setdefault("links", []).append(name)
+    return drawn.edit("a new link")
+
+
+def _if_it_is_there(drawn: _Drawn) -> Edit | None:
+    """A dependency of a profile, which is there where the module's own service has that too."""
+    if len(drawn.document["services"]) > 6:
+        return None
+    name = f"rare{drawn.number}"
+    drawn.document["services"][name] = {"image": SLEEPER, "profiles": ["rare"]}
+    drawn.definition.setdefault("depends_on", {})[name] = {"condition": "service_started", "required": False}
+    return drawn.edit("a new dependency of a profile")
+
+
+def _profile_of_main(drawn: _Drawn) -> Edit:
+    main = drawn.document["services"][drawn.main]
+    if main.pop("profiles", None) is None:
+        main["profiles"] = ["rare"]
+    return Edit("profile of the module's own service", drawn.document)
+
+
+def _none(drawn: _Drawn) -> Edit | None:
+    if _is_one_shot(drawn) or drawn.definition.keys() & {"ports", "container_name", "deploy"}:
+        return None
+    drawn.definition["scale"] = 1 if drawn.definition.get("scale") == 0 else 0
+    return drawn.edit("scale to or from 0")
+
+
 def _mounted_file(drawn: _Drawn) -> Edit:
     mount = f"./mounted-{drawn.service}:/etc/mounted:ro"
     volumes = drawn.definition.setdefault("volumes", [])
@@ -217,7 +266,7 @@ def _two_at_once(drawn: _Drawn) -> Edit:
 # --- edits behind the module's back ----------------------------------------------------------------
 
 
-def _stopped(drawn: _Drawn) -> Edit:
+def _stopped(drawn: _Drawn) -> Edit | None:
     return drawn.behind_its_back("stop", "--time=0")
 
 
@@ -226,11 +275,11 @@ def _killed(drawn: _Drawn) -> Edit | None:
     return None if _is_one_shot(drawn) or drawn.definition.get("restart") else drawn.behind_its_back("kill")
 
 
-def _removed(drawn: _Drawn) -> Edit:
+def _removed(drawn: _Drawn) -> Edit | None:
     return drawn.behind_its_back("rm", "--force")
 
 
-def _restarted(drawn: _Drawn) -> Edit:
+def _restarted(drawn: _Drawn) -> Edit | None:
     return drawn.behind_its_back("restart", "--time=0")
 
 
@@ -252,6 +301,6 @@ def _is_waited_for(drawn: _Drawn) -> bool:
 
 _EDITS: tuple[Callable[[_Drawn], Edit | None], ...] = (
     *(_nothing, _environment, _label, _restart, _hostname, _memory, _image, _scale, _new_service, _needed_no_longer),
-    *(_mounted_file, _env_file, _network, _volume, _two_at_once),
+    *(_linked, _if_it_is_there, _profile_of_main, _none, _mounted_file, _env_file, _network, _volume, _two_at_once),
     *(_stopped, _killed, _removed, _restarted, _other_policy),
 )
