@@ -4,7 +4,7 @@ Exit statuses and progress output of Compose are never the verdict; ids, labels 
 `up -d` exits 0 for a container that dies at once). Nothing here runs anything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from platformctl.drivers import compose_resources as resources
@@ -307,10 +307,19 @@ def _undo(
     gone = (_removal(release, created),) if created else ()
     if previous is None:
         return (*gone, *_created_networks(release, observation), *_as_found(release, observation, None))
-    tags = tuple(Run(("docker", "tag", "--", i.id, i.ref), SHORT_TIMEOUT) for i in previous.images if "@" not in i.ref)
+    images = _images_to_return(release, changes, previous)
+    tags = tuple(Run(("docker", "tag", "--", i.id, i.ref), SHORT_TIMEOUT) for i in images if "@" not in i.ref)
     files = _previous_files(release, previous)
     ups = _previous_ups(release, changes, previous, alone=_has_newer_file(release, observation, previous))
     return (*gone, *files, *tags, *ups, *_as_found(release, observation, previous))
+
+
+def _images_to_return(release: Release, changes: tuple[Change, ...], previous: Receipt) -> Iterator[PlannedImage]:
+    """Those that nothing goes by which stays: its own module may have brought a newer one by the same name."""
+    refs = {c.service: release.compose.services[c.service].image for c in changes}
+    stays = {refs[change.service] for change in changes if change.keeps_container}
+    returning = {refs[change.service] for change in changes if not change.keeps_container}
+    return (image for image in previous.images if image.ref not in stays - returning)
 
 
 def _removal(release: Release, services: tuple[str, ...]) -> Run:

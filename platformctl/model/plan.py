@@ -106,6 +106,11 @@ class Change:
         return unseen and not is_seen_by_compose(self.causes, hash_differs=differs)
 
     @property
+    def keeps_container(self) -> bool:
+        """Whether the container would be the same one afterwards."""
+        return self.action in (Action.KEEP, Action.UPDATE, Action.START)
+
+    @property
     def target(self) -> str:
         """What the change is about, in the form a policy can match."""
         return TARGET_PREFIX + self.service

@@ -106,15 +106,18 @@ def _wish_for_nothing(wish: Wish, plan: Plan) -> Wish:
 def _wish_for(parts: Parts, case: Case, wish: Wish, driver: Driver, previous: Receipt) -> Wish:
     """After the undo of a later one: the previous release, as its receipt names it, by its own manifest's standards.
 
-    A job is put back without being run again, so that nothing is asked of it. What had no container then has none.
+    A job is put back without being run again, so that nothing is asked of it. What had no container then has none,
+    and what stays has the image it has now.
     """
     services = frozenset(map(ServiceName, previous.closure)).intersection(c.service for c in previous.containers)
+    stays = {change.service for change in case.plan.changes if change.keeps_container}
     job = {case.release.module.runtime.compose_service} if case.release.module.kind is ModuleKind.JOB else set()
     back = replace(
         wish,
         services=services - job,
         absent=wish.services - services,
-        images={c.service: str(c.image_id) for c in previous.containers},
+        images={c.service: str(c.image_id) for c in previous.containers if c.service not in stays}
+        | {service: image for service, image in wish.images.items() if service in services & stays},
         canary=None,
     )
     try:

@@ -65,6 +65,28 @@ def test_a_service_without_containers_is_undone_to_as_many_as_it_had(
     assert len(was) == 1 + before
 
 
+def test_an_undo_leaves_the_newer_image_of_another_module_alone(repo: PlatformRepo, host: Host) -> None:
+    def both(web: dict[str, Any]) -> None:
+        repo.write(CORE, json.dumps({"services": {"db": {"image": "db:1"}, "web": {**web, "depends_on": ["db"]}}}))
+        for name in ("db", "web"):
+            runtime = {"orchestrator": "docker-compose", "compose_file": CORE, "compose_service": name}
+            repo.add_module(name, runtime={**runtime, "project": "shop"})
+
+    host.docker("tag", SLEEPER["image"], "db:1")
+    both(SLEEPER)
+    repo.deploy("db")
+    repo.deploy("web")
+    host.docker("tag", "platformctl-lab/healthy:1", "db:1")
+    repo.deploy("db")
+    newer = host.docker("inspect", "shop-db-1", "--format", "{{.Id}} {{.Image}}")
+
+    both(CRASH)
+    failed(repo, "web")
+
+    assert host.docker("inspect", "shop-db-1", "--format", "{{.Id}} {{.Image}}") == newer
+    assert images(host)["shop-web-1"] == SLEEPER["image"]
+
+
 def test_a_one_shot_of_another_module_runs_again_and_is_never_put_back(repo: PlatformRepo, host: Host) -> None:
     """`up` runs it whenever one comes up that waits for it; the older file of that one would make it older."""
 
