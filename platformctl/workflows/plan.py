@@ -246,8 +246,14 @@ def _plan_one(
 
 
 def _elsewhere(parts: Parts, release: Release) -> Iterator[Bystander]:
-    """Containers on the host that this clone knows the module was applied on last, where that is another one now."""
-    status = parts.states.read(release.module.id)
+    """Containers on the host that this clone knows the module was applied on last, where that is another one now.
+
+    A state that can not be read keeps nobody from planning: the host has the truth.
+    """
+    try:
+        status = parts.states.read(release.module.id)
+    except Refusal:
+        return
     if status is not None and status.host != release.host.name and status.desired != NOTHING:
         where = f"on host {status.host}, which the module was applied on last; platformctl stray list shows it"
         yield from (Bystander("container", c.id[:12], f"service {c.service} {where}") for c in status.containers)
