@@ -22,7 +22,6 @@ from platformctl.model.names import Digest, GitSha, ServiceName
 from platformctl.model.observed import Observation, Source
 from platformctl.model.plan import (
     OWN_FOLDER,
-    Action,
     Bystander,
     Change,
     Plan,
@@ -36,8 +35,18 @@ from platformctl.model.plan import (
     Step,
 )
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
-from platformctl.planning.diff import Wanted, diff, expected
+from platformctl.planning.besides import bystanders, left_behind
+from platformctl.planning.diff import diff
 from platformctl.planning.fields import Hide
+from platformctl.planning.recorded import expected
+from platformctl.planning.refusals import (
+    refuse_absent,
+    refuse_contradictions,
+    refuse_leading_out,
+    refuse_linked,
+    refuse_taken_names,
+)
+from platformctl.planning.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -75,16 +84,17 @@ def build(
     for a mounted path that is a link there, unless its rule is waived.
     """
     findings = tuple(findings)
-    _refuse_contradictions(release, observation, driver)
-    _refuse_linked(release, observation, circumstances)
+    refuse_contradictions(release, observation, driver)
+    if not circumstances.trust.policy.waives(release.module.id, LINKED_MOUNT, circumstances.created_at[:10]):
+        refuse_linked(release, observation)
     if not any(finding.rule == SHARED_VOLUME and finding.waiver for finding in findings):
-        _refuse_leading_out(release, observation, driver)
+        refuse_leading_out(release, observation, driver)
     images = resolve_images(release, observation, pinned or {})
     by_ref = {image.ref: image for image in images}
     wanted = Wanted(release, observation, by_ref, record, driver, circumstances.hide, foreign)
     changes = diff(wanted)
-    _refuse_taken_names(release, observation, changes)
-    _refuse_absent(release, observation, driver, changes)
+    refuse_taken_names(release, observation, changes)
+    refuse_absent(release, observation, driver, changes)
     return assemble(
         release,
         circumstances,
@@ -98,115 +108,8 @@ def build(
         changes=changes,
         steps=driver.steps(release, changes, images, observation, record.current),
         rollback=_rollback(release, observation, record.current, unmanaged=wanted.unmanaged),
-        untouched=(*bystanders(release, observation), *_left_behind(release, observation, record, driver, foreign)),
+        untouched=(*bystanders(release, observation), *left_behind(release, observation, record, driver, foreign)),
     )
-
-
-def _refuse_taken_names(release: Release, observation: Observation, changes: Iterable[Change]) -> None:
-    """Whoever has a name keeps it: made by hand, in another project, or of a service that was called otherwise."""
-    made = (change.service for change in changes if change.action in (Action.CREATE, Action.RECREATE))
-    wanted = {name: service for service in made for name in release.container_names(service)}
-    there = (c for c in observation.containers if not (c.config_hash and c.service == wanted.get(c.name)))
-    taken = sorted({*observation.taken, *(container.name for container in there)} & wanted.keys())
-    if taken:
-        raise PolicyViolation(
-            "another container has the name of one of ours",
-            detail=", ".join(f"{release.host.name}: {name} (service {wanted[name]})" for name in taken),
-            hint="rename or remove it on the host: docker rename, docker rm",
-            reason="name-taken",
-            host=release.host.name,
-        )
-
-
-def _refuse_absent(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
-    """Nobody notices as long as nothing is to be done."""
-    absent = driver.absent(release, observation)
-    if absent and any(change.action.touches_container for change in changes):
-        raise PolicyViolation(
-            "a network or volume that is not ours to make is not there",
-            detail=f"{release.host.name}: {', '.join(absent)} (external in {release.module.runtime.compose_file})",
-            hint="apply first what makes it, or make it on the host: docker network create, docker volume create",
-            reason="external-missing",
-            file=release.module.runtime.compose_file,
-            host=release.host.name,
-        )
-
-
-def bystanders(release: Release, observation: Observation) -> tuple[Bystander, ...]:
-    """Containers of the project that belong to no service of it: made by hand, or left by an earlier compose file."""
-    file = f"{release.host.root}/{release.module.runtime.compose_file}"
-    by_hand = ((c, "made by hand") for c in observation.containers if not c.config_hash)
-    mine = (c for c in observation.containers if c.config_hash and not c.oneoff and c.compose_file == file)
-    orphans = (
-        (c, "the compose file no longer has its service") for c in mine if c.service not in release.compose.services
-    )
-    found = (Bystander("container", container.name, why) for container, why in (*by_hand, *orphans))
-    return tuple(sorted(found, key=lambda each: each.name))
-
-
-def _left_behind(
-    release: Release,
-    observation: Observation,
-    record: HostRecord,
-    driver: Driver,
-    foreign: frozenset[ServiceName],
-) -> tuple[Bystander, ...]:
-    """Containers of the last release that are none of this one's: the module had another project, or needed more.
-
-    Those of another project were not looked at: they are told by the ids that the receipt has.
-    """
-    current = record.current
-    if current is None:
-        return ()
-    project = driver.project_of(current)
-    if project != release.module.runtime.project:
-        where = f"of project {project}, which the module was applied in last"
-        return tuple(Bystander("container", c.id[:12], f"service {c.service} {where}") for c in current.containers)
-    left = set(map(ServiceName, current.closure)) - {*release.closure, *foreign}
-    named = {bystander.name for bystander in bystanders(release, observation)}
-    there = (container.name for service in sorted(left) for container in observation.of(service))
-    why = "the module no longer has or needs its service"
-    return tuple(Bystander("container", name, why) for name in there if name not in named)
-
-
-def _refuse_contradictions(release: Release, observation: Observation, driver: Driver) -> None:
-    found = driver.contradictions(release, observation)
-    if found:
-        raise PolicyViolation(
-            "a network or volume is there with another definition",
-            detail="\n".join(f"{release.host.name}: {each}" for each in found),
-            hint="give it another name in the compose file, or remove the one that is there by hand",
-            reason="other-definition",
-            file=release.module.runtime.compose_file,
-            host=release.host.name,
-        )
-
-
-def _refuse_linked(release: Release, observation: Observation, circumstances: Circumstances) -> None:
-    """A container that may write to a folder can leave a link there, which a later release would be given."""
-    waives = circumstances.trust.policy.waives
-    if observation.linked and not waives(release.module.id, LINKED_MOUNT, circumstances.created_at[:10]):
-        raise PolicyViolation(
-            "a mounted path is a link on the host",
-            detail=f"{release.host.name}: {', '.join(observation.linked)}: what it leads to was not judged",
-            hint=f"look where it leads; mount that path itself, or waive {LINKED_MOUNT} for {release.module.id}",
-            reason=LINKED_MOUNT,
-            file=release.module.runtime.compose_file,
-            host=release.host.name,
-        )
-
-
-def _refuse_leading_out(release: Release, observation: Observation, driver: Driver) -> None:
-    found = driver.leading_out(release, observation)
-    if found:
-        raise PolicyViolation(
-            "a volume leads to what policy did not judge",
-            detail=f"{release.host.name}: {', '.join(sorted(found))}: made elsewhere, with options of its own",
-            hint=f"mount a volume of this project, or waive {SHARED_VOLUME} for {release.module.id}",
-            reason=SHARED_VOLUME,
-            file=release.module.runtime.compose_file,
-            host=release.host.name,
-        )
 
 
 def build_offline(
@@ -270,24 +173,6 @@ def resolve_images(
             host=release.host.name,
         )
     return tuple(pinned.get(ref) or PlannedImage(ref, seen[ref].digest, Digest(seen[ref].id or "")) for ref in refs)
-
-
-def refuse_foreign(plan: Plan, owners: Mapping[ServiceName, str], done: frozenset[ServiceName]) -> None:
-    """Raise `PolicyViolation` when the plan would change a service that another module names.
-
-    One-shots that are `done` run again with every `up` of a service that waits for them: that changes none of them.
-    """
-    again = {change.service for change in plan.changes if change.action is Action.START} & done
-    changed = (c.service for c in plan.changes if c.action is not Action.KEEP and c.service not in again)
-    foreign = {name: owners[name] for name in changed if owners.get(name, plan.module) != plan.module}
-    if foreign:
-        told = ", ".join(f"{service} (of module {owner})" for service, owner in foreign.items())
-        raise PolicyViolation(
-            "the plan would change another module's service",
-            detail=f"module {plan.module} would also change {told}",
-            hint=f"apply that one first: platformctl plan {min(foreign.values())}",
-            host=plan.host.name,
-        )
 
 
 def planned_host(entry: HostEntry) -> PlannedHost:

@@ -9,7 +9,8 @@ from platformctl.model.names import ServiceName
 from platformctl.model.observed import Container, Observation, Source
 from platformctl.model.plan import OWN_FOLDER, Action, Bystander, Change, Plan, Rollback
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
-from platformctl.planning.build import Circumstances, assemble, bystanders, missing_for_return, observed_as, recorded_as
+from platformctl.planning.besides import bystanders
+from platformctl.planning.build import Circumstances, assemble, missing_for_return, observed_as, recorded_as
 
 
 def build_removal(

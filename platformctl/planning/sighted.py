@@ -22,7 +22,7 @@ from platformctl.planning.build import (
     planned_files,
     unchecked_rollback,
 )
-from platformctl.planning.diff import expected
+from platformctl.planning.recorded import expected
 from platformctl.planning.settled import settled
 
 

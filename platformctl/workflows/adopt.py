@@ -12,8 +12,9 @@ from platformctl.model.plan import Action, PlannedFile
 from platformctl.model.reports import NoteReport
 from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, Receipt, RunningContainer
 from platformctl.planning.build import resolve_images
-from platformctl.planning.diff import Wanted, diff
+from platformctl.planning.diff import diff
 from platformctl.planning.settled import computed
+from platformctl.planning.wanted import Wanted
 from platformctl.releases import CommitTree, module_ids
 from platformctl.session import HostSession
 from platformctl.store.host import HostLayout

@@ -16,11 +16,12 @@ from platformctl.model.observed import Observation
 from platformctl.model.plan import Bystander, Plan, PlannedImage
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
 from platformctl.model.state import HostRecord, ModuleStatus
-from platformctl.planning.build import Circumstances, build, build_offline, refuse_foreign
-from platformctl.planning.diff import done
+from platformctl.planning.build import Circumstances, build, build_offline
 from platformctl.planning.order import in_order
+from platformctl.planning.refusals import refuse_foreign
 from platformctl.planning.removal import build_removal, build_removal_offline
 from platformctl.planning.sighted import build_sighted, build_unseen
+from platformctl.planning.spreading import done
 from platformctl.releases import inputs_digest, manifest_path
 from platformctl.trust.keys import require_usable
 from platformctl.workflows.desire import Desire, agreed

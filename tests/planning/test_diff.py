@@ -12,7 +12,9 @@ from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, FileSeen, Identity, Observation, ResourceSeen, Source
 from platformctl.model.plan import Action, Cause, Change, PlannedImage
 from platformctl.model.state import HostRecord
-from platformctl.planning.diff import Wanted, diff, done
+from platformctl.planning.diff import diff
+from platformctl.planning.spreading import done
+from platformctl.planning.wanted import Wanted
 from platformctl.redaction import Redactor
 from tests.contracts.releases import MODULE, a_release
 

@@ -5,7 +5,7 @@ import pytest
 from platformctl.errors import PolicyViolation
 from platformctl.model.names import ServiceName
 from platformctl.model.plan import Action
-from platformctl.planning.build import refuse_foreign
+from platformctl.planning.refusals import refuse_foreign
 from tests.trust.workshop import a_change, a_plan
 
 WEB, DB, CACHE = map(ServiceName, ("web", "db", "cache"))

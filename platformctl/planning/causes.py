@@ -1,0 +1,194 @@
+"""Why a service changes, looked at by itself: each cause is a question about what is wanted and what was seen."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from platformctl.model.desired import Delivery, Release
+from platformctl.model.names import ServiceName
+from platformctl.model.observed import Container
+from platformctl.model.plan import SCALE, Cause
+from platformctl.model.state import Receipt
+from platformctl.planning.inlined import differing
+from platformctl.planning.rotated import Fingerprints, Kind, files, variables
+from platformctl.planning.wanted import Wanted, is_used
+
+
+def causes_of(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
+    """Every cause that holds, none where the service may stay as it is."""
+    containers = wanted.observation.of(service)
+    if wanted.is_none(service):
+        return (Cause.DEFINITION,) if containers else ()
+    if not containers:
+        return (Cause.MISSING, *_new_volume(wanted, service))
+    checks = (
+        *((cause, True) for cause in _hash_causes(wanted, service, containers)),
+        (Cause.DEFINITION, bool(_scale(wanted, service)) and not wanted.is_applied),
+        (Cause.ENV_FINGERPRINT, any(rotated_values(wanted, service, files))),
+        (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
+        (Cause.FILE_CONTENT, files_differ(wanted, service) or bool(unseen_files(wanted, service))),
+        (Cause.NETWORK, _network_is_lost(wanted, containers)),
+        (Cause.ENGINE_DRIFT, bool(drift_of(wanted, service))),
+        (Cause.UNHEALTHY, _is_down(wanted, service, containers)),
+    )
+    causes = tuple(dict.fromkeys(cause for cause, holds in checks if holds))
+    return (*causes, *_new_volume(wanted, service)) if causes else ()
+
+
+def _new_volume(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
+    """Not a cause for anything by itself, but worth knowing where a container is made."""
+    new = wanted.driver.new_volumes(wanted.release, wanted.observation, service)
+    return (Cause.NEW_VOLUME,) if new else ()
+
+
+def _network_is_lost(wanted: Wanted, containers: Iterable[Container]) -> bool:
+    release, observation = wanted.release, wanted.observation
+    return any(wanted.driver.lost_networks(release, observation, container) for container in containers)
+
+
+def drift_of(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
+    """What was changed by hand; where the definition itself changed, what it asks for now says nothing of that."""
+    containers = wanted.observation.of(service)
+    scale = _scale(wanted, service) if wanted.is_applied else {}
+    if hash_differs(wanted, service, containers):
+        return scale
+    release, observation = wanted.release, wanted.observation
+    found = (wanted.driver.drift(release, observation, container) for container in containers)
+    return {**{field: values for each in found for field, values in each.items()}, **scale}
+
+
+def _scale(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
+    """How many containers there are to be and how many there are, where that differs."""
+    replicas, there = wanted.release.compose.services[service].replicas, len(wanted.observation.of(service))
+    return {SCALE: (replicas, there)} if there != replicas else {}
+
+
+def hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
+    """A service Compose could not hash (an env file that is not there yet) counts as different."""
+    return any(container.config_hash != wanted.observation.hashes.get(service) for container in containers)
+
+
+def _hash_causes(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> tuple[Cause, ...]:
+    """Where what we want has not changed, it is Compose's version, a container it borrows from, or the env file."""
+    if not hash_differs(wanted, service, containers):
+        return ()
+    current = wanted.record.current
+    if current is None or not wanted.is_applied:
+        return (Cause.DEFINITION,)
+    live = upstream_version(wanted.observation.identity.compose_version)
+    if any(upstream_version(container.compose_version) != live for container in containers):
+        return _newer_or_rotated(wanted, service, current)
+    if _lender_was_replaced(wanted, service, current):
+        return (Cause.DEPENDENCY,)
+    return (Cause.ENV_FINGERPRINT if _reads_from_host(wanted.release, service) else Cause.DEFINITION,)
+
+
+def _reads_from_host(release: Release, service: ServiceName) -> bool:
+    """Whether Compose reads values for it that only the host has."""
+    read = release.compose.services[service].env_files
+    return release.module.env.file is not None or not set(read).isdisjoint(release.host_files(service).values())
+
+
+def _newer_or_rotated(wanted: Wanted, service: ServiceName, current: Receipt) -> tuple[Cause, ...]:
+    """Another Compose alone only where no value of the env file is another one; both where that is not known.
+
+    Versions may hash alike, so that a rotated value of the service says all that there is to say.
+    """
+    made, seen = current.computed, wanted.observation
+    if wanted.release.module.env.file is None or (made and made.environment and made.environment == seen.environment):
+        return (Cause.COMPOSE_VERSION,)
+    if any(rotated_values(wanted, service, variables)):
+        return (Cause.ENV_FINGERPRINT,)
+    known = made is not None and made.variables and seen.variables
+    return (Cause.COMPOSE_VERSION,) if known else (Cause.COMPOSE_VERSION, Cause.ENV_FINGERPRINT)
+
+
+def rotated_values(wanted: Wanted, service: ServiceName, *kinds: Kind) -> tuple[Fingerprints, Fingerprints]:
+    """Values that the host keeps for a service, where they are others now; of a foreign one's files its owner tells."""
+    current = wanted.record.current
+    if current is None:
+        return {}, {}
+    telling = (kind for kind in kinds if kind is not files or service not in wanted.foreign)
+    found = [kind(wanted.release, current, wanted.observation, service) for kind in telling]
+    return {n: f for then, _ in found for n, f in then.items()}, {n: f for _, now in found for n, f in now.items()}
+
+
+def _lender_was_replaced(wanted: Wanted, service: ServiceName, current: Receipt) -> bool:
+    """Whether a container that the service uses a part of is not the one that the receipt saw."""
+    then = {container.id for container in current.containers}
+    release, driver = wanted.release, wanted.driver
+    lenders = (each for each in release.closure if service in driver.borrowers(release, each))
+    return any(not {c.id for c in wanted.observation.of(each)} & then for each in lenders)
+
+
+def upstream_version(version: str) -> str:
+    """A version without what a distribution appends: `docker compose version` says 2.26.1-4, its labels 2.26.1."""
+    return re.split(r"[-+~]", version, maxsplit=1)[0]
+
+
+def _image_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
+    image = wanted.image_of(service)
+    return any(image is None or container.image_id != image.id for container in containers)
+
+
+def files_differ(wanted: Wanted, service: ServiceName) -> bool:
+    """A mounted file may differ in its mode alone, and one that is gone from the repository is to go from the host."""
+    used = wanted.release.compose.services[service]
+    seen = {file.path: (file.digest, file.mode) for file in wanted.observation.files}
+    mounted = (file for file in wanted.release.files if is_used(file.path, used.mounted))
+    return (
+        any(seen.get(file.path) != (file.digest, file.mode) for file in mounted)
+        or bool(wanted.deleted(used.mounted))
+        or environment_differs(wanted, service)
+    )
+
+
+def environment_differs(wanted: Wanted, service: ServiceName) -> bool:
+    """Whether an env file that Compose reads differs: what is in it is part of the service's definition."""
+    used = wanted.release.compose.services[service].env_files
+    seen = {file.path: file.digest for file in wanted.observation.files}
+    return any(seen.get(file.path) != file.digest for file in wanted.release.files if file.path in used)
+
+
+def inlined_configs(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
+    """Configs that its containers may hold otherwise; of a foreign service its owner's plan tells."""
+    if service in wanted.foreign:
+        return ()
+    there, earlier = wanted.observation.of(service), wanted.observation.earlier
+    return differing(wanted.release, earlier, wanted.record, service, there)
+
+
+def _edited(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
+    """The compose file, where it is neither this release's nor the recorded one: told once, and no cause for `up`.
+
+    In a project of several modules another one may have brought a newer file, which the host has kept then. Where
+    somebody else delivers, a newer comment comes without any apply.
+    """
+    runtime, current = wanted.release.module.runtime, wanted.record.current
+    is_ours = wanted.release.module.delivery is Delivery.PUSH
+    if service != runtime.compose_service or current is None or not is_ours:
+        return ()
+    known = {
+        file.digest
+        for files in (wanted.release.files, current.files)
+        for file in files
+        if file.path == runtime.compose_file
+    }
+    if wanted.foreign:
+        known |= wanted.observation.kept
+    there = (file.digest for file in wanted.observation.files if file.path == runtime.compose_file)
+    return (runtime.compose_file,) if any(digest not in known for digest in there) else ()
+
+
+def unseen_files(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
+    """What differs of files that no service mounts or reads, by name."""
+    return (*inlined_configs(wanted, service), *_edited(wanted, service))
+
+
+def _is_down(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
+    """Ended or never started; a one-shot that ended with 0 is done, not down."""
+    done = service in wanted.driver.one_shots(wanted.release)
+    return any(
+        container.state in ("created", "exited", "dead") and not (done and container.exit_code == 0)
+        for container in containers
+    )

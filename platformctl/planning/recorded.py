@@ -1,0 +1,40 @@
+"""The changes of a release where only the record of an earlier one is there to compare with."""
+
+from collections.abc import Mapping
+
+from platformctl.model.desired import Release
+from platformctl.model.names import ServiceName
+from platformctl.model.plan import Action, Cause, Change
+from platformctl.model.state import ModuleStatus, Receipt
+from platformctl.planning.diff import described_change
+from platformctl.planning.wanted import is_used
+
+
+def expected(release: Release, recorded: ModuleStatus | Receipt | None, *, runs: bool = False) -> tuple[Change, ...]:
+    """The changes as far as the record of a release can tell; `runs`: there is a container that no record names.
+
+    Services that use a file which differs are named; which of them another compose file changes, no record tells.
+    """
+    if recorded is not None and recorded.desired == release.digest:
+        return ()
+    action = Action.RECREATE if recorded is not None or runs else Action.CREATE
+    unknown = {release.module.runtime.compose_service: (Cause.DEFINITION if runs else Cause.MISSING,)}
+    causes = _recorded_causes(release, recorded) if recorded is not None else unknown
+    return tuple(
+        described_change(release, name, action, causes[name], None, {"desired": release.digest}, destructive=False)
+        for name in release.closure
+        if name in causes
+    )
+
+
+def _recorded_causes(release: Release, recorded: ModuleStatus | Receipt) -> Mapping[ServiceName, tuple[Cause, ...]]:
+    """Whatever differs and is no file that a service of the closure uses counts for the module's own service."""
+    before, after = ({file.path: file.digest for file in files} for files in (recorded.files, release.files))
+    changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+    services = {name: release.compose.services[name] for name in release.closure}
+    used = {n: {p for p in changed if is_used(p, (*s.mounted, *s.env_files))} for n, s in services.items()}
+    causes: dict[ServiceName, tuple[Cause, ...]] = {name: (Cause.FILE_CONTENT,) for name in used if used[name]}
+    if not changed or changed.difference(*used.values()):
+        main = release.module.runtime.compose_service
+        causes[main] = (Cause.DEFINITION, *causes.get(main, ()))
+    return causes

@@ -1,0 +1,97 @@
+"""What keeps a release from being planned, seen on its host: an apply would fail over it, or touch what is others'."""
+
+from collections.abc import Iterable, Mapping
+
+from platformctl.drivers.interface import Driver
+from platformctl.errors import PolicyViolation
+from platformctl.model.desired import LINKED_MOUNT, SHARED_VOLUME, Release
+from platformctl.model.names import ServiceName
+from platformctl.model.observed import Observation
+from platformctl.model.plan import Action, Change, Plan
+
+
+def refuse_taken_names(release: Release, observation: Observation, changes: Iterable[Change]) -> None:
+    """Whoever has a name keeps it: made by hand, in another project, or of a service that was called otherwise."""
+    made = (change.service for change in changes if change.action in (Action.CREATE, Action.RECREATE))
+    wanted = {name: service for service in made for name in release.container_names(service)}
+    there = (c for c in observation.containers if not (c.config_hash and c.service == wanted.get(c.name)))
+    taken = sorted({*observation.taken, *(container.name for container in there)} & wanted.keys())
+    if taken:
+        raise PolicyViolation(
+            "another container has the name of one of ours",
+            detail=", ".join(f"{release.host.name}: {name} (service {wanted[name]})" for name in taken),
+            hint="rename or remove it on the host: docker rename, docker rm",
+            reason="name-taken",
+            host=release.host.name,
+        )
+
+
+def refuse_absent(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
+    """Nobody notices as long as nothing is to be done."""
+    absent = driver.absent(release, observation)
+    if absent and any(change.action.touches_container for change in changes):
+        raise PolicyViolation(
+            "a network or volume that is not ours to make is not there",
+            detail=f"{release.host.name}: {', '.join(absent)} (external in {release.module.runtime.compose_file})",
+            hint="apply first what makes it, or make it on the host: docker network create, docker volume create",
+            reason="external-missing",
+            file=release.module.runtime.compose_file,
+            host=release.host.name,
+        )
+
+
+def refuse_contradictions(release: Release, observation: Observation, driver: Driver) -> None:
+    found = driver.contradictions(release, observation)
+    if found:
+        raise PolicyViolation(
+            "a network or volume is there with another definition",
+            detail="\n".join(f"{release.host.name}: {each}" for each in found),
+            hint="give it another name in the compose file, or remove the one that is there by hand",
+            reason="other-definition",
+            file=release.module.runtime.compose_file,
+            host=release.host.name,
+        )
+
+
+def refuse_linked(release: Release, observation: Observation) -> None:
+    """A container that may write to a folder can leave a link there, which a later release would be given."""
+    if observation.linked:
+        raise PolicyViolation(
+            "a mounted path is a link on the host",
+            detail=f"{release.host.name}: {', '.join(observation.linked)}: what it leads to was not judged",
+            hint=f"look where it leads; mount that path itself, or waive {LINKED_MOUNT} for {release.module.id}",
+            reason=LINKED_MOUNT,
+            file=release.module.runtime.compose_file,
+            host=release.host.name,
+        )
+
+
+def refuse_leading_out(release: Release, observation: Observation, driver: Driver) -> None:
+    found = driver.leading_out(release, observation)
+    if found:
+        raise PolicyViolation(
+            "a volume leads to what policy did not judge",
+            detail=f"{release.host.name}: {', '.join(sorted(found))}: made elsewhere, with options of its own",
+            hint=f"mount a volume of this project, or waive {SHARED_VOLUME} for {release.module.id}",
+            reason=SHARED_VOLUME,
+            file=release.module.runtime.compose_file,
+            host=release.host.name,
+        )
+
+
+def refuse_foreign(plan: Plan, owners: Mapping[ServiceName, str], done: frozenset[ServiceName]) -> None:
+    """Raise `PolicyViolation` when the plan would change a service that another module names.
+
+    One-shots that are `done` run again with every `up` of a service that waits for them: that changes none of them.
+    """
+    again = {change.service for change in plan.changes if change.action is Action.START} & done
+    changed = (c.service for c in plan.changes if c.action is not Action.KEEP and c.service not in again)
+    foreign = {name: owners[name] for name in changed if owners.get(name, plan.module) != plan.module}
+    if foreign:
+        told = ", ".join(f"{service} (of module {owner})" for service, owner in foreign.items())
+        raise PolicyViolation(
+            "the plan would change another module's service",
+            detail=f"module {plan.module} would also change {told}",
+            hint=f"apply that one first: platformctl plan {min(foreign.values())}",
+            host=plan.host.name,
+        )

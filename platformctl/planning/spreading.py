@@ -1,0 +1,77 @@
+"""What comes of the causes: the action for each service, and what one that is made anew does to those beside it."""
+
+from collections.abc import Mapping
+
+from platformctl.drivers.interface import Driver
+from platformctl.model.desired import FileChange, Release
+from platformctl.model.names import ServiceName
+from platformctl.model.observed import Observation
+from platformctl.model.plan import Action, Cause, is_seen_by_compose
+from platformctl.planning.causes import environment_differs, files_differ, hash_differs, inlined_configs
+from platformctl.planning.wanted import Wanted
+
+
+def spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> None:
+    """What a recreated service drags along, and one-shots that run again because `up` runs at all."""
+    for service in wanted.release.closure:
+        for dependent in _dragged(wanted, service, causes[service]):
+            if wanted.is_none(dependent):
+                continue
+            if Cause.MISSING not in causes[dependent] and Cause.DEPENDENCY not in causes[dependent]:
+                causes[dependent] = (*causes[dependent], Cause.DEPENDENCY)
+    if any(action_of(wanted, *each).touches_container for each in causes.items()):
+        for service in wanted.driver.one_shots(wanted.release) & set(wanted.release.closure):
+            if not wanted.is_none(service) and not action_of(wanted, service, causes[service]).touches_container:
+                causes[service] = (*causes[service], Cause.UNHEALTHY)
+
+
+def _dragged(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> tuple[ServiceName, ...]:
+    """Who is recreated with a service: who needs it, if Compose does that; who borrows from it, even when it is new."""
+    if action_of(wanted, service, causes) not in (Action.RECREATE, Action.CREATE):
+        return ()
+    with_it = (name for name, action in _dependents(wanted, service, causes).items() if action is Action.RECREATE)
+    return (*with_it, *wanted.driver.borrowers(wanted.release, service))
+
+
+def _dependents(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> Mapping[ServiceName, Action]:
+    """What happens to those who need a service that Compose makes anew; nothing where it does not see why."""
+    differs = hash_differs(wanted, service, wanted.observation.of(service))
+    if action_of(wanted, service, causes) is Action.RECREATE and is_seen_by_compose(causes, hash_differs=differs):
+        return wanted.driver.dependents(wanted.release, service, wanted.observation.identity.compose_version)
+    return {}
+
+
+def started_again(wanted: Wanted, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> frozenset[ServiceName]:
+    """Those that are stopped while one they need is made anew, where nothing else touches them."""
+    asked = (_dependents(wanted, service, causes[service]).items() for service in wanted.release.closure)
+    started = {name for each in asked for name, action in each if action is Action.START and not wanted.is_none(name)}
+    return frozenset(name for name in started if not action_of(wanted, name, causes[name]).touches_container)
+
+
+def action_of(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> Action:
+    """What its causes make of a service."""
+    if wanted.is_none(service):
+        return Action.DELETE if causes else Action.KEEP
+    asking = tuple(cause for cause in causes if cause is not Cause.FILE_CONTENT or _needs_new(wanted, service))
+    if not asking:
+        return Action.UPDATE if causes else Action.KEEP
+    if Cause.MISSING in asking:
+        return Action.CREATE
+    return Action.START if set(asking) <= {Cause.UNHEALTHY, Cause.NEW_VOLUME} else Action.RECREATE
+
+
+def _needs_new(wanted: Wanted, service: ServiceName) -> bool:
+    """Whether new contents of a file ask for a new container, or the manifest says that the file is enough."""
+    if environment_differs(wanted, service) or inlined_configs(wanted, service):
+        return True
+    return wanted.release.module.on_file_change is not FileChange.IGNORE and files_differ(wanted, service)
+
+
+def done(release: Release, observation: Observation, driver: Driver) -> frozenset[ServiceName]:
+    """One-shots of the closure that ended with 0: where nothing differs, they run again only because `up` runs.
+
+    One that an undo put back without running it has not ended.
+    """
+    one_shots = driver.one_shots(release).intersection(release.closure)
+    ended = {each: {(c.state, c.exit_code) for c in observation.of(each)} for each in one_shots}
+    return frozenset(each for each, states in ended.items() if states == {("exited", 0)})
