@@ -170,14 +170,20 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
         compose=compose,
         digest=_desired_digest(module, host, compose, (*others, *_environment_file(module))),
         inputs=inputs_digest(tree, module.id, (file.path for file in files)),
-        deciding=tuple(sorted(_deciding(compose) - variables.keys())),
+        deciding=tuple(sorted(_deciding(module, compose) - variables.keys())),
     )
 
 
-def _deciding(compose: ComposeModel) -> set[str]:
-    """Variables that decide more than values of `environment:`, which services there are among it."""
-    own = {"COMPOSE_PROFILES"} if any(service.profiles for service in compose.services.values()) else set()
-    return own | {name for name, _ in compose.deciding}
+def _deciding(module: Module, compose: ComposeModel) -> set[str]:
+    """Variables that decide more than values of `environment:`, such as which services there are.
+
+    Compose takes its own from a file of variables too, where its words say nothing of them (seen with 2.26.1).
+    """
+    named = {name for name, _ in compose.deciding}
+    if module.env.file is None:
+        return named
+    profiles = {"COMPOSE_PROFILES"} if any(service.profiles for service in compose.services.values()) else set()
+    return named | profiles | {"COMPOSE_COMPATIBILITY", "COMPOSE_REMOVE_ORPHANS"}
 
 
 def inputs_digest(tree: Tree, module: ModuleId, files: Iterable[str]) -> Digest:

@@ -2,7 +2,7 @@
 
 Before 2.29.4 they are made anew with it, and so on to those that need them (seen with 2.26.1). Until 2.35.0 they are
 stopped and started again, which its source says. Since then only those are that ask for it: `restart: true` of
-`depends_on`, and a link or a shared namespace where `depends_on` does not name the service (seen with 5.3 to 5.6).
+`depends_on`, and a link or a shared namespace where `depends_on` does not name the service (seen with 5.6).
 """
 
 import re

@@ -61,6 +61,14 @@ def with_environment(root: Path, text: str, key: bytes | None = b"k" * 32) -> Re
     return release_in(root, environment=replace(ENVIRONMENT, required=()))
 
 
+@pytest.mark.parametrize("name", ["COMPOSE_COMPATIBILITY", "COMPOSE_REMOVE_ORPHANS"])
+def test_a_host_that_gives_compose_words_of_its_own_is_noticed(docker: FakeDocker, root: Path, name: str) -> None:
+    """One gives containers other names, the other removes those that a plan leaves alone."""
+    release = with_environment(root, f"PASSWORD=a\n{name}=1\n")
+
+    assert observe(running(docker), release).overriding_variables == (name,)
+
+
 @pytest.mark.parametrize(("profiles", "told"), [("[debug]", ("COMPOSE_PROFILES",)), ("[]", ())])
 def test_a_host_that_enables_profiles_decides_which_services_there_are(
     docker: FakeDocker, root: Path, profiles: str, told: tuple[str, ...]
