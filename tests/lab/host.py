@@ -21,6 +21,7 @@ BUILT_IN_NETWORKS = {"bridge", "host", "none"}
 END_PROCESSES = f"pkill -KILL -u {AGENT} || :"
 CLEAR_FILES = f"""
 find {PLATFORM_ROOT} /tmp -mindepth 1 -delete
+chown {AGENT}: {PLATFORM_ROOT}; chmod 755 {PLATFORM_ROOT}
 find {AGENT_HOME} -mindepth 1 -maxdepth 1 ! -name .ssh -exec rm -rf {{}} +
 """
 WRITE_FILE = 'umask 022; mkdir -p "$(dirname "$1")" && cat >"$1" && chown -h "$2:" "$(dirname "$1")" "$1"'
