@@ -56,7 +56,7 @@ class Engine:
         while not asked.endswith(b"\r\n\r\n"):
             asked += connection.recv(65536)
         self.asked.append(asked)
-        connection.settimeout(0.3)
+        connection.settimeout(0.1)
         try:
             gone = connection.recv(1) == b""
         except TimeoutError:

@@ -94,7 +94,7 @@ def test_a_far_host_is_waited_for_once_a_command_but_where_that_mutates(host: Ho
             assert transport.run(command).status == 0
         return time.monotonic() - begun
 
-    with Way(host, SshTransport).open() as transport, far_away(lab.network, 0.5):
+    with Way(host, SshTransport).open() as transport, far_away(lab.network, 0.3):
         transport.run(TRUE)
-        assert seconds(TRUE) < 2.5
-        assert seconds(replace(TRUE, mutates=True)) >= 3
+        assert seconds(TRUE) < 1.6
+        assert seconds(replace(TRUE, mutates=True)) >= 1.8
