@@ -30,6 +30,7 @@ ROOMS = {
     "policy": May((), "pure: judges what was loaded"),
     "releases": May(("paths", "gitinfo", "manifests"), "a release is manifests read from a commit or a folder"),
     "planning": May(("drivers.interface",), "pure: the driver says which words bring a change about"),
+    "sockets": May((), "names of what can be plugged in; each is imported when it is asked for"),
     "observing": May(("drivers.interface", "transports.interface"), "a driver's questions, a transport's answers"),
     "trust": May((), "decides what may run, so nothing that runs may have a say in it"),
     "applying": May(
@@ -41,7 +42,7 @@ ROOMS = {
         "one host under our lock: the real hands of applying",
     ),
     "drivers": May((), "pure: says words and reads answers, runs nothing"),
-    "transports": May((), "hands: carry words, decide nothing"),
+    "transports": May(("sockets",), "hands: carry words, decide nothing"),
     "store": May(("paths",), "files beneath a root"),
     "forges": May((), "asks a forge and reads its answers; what they are worth is decided in trust"),
     "pipelines": May((), "text for a runner, made of templates and words"),

@@ -23,6 +23,7 @@ from platformctl.errors import Interrupted, PolicyViolation, Terminated, Usage
 from platformctl.gitinfo import Repository
 from platformctl.model.secret import Secret
 from platformctl.redaction import Redactor
+from platformctl.sockets import DRIVERS
 from platformctl.workflows.parts import Parts, TrustSource
 
 if TYPE_CHECKING:  # what most commands do without takes its time to import
@@ -198,16 +199,13 @@ def _asker(kind: type[Interrupted]) -> Callable[[int, Any], None]:
 
 @cache
 def _driver(name: str) -> Driver:
-    """The driver of the table `platformctl.drivers` by name."""
-    from importlib.metadata import entry_points
-
-    found = {entry.name: entry for entry in entry_points(group="platformctl.drivers")}
-    if name not in found:
+    """A driver by name; raises `PolicyViolation` when there is none, `ToolError` when it can not be loaded."""
+    maker: Callable[[], Driver] | None = DRIVERS.find(name)
+    if maker is None:
         raise PolicyViolation(
-            "there is no such driver", detail=f"{name!r}; there are: {', '.join(sorted(found))}", reason="driver"
+            "there is no such driver", detail=f"{name!r}; there are: {', '.join(DRIVERS.names)}", reason="driver"
         )
-    driver: Driver = found[name].load()()
-    return driver
+    return maker()
 
 
 def _learn(values: Iterable[Secret]) -> None:

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import entry_points
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +21,7 @@ from platformctl.model.desired import Release
 from platformctl.model.names import ModuleId, ProjectName, ServiceName
 from platformctl.model.observed import Container, Identity, Observation
 from platformctl.model.plan import Action, Cause, Change, PlannedImage, Run
+from platformctl.sockets import DRIVERS
 from tests.contracts import compose_host
 from tests.contracts.releases import HOST, MODULE, a_release
 
@@ -63,7 +63,7 @@ def known(name: str) -> Driver:
 
 
 def made(name: str) -> Driver:
-    driver: Driver = entry_points(group="platformctl.drivers")[name].load()()
+    driver: Driver = DRIVERS.find(name)()
     return driver
 
 
@@ -130,7 +130,7 @@ def readers(driver: Driver) -> Mapping[str, tuple[Mapping[str, bytes], Reader]]:
     }
 
 
-@pytest.fixture(params=sorted(entry_points(group="platformctl.drivers").names))
+@pytest.fixture(params=DRIVERS.names)
 def driver(request: pytest.FixtureRequest) -> Driver:
     return made(request.param)
 
@@ -139,7 +139,7 @@ answers = pytest.mark.parametrize("answer", ["identity", "look", "watch", "watch
 
 
 def test_every_driver_of_the_table_is_tried_here() -> None:
-    assert set(SAMPLES) == set(entry_points(group="platformctl.drivers").names)
+    assert set(SAMPLES) == set(DRIVERS.names)
 
 
 # --- what is said ---------------------------------------------------------------------------------
