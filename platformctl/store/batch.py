@@ -18,30 +18,34 @@ ROW_LIMIT, MARK_LIMIT = 8 << 20, 256
 """Bytes of each output that are kept of a row, as transports keep no more, and what a mark in it takes at most."""
 WORDS_LIMIT = 60_000
 """Bytes of words that go into one exchange: a line of shell is one word to the kernel, which takes 128 KiB."""
+AT_ONCE = 32_768
+"""Bytes of input that go out together with the words, as they fit into the window of a session that was just opened."""
 NO_ROOM = 73
 
-# nonce, output limit, size of what is put aside; then for each command: where its input begins (from 1), its size or
-# `all` of standard input, 1 where it is terse, the number of its words, its words. Standard input: all inputs, one
-# behind the other, put aside before anything runs, unless one command has it all. A command's outputs pass a filter
-# that drains what is too much, but where it is terse: who is no longer there to read does not end it by that. A mark on
-# both outputs says how it ended.
+# nonce, output limit, size of what is put aside, or 0; then for each command: the size of its input, 1 where it is
+# terse, the number of its words, its words. Standard input: all inputs, one behind the other. Each command has its part
+# and no more; what it does not read of that is passed over. A command's outputs pass a filter that drains what is too
+# much, but where it is terse: who is no longer there to read does not end it by that. A mark on both outputs says how
+# it ended.
 _BATCH = r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL
 work=; trap '[ -z "$work" ] || rm -rf "$work"' EXIT; trap 'exit 74' HUP INT TERM PIPE
 nonce=$1; limit=$2; size=$3; shift 3
-if [ "$size" != 0 ]; then
+if [ "$size" = 0 ]; then exec 4<&0
+else
   work=$(mktemp -d) && cat >"$work/in" && [ "$(wc -c <"$work/in")" -eq "$size" ] || exit 73
+  exec 4<"$work/in"
 fi
 few() { head -c "$limit"; cat >/dev/null; }
-fed() { if [ "$2" = 0 ]; then shift 2; "$@" </dev/null
-  elif [ "$2" = all ]; then shift 2; "$@"
-  else from=$1; some=$2; shift 2; tail -c "+$from" -- "$work/in" | head -c "$some" | "$@"; fi; }
+fed() { size=$1; shift
+  if [ "$size" = 0 ]; then "$@" </dev/null 4<&-; return; fi
+  head -c "$size" <&4 | { "$@" 4<&-; ended=$?; while read -r _; do :; done; exit "$ended"; }; }
 one() {
-  from=$1; size=$2; terse=$3; count=$4; shift 4; turned=0
+  size=$1; terse=$2; count=$3; shift 3; turned=0
   while [ "$turned" -lt "$count" ]; do set -- "$@" "$1"; shift; turned=$((turned + 1)); done
   shift $(($# - count))
-  if [ "$terse" = 1 ]; then fed "$from" "$size" "$@" 5>&-; status=$?; return; fi
-  status=$({ { { fed "$from" "$size" "$@" 3>&- 5>&- 6>&-; echo $? >&6; } 2>&1 >&3 | few >&2; } 3>&1 | few >&5; } 6>&1)
+  if [ "$terse" = 1 ]; then fed "$size" "$@" 5>&-; status=$?; return; fi
+  status=$({ { { fed "$size" "$@" 3>&- 5>&- 6>&-; echo $? >&6; } 2>&1 >&3 | few >&2; } 3>&1 | few >&5; } 6>&1)
 }
 exec 5>&1
 while [ $# -gt 0 ]; do
@@ -49,7 +53,7 @@ while [ $# -gt 0 ]; do
   printf '\nplatformctl-batch %s %s\n' "$nonce" "$status"
   printf '\nplatformctl-batch %s %s\n' "$nonce" "$status" >&2
   [ "$status" = 0 ] || exit 0
-  shift $((4 + $4))
+  shift $((3 + $3))
 done
 """
 
@@ -63,7 +67,8 @@ class Batch:
     """Commands that go to a host together. The nonce is fresh, so that no command can know the marks.
 
     They are `reading` when none changes anything: then the host needs not see to it that nothing begins before all
-    input is there, and that nobody waits for us to read, which costs it more than a session.
+    input is there, and that nobody waits for us to read, which costs it more than a session. Input as short as
+    `AT_ONCE` it needs not wait for either: it comes with the words, and who reads it checks that it is whole.
     """
 
     commands: tuple[Command, ...]
@@ -83,12 +88,12 @@ class Batch:
     def command(self) -> Command:
         """All of them as one; its time is that of all together."""
         words: list[str] = []
-        at, alone = 1, self.reading and sum(bool(command.stdin) for command in self.commands) == 1
         for command in self.commands:
-            size = "all" if alone and command.stdin else len(command.stdin)
-            words += [*map(str, (at, size, int(command.terse or self.reading), len(command.argv))), *command.argv]
-            at += len(command.stdin)
-        head = ("sh", "-c", _BATCH, "platformctl", self.nonce, str(self.limit), "0" if alone else str(at - 1))
+            words += [*map(str, (len(command.stdin), int(command.terse or self.reading), len(command.argv)))]
+            words += command.argv
+        size = sum(len(command.stdin) for command in self.commands)
+        aside = 0 if self.reading or size <= AT_ONCE else size
+        head = ("sh", "-c", _BATCH, "platformctl", self.nonce, str(self.limit), str(aside))
         stdin = b"".join(command.stdin for command in self.commands)
         mutates = any(command.mutates for command in self.commands)
         return Command((*head, *words), stdin, sum(each.timeout for each in self.commands), mutates=mutates)

@@ -15,17 +15,18 @@ NONE = "none"
 """Stands for the digest of what is not there."""
 
 # say VERDICT: it was done. no VERDICT: it was not. show FOLDER…: make durable what was renamed there; when the disk
-# will not confirm it, it is visible all the same and the verdict ends in `unsure`. why FOLDER BYTES: set `word` to what
-# keeps them from being written. into ROOT: go to its .platformctl. receive SIZE DIGEST: standard input to "$work/in",
-# whole. digest FILE: its digest to `sum`. reach PATH make|look: go to the folder of a path below "$root" without
-# following a link; a folder that is swapped meanwhile shows in PWD, which `cd -P` sets to where it came to.
+# will not confirm it, it is visible all the same and the verdict ends in `unsure`. why FOLDER BYTES: set `word` to
+# what keeps them from being written. into ROOT: go to its .platformctl. aside: "$work" is where this
+# script may put something meanwhile. receive SIZE DIGEST: standard input goes there, whole. digest FILE: its digest to
+# `sum`. reach PATH make|look: go to the folder of a path below "$root" without following a link; a folder that is
+# swapped meanwhile shows in PWD, which `cd -P` sets to where it came to.
 #
 # Each program that is started costs a host about a millisecond, a shell of its own for an answer a quarter of it, and
 # an apply says some fifteen scripts: so what the shell can tell by itself is not asked of a program. dash, busybox, ksh
 # and bash know `-O`; one that does not refuses.
 PRELUDE = r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL; work=; unsure=
-trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+trap '[ ! -e "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 74' HUP INT TERM
 say() { printf '%s\n' "$*$unsure"; exit 0; }
 no() { printf '%s\n' "$*"; exit 71; }
@@ -46,10 +47,14 @@ into() {
   [ -O . ] || no unsafe .platformctl
   root=$1; base=$PWD
 }
+aside() {
+  work=$base/tmp/$$
+  [ ! -e "$work" ] || rm -rf "$work"
+}
 receive() {
-  work=$(mktemp -d "$base/tmp/XXXXXXXX" 2>/dev/null) || fail "$base/tmp" 4096
-  cat 2>/dev/null >"$work/in" || fail "$base/tmp" "$1"
-  digest "$work/in"
+  aside
+  cat 2>/dev/null >"$work" || fail "$base/tmp" "$1"
+  digest "$work"
   [ "$sum" = "$2" ] || no truncated
 }
 replace() {

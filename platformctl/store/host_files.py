@@ -16,33 +16,36 @@ from platformctl.model.names import Digest, HostName, RepoPath
 from platformctl.model.plan import PlannedFile
 from platformctl.store.host import PRELUDE, HostLayout, read_answer, script
 
-# root, number of files, size, digest
+# root, number of files, their bytes; standard input: a tar of them, each with its digest as its name, which shows too
+# whether all of it came.
 _STAGE = (
     PRELUDE
     + r"""
-into "$1"; receive "$3" "$4"
-tar -tvf "$work/in" 2>/dev/null >"$work/list" || no unsafe archive
-while read -r kind _ _ _ _ name; do
-  case $kind in -*) ;; *) no unsafe archive ;; esac
-  case $name in *[!0-9a-f]*) no unsafe archive ;; esac
-  [ "${#name}" -eq 64 ] || no unsafe archive
-done <"$work/list"
-mkdir "$work/out" || fail "$base/tmp" 4096
-tar -xf "$work/in" -C "$work/out" --no-same-owner --no-same-permissions 2>/dev/null || fail "$base/tmp" "$3"
-cd "$work/out" || no failed "$base/tmp"
+into "$1"; aside
+mkdir -- "$work" 2>/dev/null || fail "$base/tmp" 4096
+if ! tar -xf - -C "$work" --no-same-owner --no-same-permissions 2>/dev/null; then
+  why "$base/tmp" "$3"; [ "$word" != failed ] || no truncated
+  no "$word" "$base/tmp"
+fi
+cd "$work" || no failed "$base/tmp"
 files=$2; set -- *
-if [ $# -ne "$files" ] || [ ! -f "$1" ]; then no unsafe archive; fi
-sha256sum -- "$@" >"$work/sums" || no failed "$base/tmp"
-while read -r sum name; do [ "$sum" = "$name" ] || no damaged archive; done <"$work/sums"
+[ $# -eq "$files" ] || no truncated
+for name; do
+  case $name in *[!0-9a-f]*) no unsafe archive ;; esac
+  if [ "${#name}" -ne 64 ] || [ -L "$name" ] || [ ! -f "$name" ]; then no unsafe archive; fi
+done
+sums=$(sha256sum -- "$@") || no failed "$base/tmp"
+for name; do case $sums in *"$name  $name"*) ;; *) no damaged archive ;; esac; done
 if ! sync -- "$@" || ! mv -f -t "$base/blobs" -- "$@"; then fail "$base/blobs" 4096; fi
 show "$base/blobs"
 say staged
 """
 )
 
-# root, size, digest, bytes that are to be placed; standard input: one path a line. What a step would find out is found
-# out here, where nothing is touched yet: whether there is room for another copy of what was staged, and whether each
-# file can be put into its folder, or that be made. The shell asks the kernel that by itself.
+# root, bytes that are to be placed; standard input: one path a line, and `/`, which is none. What a step would find out
+# is found out here, where nothing is touched yet: whether there is room for another copy of what was staged, and
+# whether each file can be put into its folder, or that be made. The shell asks the kernel that by itself. A file whose
+# bytes are kept already is read where it is; any other is copied first, so that what is kept is what was read.
 _KEEP = (
     PRELUDE
     + r"""
@@ -51,17 +54,21 @@ keep() {
   [ -w . ] || { why . 0; no "$word" "$1"; }
   if [ "$found" != 0 ] || [ ! -e "./$leaf" ]; then printf 'absent - - %s\n' "$1"; return 0; fi
   [ -f "./$leaf" ] || no unsafe "$1"
-  [ ! -e "$work/copy" ] || rm -f "$work/copy"
-  cp -P --preserve=mode -- "./$leaf" "$work/copy" 2>/dev/null || fail "$base/tmp" "$(stat -c %s -- "./$leaf")"
-  [ ! -L "$work/copy" ] || no unsafe "$1"
-  digest "$work/copy"; name=$sum; mode=$(stat -c %a -- "$work/copy")
-  chmod 600 "$work/copy"
-  [ -e "$base/blobs/$name" ] || replace "$work/copy" "$base/blobs/$name"
-  printf 'kept %s %s %s\n' "$name" "$mode" "$1"
+  [ ! -r "./$leaf" ] || digest "./$leaf"
+  if [ -n "$sum" ] && [ -f "$base/blobs/$sum" ]; then mode=$(stat -c %a -- "./$leaf")
+  else
+    cp -P --preserve=mode -- "./$leaf" "$work" 2>/dev/null || fail "$base/tmp" "$(stat -c %s -- "./$leaf")"
+    [ ! -L "$work" ] || no unsafe "$1"
+    digest "$work"; mode=$(stat -c %a -- "$work")
+    chmod 600 "$work"
+    if [ -e "$base/blobs/$sum" ]; then rm -f "$work"; else replace "$work" "$base/blobs/$sum"; fi
+  fi
+  printf 'kept %s %s %s\n' "$sum" "$mode" "$1"
 }
-into "$1"; receive "$2" "$3"
-while IFS= read -r path; do keep "$path"; done <"$work/in"
-printf "%${4}s" '' 2>/dev/null >"$work/room" || fail "$base/tmp" "$4"
+into "$1"; aside
+while IFS= read -r path && [ "$path" != / ]; do sum=; keep "$path"; done
+[ "$path" = / ] || no truncated
+printf "%${2}s" '' 2>/dev/null >"$work" || fail "$base/tmp" "$2"
 say kept
 """
 )
@@ -123,9 +130,9 @@ say recollected
 def stage(layout: HostLayout, contents: Iterable[bytes]) -> Command:
     """Bring `contents`, at least one, to the host's blobs, each under its digest; what is there already is kept."""
     blobs = {hashlib.sha256(content).hexdigest(): content for content in contents}
-    archive = _archive(blobs)
-    size, digest = str(len(archive)), hashlib.sha256(archive).hexdigest()
-    return script(_STAGE, layout.root, str(len(blobs)), size, digest, stdin=archive, timeout=600, terse=True)
+    size = sum(map(len, blobs.values()))
+    operands = (str(len(blobs)), str(size))
+    return script(_STAGE, layout.root, *operands, stdin=_archive(blobs), timeout=600, terse=True)
 
 
 def keep(layout: HostLayout, paths: Iterable[RepoPath], room: int) -> Command:
@@ -133,9 +140,8 @@ def keep(layout: HostLayout, paths: Iterable[RepoPath], room: int) -> Command:
 
     Refused where one of them could not be replaced, or there is no room for as many bytes more.
     """
-    lines = "".join(f"{path}\n" for path in paths).encode()
-    size, digest = str(len(lines)), hashlib.sha256(lines).hexdigest()
-    return script(_KEEP, layout.root, size, digest, str(room), stdin=lines, timeout=600, terse=True)
+    lines = "".join(f"{path}\n" for path in (*paths, "/")).encode()
+    return script(_KEEP, layout.root, str(room), stdin=lines, timeout=600, terse=True)
 
 
 def read_kept(completed: Completed, host: HostName) -> Mapping[RepoPath, PlannedFile | None]:

@@ -43,12 +43,12 @@ _HOLD = (
 exec 9>>lock
 flock -w 0.2 9 || busy
 [ ! -e lock.manual ] || busy
-last=$(exec 9>&-; cat lock.token 2>/dev/null || echo 0)
+last=0; [ ! -e lock.token ] || IFS= read -r last <lock.token || :
 case $last in '' | *[!0-9]*) no damaged .platformctl/lock.token ;; esac
 token=$((last + 1))
 if ! printf '%s' "$token" >tmp/lock.token || ! printf '%s' "$2" >tmp/lock.owner; then fail tmp 4096; fi
-replace tmp/lock.owner ./lock.owner 9>&-
-replace tmp/lock.token ./lock.token 9>&-
+{ sync -- tmp/lock.owner tmp/lock.token && mv -f -t . -- tmp/lock.owner tmp/lock.token; } 9>&- || fail . 4096
+show . 9>&-
 exec 8>>step.lock
 flock -w "$4" 8 9>&- || { echo running; exit 75; }
 exec 8>&-
@@ -123,12 +123,12 @@ into "$1"
 [ ! -L lock ] || no unsafe .platformctl/lock
 exec 9>>lock 8>>step.lock
 flock -w 0.2 9 || busy
-work=$(mktemp -d tmp/XXXXXXXX 2>/dev/null) || fail tmp 4096
-printf '%s' "$2" >"$work/owner" || fail tmp 4096
-sync -- "$work/owner" || fail tmp 4096
+aside
+printf '%s' "$2" >"$work" || fail tmp 4096
+sync -- "$work" || fail tmp 4096
 [ ! -e lock.manual ] || busy
 trap 'rm -f lock.manual; exit 74' HUP INT TERM
-ln -- "$work/owner" lock.manual 2>/dev/null || busy
+ln -- "$work" lock.manual 2>/dev/null || busy
 flock -w "$3" 8 || { rm -f lock.manual; echo running; exit 75; }
 [ -e lock.manual ] || no lost
 show .

@@ -35,7 +35,7 @@ file=modules/$2.json; now=none
 if [ -e "$file" ]; then digest "$file"; now=$sum; fi
 [ "$now" != "$4" ] || say written
 [ "$now" = "$5" ] || no conflict "$now"
-replace "$work/in" "$file"
+replace "$work" "$file"
 say written
 """
 )
@@ -63,19 +63,19 @@ behind_known() {
 }
 """
 
-# root, size, digest, digest of the last line
+# root, size, digest, digest of the last line; standard input: the line, which the shell itself holds meanwhile.
 _APPEND_AUDIT = (
     PRELUDE
     + _BEHIND
     + r"""
-into "$1"; receive "$2" "$3"; file=./audit.jsonl
+into "$1"; line=$(cat); file=./audit.jsonl
+[ "${#line}" -eq "$2" ] || no truncated
 exec 9<.; flock -w 10 9 || no busy
 behind "$file" "$3" "$4"
-echo >>"$work/in" || fail "$base/tmp" 4096
-size=$2; set -- "$file"; [ "$now" != none ] || set -- "$file" .
-if ! cat -- "$work/in" 2>/dev/null >>"$file" || ! sync -- "$@"; then
+set -- "$file"; [ "$now" != none ] || set -- "$file" .
+if ! printf '%s\n' "$line" 2>/dev/null >>"$file" || ! sync -- "$@"; then
   [ "$now" != none ] || rm -f -- "$file"
-  fail . "$size"
+  fail . "${#line}"
 fi
 say written
 """

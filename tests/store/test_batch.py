@@ -8,7 +8,7 @@ import pytest
 
 from platformctl.errors import Unreachable
 from platformctl.model.command import Command, Completed
-from platformctl.store.batch import MARK_LIMIT, ROW_LIMIT, Batch, CutShort, batches, run_together
+from platformctl.store.batch import AT_ONCE, MARK_LIMIT, ROW_LIMIT, Batch, CutShort, batches, run_together
 from tests.store.hosts import run, started
 from tests.store.samples import HOST
 
@@ -127,7 +127,7 @@ def test_a_reader_who_goes_away_ends_the_row_and_not_the_command_at_work(tmp_pat
 
 
 def test_without_room_for_the_inputs_nothing_runs() -> None:
-    batch = Batch((sh("echo ran", stdin=b"x"),))
+    batch = Batch((sh("echo ran", stdin=b"x" * (AT_ONCE + 1)),))
     with pytest.raises(Unreachable) as caught:
         batch.read(run(batch.command, TMPDIR="/nowhere"), HOST)
     assert caught.value.reason == "disk_full"

@@ -54,8 +54,9 @@ def test_a_staged_file_that_rotted_is_made_right_by_staging_it_again(tmp_path: P
 def test_an_upload_that_is_cut_short_leaves_nothing(tmp_path: Path, part: float) -> None:
     layout = prepared(tmp_path)
     command = host_files.stage(layout, FILES)
+    whole = len(command.stdin.rstrip(b"\0"))
     with pytest.raises(Unreachable) as caught:
-        ask(Command(command.argv, command.stdin[: int(len(command.stdin) * part)]))
+        ask(Command(command.argv, command.stdin[: int(whole * part)]))
     assert caught.value.summary == "what was sent did not arrive whole"
     assert contents(Path(layout.base, "blobs")) == contents(Path(layout.base, "tmp")) == {}
 
@@ -134,7 +135,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_named_and_leaves_the_old_file(small: Path) -> None:
     layout = prepared(small)
-    old, new = b"o" * 70_000, b"n" * 70_000
+    old, new = b"o" * 100_000, b"n" * 100_000
     ask(host_files.stage(layout, (old,)))
     ask(placing(layout, "data", old))
     with pytest.raises(Unreachable) as caught:
@@ -190,7 +191,7 @@ def test_room_for_what_is_to_be_placed_is_found_out_before(small: Path) -> None:
     free = os.statvfs(small).f_bavail * os.statvfs(small).f_frsize
     assert ask(host_files.keep(layout, paths, free // 2)).word == "kept"
     with pytest.raises(Unreachable) as caught:
-        ask(host_files.keep(layout, paths, free))
+        ask(host_files.keep(layout, paths, free + 1))
     assert caught.value.reason == "disk_full"
     assert contents(small / ".platformctl/tmp") == {}
 
