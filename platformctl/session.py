@@ -31,9 +31,9 @@ HEARTBEAT = 5.0
 
 @dataclass(frozen=True)
 class _Guard:
-    """An operation's words and the command that runs them while the lock is ours; `nonce` tells its marks."""
+    """What a person calls an operation, and the command that runs it under our lock; `nonce` tells its marks."""
 
-    words: tuple[str, ...]
+    name: str
     nonce: str
     command: Command
 
@@ -55,7 +55,14 @@ class HostLock:
 class HostSession:
     """The apply of one plan on a host whose lock we hold; good as long as the lock."""
 
-    def __init__(self, lock: HostLock, plan: Digest, journals: Journals, now: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        lock: HostLock,
+        plan: Digest,
+        journals: Journals,
+        now: Callable[[], str],
+        spoken: Callable[[Run], tuple[str, ...]] = lambda run: run.argv,
+    ) -> None:
         self._transport = lock.transport
         self._layout = HostLayout(lock.transport.entry.root)
         self._host = lock.transport.entry.name
@@ -63,6 +70,7 @@ class HostSession:
         self._plan = plan
         self._journals = journals
         self._now = now
+        self._spoken = spoken
         self._tail = b""
         self._ahead: tuple[Command, ...] = ()
         self.untouched = True
@@ -191,10 +199,10 @@ class HostSession:
 
     def _guarded(self, operation: Operation) -> _Guard:
         nonce = secrets.token_hex(8)
-        words, limit = self._words(operation)
+        name, words, limit = self._words(operation)
         terse = not isinstance(operation, Run)
         command = host_lock.guarded(self._layout, self.token, words, nonce=nonce, limit=limit, terse=terse)
-        return _Guard(words, nonce, command)
+        return _Guard(name, nonce, command)
 
     def _done(self, guard: _Guard, completed: Completed) -> Done:
         match host_lock.read_guarded(completed, guard.nonce):
@@ -205,18 +213,19 @@ class HostSession:
             case Busy():
                 raise self._not_begun("another step still runs on the host", "it holds step.lock")
             case TimedOut():
-                raise self._unknown("a step was ended because its time was over", " ".join(guard.words)[:200])
+                raise self._unknown("a step was ended because its time was over", guard.name)
             case Lost():
-                raise self._unknown("the end of a step was not seen", " ".join(guard.words)[:200])
+                raise self._unknown("the end of a step was not seen", guard.name)
 
-    def _words(self, operation: Operation) -> tuple[tuple[str, ...], int]:
+    def _words(self, operation: Operation) -> tuple[str, tuple[str, ...], int]:
+        """What a person calls an operation, its words, and the seconds it may take."""
         match operation:
             case Run(argv=argv, timeout=timeout):
-                return argv, timeout
+                return " ".join(argv)[:200], self._spoken(operation), timeout
             case Place(path=path, digest=digest, mode=mode):
-                return host_files.place(self._layout, path, digest, mode), 60
+                return f"place {path}", host_files.place(self._layout, path, digest, mode), 60
             case Remove(path=path):
-                return host_files.remove(self._layout, path), 60
+                return f"remove {path}", host_files.remove(self._layout, path), 60
 
     def _not_begun(self, summary: str, detail: str) -> Exception:
         if self.untouched:

@@ -45,21 +45,22 @@ ask() { own_socket
   timeout -k 2 60 docker system dial-stdio <"$work/ask" 7>&- & printf '%s' "$1" >&7; wait $!; }
 """
 
-# Of what the engine says of containers, labels and commands stay on the host: people put secrets there. Each is looked
+# listed REQUESTS TEMPLATE FORM: lists, that of containers last, to "$work/engine", and a line for each container. Of
+# what the engine says of containers, labels and commands stay on the host: people put secrets there. Each is looked
 # at through a form, which leaves such things out: `<State Status>` in it stands for what is at that path, null where
-# nothing is. perl fills in "$2", and docker, where perl does not speak to the engine, what says the same in its words,
-# "$1". Whether all were looked at, who reads it finds out. An id is what the first name of an object in a list has: in
-# labels, people may give any name. An answer counts where it is one object, and whole: else docker is asked. perl
-# ends a repeat without a word after some 32,000 rounds, so those that a container may fill are nested.
+# nothing is. perl does all of it at one start; where it does not speak to the engine, docker fills in what says the
+# same in its words, the template. Whether all were looked at, who reads it finds out. An id is what the first name of
+# an object in a list has: in labels, people may give any name. An answer counts where it is one object, and whole:
+# else docker is asked. perl ends a repeat without a word after some 32,000 rounds, so those that a container may fill
+# are nested.
 LISTED = r"""
-inspected() {
-  ids=$(awk -v RS='"' 'NR == 1 && /^HTTP\/1\.0 200 / || /\nHTTP\/1\.0 200 /, 0 {
-    if (c ~ /[[,][ \n]*[{][ \n]*$/ && a == "Id" && b ~ /^: *$/ && /^[0-9a-f]+$/) print
-    c = a; a = b; b = $0 }' "$work/engine")
-  [ -n "$ids" ] || return 0
-  own_socket
+without_secrets() { sed -E '/^HTTP\/1\.0 /,$ {
+    s/"Command": *"([^"\\]|\\.)*"/"Command":""/g
+    s/"Labels": *\{("([^"\\]|\\.)*": *"([^"\\]|\\.)*",? *)*\}/"Labels":{}/g
+  }' "$1"; }
+listed() { own_socket
   if [ -S "$socket" ] && command -v perl >/dev/null; then
-    perl -C0 -e 'alarm 60; $address = pack("Sa*", 1, shift); $form = shift;
+    perl -C0 -e 'alarm 60; $address = pack("Sa*", 1, shift); ($requests, $template, $form, $file) = splice @ARGV, 0, 4;
       $string = qr/"[^"\\]*+(?:(?:\\.[^"\\]*+){1,9999}+)*+"/s;
       $value = qr/($string|[\[{](?:(?:[^][{}"]++|$string|(?-1)){1,9999}+)*+[]}]|[^][{}",\s]++)/;
       sub at { my $in = shift;
@@ -67,21 +68,34 @@ inspected() {
           while ($in =~ /\G\s*($string)\s*:\s*$value\s*,?/gc) { $1 eq "\"$name\"" and $found = $2 and last }
           $in = $found }
         $in }
-      for $id (@ARGV) { $told = "";
+      sub told { my ($said, $told, $n) = (0, "");
         socket(S, 1, 1, 0) && connect(S, $address) || exit 75;
-        syswrite S, "GET /containers/$id/json HTTP/1.0\r\nHost: docker\r\n\r\n" or exit 74;
+        for (; $said < length $_[0]; $said += $n) { ($n = syswrite S, $_[0], 65536, $said) || exit 69 }
         while ($n = sysread S, $told, 65536, length $told) {}
-        defined $n && $told =~ /\AHTTP\/1\.0 200 / or exit 69;
-        $told =~ /\r\n\r\n\s*(?=\{)$value\s*\z/ or exit 75;
+        defined $n or exit 69;
+        $told }
+      $lists = told($requests);
+      $lists =~ /\A(?:.*\n|)(?=HTTP\/1\.0 )/sg or exit 69;
+      $before = substr $lists, 0, pos $lists; $last = substr $lists, pos $lists;
+      if ($last =~ /\AHTTP\/1\.0 200 /) { push @ids, $1 while $last =~ /[\[,]\s*\{\s*"Id"\s*:\s*"([0-9a-f]+)"/g }
+      $last =~ s/"Command":\s*$string/"Command":""/g;
+      $last =~ s/"Labels":\s*\{(?:(?:\s*$string\s*:\s*$string\s*,?){1,9999}+)*+\s*\}/"Labels":{}/g;
+      open L, ">", $file and print L $before, $last and close L or exit 74;
+      for $id (@ids) {
+        $_ = told("GET /containers/$id/json HTTP/1.0\r\nHost: docker\r\n\r\n");
+        /\AHTTP\/1\.0 200 / or exit 69;
+        /\r\n\r\n\s*(?=\{)$value\s*\z/
+          or exec qw(docker inspect --type container --format), $template, @ids;
         $object = $1; ($line = $form) =~ s/<([^>]+)>/at($object, split " ", $1)/ge; $lines .= "$line\n" }
-      print $lines or exit 74' "$socket" "$2" $ids; spoke=$?
+      print $lines or exit 74' "$socket" "$@" "$work/engine"; spoke=$?
     [ "$spoke" = 75 ] || return "$spoke"
   fi
-  docker inspect --type container --format "$1" $ids; }
-engine() { sed -E '/^HTTP\/1\.0 /,$ {
-    s/"Command": *"([^"\\]|\\.)*"/"Command":""/g
-    s/"Labels": *\{("([^"\\]|\\.)*": *"([^"\\]|\\.)*",? *)*\}/"Labels":{}/g
-  }' "$work/engine"; }
+  ask "$1" >"$work/said" || return 69
+  without_secrets "$work/said" >"$work/engine" || return
+  ids=$(awk -v RS='"' 'NR == 1 && /^HTTP\/1\.0 200 / || /\nHTTP\/1\.0 200 /, 0 {
+    if (c ~ /[[,][ \n]*[{][ \n]*$/ && a == "Id" && b ~ /^: *$/ && /^[0-9a-f]+$/) print
+    c = a; a = b; b = $0 }' "$work/said")
+  [ -z "$ids" ] || docker inspect --type container --format "$2" $ids; }
 """
 
 

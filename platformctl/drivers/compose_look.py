@@ -67,7 +67,6 @@ tar -xf - -C "$work" || exit 74
 every() { deed=$1; shift; number=0
   while [ $# -gt 0 ]; do
     project=$1; folder=$2; env_file=$3; in=$work/in/$number; shift 3; "$deed"; number=$((number + 1)); done; }
-containers() { ask "$requests" >"$work/engine" || return 69; inspected "$docker_form" "$form"; }
 names() { looked=$(grep -o '"name":"/[^"]*"' "$work/again"); [ $? -lt 2 ] || return; set --
   while IFS= read -r name; do
     case $looked in *"\"name\":\"/$name\""*) ;; *) set -- "$@" --filter "name=^/$name\$" ;; esac
@@ -135,7 +134,8 @@ tell_hashes() { [ -e "$in/hashes" ] || return 0
 ahead() { compose "$version" >"$work/version"; every compute "$@"; }
 program=; for each in "$work"/in/*/hashes; do [ ! -e "$each" ] || { program=$(plugin); break; }; done
 ahead "$@" &
-tell containers again containers; tell names names; tell engine engine
+tell containers again listed "$requests" "$docker_form" "$form"
+tell names names; tell engine cat "$work/engine"
 tell present present; tell digests digests; tell modes modes; tell images images; tell kept kept
 tell linked linked
 every tell_settings "$@"; wait

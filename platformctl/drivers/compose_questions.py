@@ -62,6 +62,16 @@ plugin() { config=$HOME/.docker; docker=$(command -v docker)
   done; }
 """.replace("@FOLDERS@", _FOLDERS)
 
+# Words of docker's, said to Compose's own program where there is one that is found so.
+_DIRECTLY = (
+    PLUGIN
+    + """
+program=$(plugin)
+if [ -n "$program" ]; then export DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND=docker; exec "$program" "$@"; fi
+exec docker "$@"
+"""
+)
+
 # compose yes|no: its version, or that nobody asked.
 COMPOSE = """
 compose() { [ "$1" = yes ] || { echo unasked; return; }
@@ -132,8 +142,7 @@ _WATCH = (
     + ASK
     + LISTED
     + """
-containers() { ask "$1" >"$work/engine" || return 69; inspected "$2" "$3"; }
-need_work; tell containers again containers "$@"; tell engine engine
+need_work; tell containers again listed "$@"; tell engine cat "$work/engine"
 """
 )
 
@@ -143,10 +152,15 @@ _KEEP = (
     + ASK
     + LISTED
     + """
-asked() { ask "$1" >"$work/engine"; }
-need_work; tell asked asked "$1"; tell engine engine
+asked() { ask "$1" >"$work/said"; }
+need_work; tell asked asked "$1"; tell engine without_secrets "$work/said"
 """
 )
+
+
+def directly(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The words that tell Compose what `argv` tells docker, without docker where that can be."""
+    return ("sh", "-c", _DIRECTLY, *argv) if argv[:2] == ("docker", "compose") else argv
 
 
 def identify(*, version: bool) -> tuple[str, ...]:

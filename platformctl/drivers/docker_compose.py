@@ -219,6 +219,12 @@ class DockerCompose:
         """`docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""
         return (_up(release, release.module.runtime.compose_service, force=False),)
 
+    def spoken(self, run: Run) -> tuple[str, ...]:
+        """docker itself would start twice and ask Compose what it is before it runs it."""
+        from platformctl.drivers.compose_questions import directly
+
+        return directly(run.argv)
+
     def steps(
         self,
         release: Release,

@@ -100,6 +100,9 @@ class Driver(Protocol):
     def bring_up(self, release: Release) -> tuple[Run, ...]:
         """The words that bring this release up when its files and images are in place."""
 
+    def spoken(self, run: Run) -> tuple[str, ...]:
+        """The words that do on a host what an operation's do, where some take it less; the operation's own else."""
+
     def steps(
         self,
         release: Release,

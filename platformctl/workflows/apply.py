@@ -108,7 +108,7 @@ def _locked(parts: Parts, case: Case, reached: Hosts, driver: Driver) -> HostSes
     why = f"apply {case.plan.module} {case.verified.digest[:19]}"
     lock = reached.lock(case.release.host, driver, why, patience)
     parts.tell(LockTaken(case.release.host.name, lock.token))
-    return HostSession(lock, case.verified.digest, parts.journals, lambda: moment(parts.clock.now()))
+    return HostSession(lock, case.verified.digest, parts.journals, lambda: moment(parts.clock.now()), driver.spoken)
 
 
 def _under_lock(parts: Parts, case: Case, session: HostSession, driver: Driver, sights: Iterator[Seen]) -> ApplyReport:

@@ -10,6 +10,7 @@ from platformctl.drivers.compose_questions import PLUGIN
 from platformctl.errors import Unreachable
 from platformctl.model.command import Command
 from platformctl.model.observed import Identity
+from platformctl.model.plan import Run
 from tests.contracts.compose_driver import DRIVER, docker
 from tests.contracts.compose_host import FakeDocker, http
 from tests.contracts.releases import HOST
@@ -71,6 +72,9 @@ def test_compose_is_not_run_to_say_who_answers(docker: FakeDocker) -> None:
     assert docker.asked == ("system dial-stdio",)
 
 
+UP = ("docker", "compose", "-p", "a b", "up", "-d", "--", "web")
+
+
 def plugin(docker: FakeDocker, size: int, text: str = "") -> Path:
     """A program of that size where docker looks for Compose first."""
     path = docker.here / ".docker/cli-plugins/docker-compose"
@@ -124,6 +128,28 @@ def test_compose_s_own_program_is_not_guessed(docker: FakeDocker) -> None:
     plugin(docker, 1 << 20).chmod(0o755)
     (docker.here / ".docker/config.json").write_text('{"cliPluginsExtraDirs": ["/elsewhere"]}')
     assert compose_s_own_program(docker) == "", "another folder may come first"
+
+
+def test_compose_is_told_without_docker_what_docker_would_tell_it(docker: FakeDocker) -> None:
+    said = '#!/bin/sh\nprintf "%s|" "$DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND" "$@"; exit 3\n'
+    plugin(docker, 1 << 20, said).chmod(0o755)
+    docker.program("docker", "x" * (1 << 20))
+    ended = docker.run(Command(DRIVER.spoken(Run(UP, 60))))
+
+    assert (ended.status, ended.text) == (3, "docker|compose|-p|a b|up|-d|--|web|")
+
+
+def test_a_docker_that_may_be_anything_is_told_itself(docker: FakeDocker) -> None:
+    plugin(docker, 1 << 20, "#!/bin/sh\necho plugin\n").chmod(0o755)
+    docker.program("docker", '#!/bin/sh\nprintf "%s|" "${DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND-unset}" "$@"\n')
+
+    assert docker.run(Command(DRIVER.spoken(Run(UP, 60)))).text == "unset|compose|-p|a b|up|-d|--|web|"
+
+
+def test_words_that_are_not_for_compose_are_said_as_they_are() -> None:
+    tag = ("docker", "tag", "--", "sha256:1", "web:1")
+
+    assert DRIVER.spoken(Run(tag, 60)) == tag
 
 
 def test_a_socket_that_may_not_be_written_is_a_matter_of_permission(docker: FakeDocker) -> None:
