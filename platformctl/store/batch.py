@@ -26,7 +26,7 @@ NO_ROOM = 73
 # terse, the number of its words, its words. Standard input: all inputs, one behind the other. Each command has its part
 # and no more; what it does not read of that is passed over. A command's outputs pass a filter that drains what is too
 # much, but where it is terse: who is no longer there to read does not end it by that. A mark on both outputs says how
-# it ended.
+# it ended. What is evaluated are the places of words, never a word.
 _BATCH = r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL
 work=; trap '[ -z "$work" ] || rm -rf "$work"' EXIT; trap 'exit 74' HUP INT TERM PIPE
@@ -41,11 +41,11 @@ fed() { size=$1; shift
   if [ "$size" = 0 ]; then "$@" </dev/null 4<&-; return; fi
   head -c "$size" <&4 | { "$@" 4<&-; ended=$?; while read -r _; do :; done; exit "$ended"; }; }
 one() {
-  size=$1; terse=$2; count=$3; shift 3; turned=0
-  while [ "$turned" -lt "$count" ]; do set -- "$@" "$1"; shift; turned=$((turned + 1)); done
-  shift $(($# - count))
-  if [ "$terse" = 1 ]; then fed "$size" "$@" 5>&-; status=$?; return; fi
-  status=$({ { { fed "$size" "$@" 3>&- 5>&- 6>&-; echo $? >&6; } 2>&1 >&3 | few >&2; } 3>&1 | few >&5; } 6>&1)
+  size=$1; terse=$2; at=3; last=$((3 + $3)); words=
+  while [ "$at" -lt "$last" ]; do at=$((at + 1)); words="$words \"\${$at}\""; done
+  said="fed \"\$size\" $words"
+  if [ "$terse" = 1 ]; then eval "$said" 5>&-; status=$?; return; fi
+  status=$({ { { eval "$said" 3>&- 5>&- 6>&-; echo $? >&6; } 2>&1 >&3 | few >&2; } 3>&1 | few >&5; } 6>&1)
 }
 exec 5>&1
 while [ $# -gt 0 ]; do
