@@ -37,6 +37,16 @@ PidFile /run/sshd.pid
 Subsystem sftp internal-sftp
 UsePAM no
 """
+CONTAINERD_CONFIG = """\
+version = 2
+root = "/var/lib/docker/containerd/daemon"
+state = "/run/docker/containerd/daemon"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "/run/docker/containerd/containerd.sock"
+[plugins."io.containerd.gc.v1.scheduler"]
+pause_threshold = 0.0
+"""
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,7 @@ def _write_settings(upper: Path, name: str, machine_id: str) -> None:
     _write(etc / "ssh/sshd_config", SSHD_CONFIG.splitlines())
     (upper / "var/lib/docker").mkdir(parents=True)
     (upper / "lab").mkdir()
+    _write(upper / "lab/containerd.toml", CONTAINERD_CONFIG.splitlines())
     shutil.copy(INIT, upper / "lab/init")
     (upper / "lab/init").chmod(0o755)
 
