@@ -7,7 +7,7 @@
         assert repo.run("status", "web", "--json", expect=0).json["modules"][0]["in_step"]
 
 - `create(folder, hosts)`: repository in `folder/repo`, home in `folder/home`; `init` has run, `.platform` is committed.
-  `empty(folder, hosts)`: the same before `init`.
+  It is a copy, and so is its home: the keys are the same in all of them. `empty(folder, hosts)`: one before `init`.
 - `run(*words, expect=None, stdin="", **environment)` → `Ended(code, stdout, stderr)`; `.json` is stdout parsed.
   `start(...)` gives the running process instead, for tests that cut, kill or race it.
 - `plan(module)` → path of the plan; `approve(plan)`, `apply(plan)`, `deploy(module)`: each asserts its exit code,
@@ -19,12 +19,14 @@ Nothing of the caller's home, keys, git settings or environment gets in, but PAT
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from tests.lab import Host
@@ -66,8 +68,8 @@ class PlatformRepo:
     @classmethod
     def create(cls, folder: Path, hosts: Mapping[str, Host] | None = None) -> Self:
         """A repository whose allow-list has `hosts` under the names given; none: only what `init` writes."""
-        repo = cls.empty(folder, hosts or {})
-        repo.run("init", expect=0)
+        repo = cls(folder, _environment(folder / "home", hosts or {}))
+        shutil.copytree(_initialised().name, folder, dirs_exist_ok=True)
         if hosts:
             repo.hosts_file({name: host_entry(host) for name, host in hosts.items()})
         repo.commit("begin")
@@ -203,6 +205,14 @@ def host_entry(host: Host) -> dict[str, object]:
         "machine_id": host.machine_id,
         "engine_id": host.engine_id,
     }
+
+
+@cache
+def _initialised() -> "TemporaryDirectory[str]":
+    """Home and repository after `init`, to be copied; both are gone with this process. `init` knows of no host."""
+    folder = TemporaryDirectory(prefix="platform-repo-")
+    PlatformRepo.empty(Path(folder.name), {}).run("init", expect=0)
+    return folder
 
 
 def _environment(home: Path, hosts: Mapping[str, Host]) -> dict[str, str]:
