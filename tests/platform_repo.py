@@ -11,7 +11,8 @@
 - `run(*words, expect=None, stdin="", **environment)` → `Ended(code, stdout, stderr)`; `.json` is stdout parsed.
   `start(...)` gives the running process instead, for tests that cut, kill or race it.
 - `plan(module)` → path of the plan; `approve(plan)`, `apply(plan)`, `deploy(module)`: each asserts its exit code,
-  `expect=` says another one, further words are passed on.
+  `expect=` says another one, further words are passed on. All but `apply` are `given(*words, expect=...)`: what comes
+  before that which a test is about, for which Python need not read the program anew (tests/loaded.py).
 - `write(path, text)`, `commit()`, `head`, `git(...)`, `add_module(...)`, `hosts_file(entries)`, `host_entry(host)`.
 
 Nothing of the caller's home, keys, git settings or environment gets in, but PATH.
@@ -30,6 +31,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from tests.lab import Host
+from tests.loaded import Loaded
 
 PROGRAM = Path(sys.executable).with_name("platformctl")
 WEB = {
@@ -155,9 +157,13 @@ class PlatformRepo:
             process.kill()
             process.communicate()
             raise
-        ended = Ended(("platformctl", *map(str, words)), process.returncode, stdout, stderr)
-        assert expect in (None, ended.code), f"{expect} was expected\n{ended}"
-        return ended
+        return _as_expected(expect, Ended(("platformctl", *map(str, words)), process.returncode, stdout, stderr))
+
+    def given(self, *words: str | Path, expect: int) -> Ended:
+        """The same of a command that is taken for granted: a fork of the program, which was read once."""
+        told = tuple(map(str, words))
+        ended = Ended(("platformctl", *told), *_loaded().run(told, self.root, self.environment, PATIENCE))
+        return _as_expected(expect, ended)
 
     def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[str]:
         """The same command, running; in a process group of its own, so that a signal reaches it alone."""
@@ -175,12 +181,12 @@ class PlatformRepo:
     def plan(self, module: str, *words: str, expect: int = 1, name: str = "") -> Path:
         """The plan's file; `name` keeps it apart from another plan of the same module."""
         path = self.folder / f"{name or module}.plan.json"
-        self.run("plan", module, "--out", path, *words, expect=expect)
+        self.given("plan", module, "--out", path, *words, expect=expect)
         return path
 
     def approve(self, plan: Path, *words: str, expect: int = 0) -> Ended:
         """The operator's approval."""
-        return self.run("approve", plan, "--yes", *words, expect=expect)
+        return self.given("approve", plan, "--yes", *words, expect=expect)
 
     def apply(self, plan: Path, *words: str | Path, expect: int = 9, sha: str = "") -> Ended:
         """Apply an approved plan of HEAD, or of the commit `sha`, with the report as JSON."""
@@ -190,7 +196,7 @@ class PlatformRepo:
         """Plan, approve and apply HEAD."""
         plan = self.plan(module)
         self.approve(plan)
-        return self.apply(plan, expect=expect)
+        return self.given("apply", plan, "--approved-sha", self.head, "--json", expect=expect)
 
 
 def host_entry(host: Host) -> dict[str, object]:
@@ -205,6 +211,17 @@ def host_entry(host: Host) -> dict[str, object]:
         "machine_id": host.machine_id,
         "engine_id": host.engine_id,
     }
+
+
+def _as_expected(code: int | None, ended: Ended) -> Ended:
+    assert code in (None, ended.code), f"{code} was expected\n{ended}"
+    return ended
+
+
+@cache
+def _loaded() -> Loaded:
+    """One for all repositories of this process; it ends with it."""
+    return Loaded(_environment(Path("/nonexistent"), {}))
 
 
 @cache

@@ -1,10 +1,12 @@
 """The helper of whole-program tests, held by the shortest story there is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.lab import Host
+from tests.loaded import Loaded
 from tests.platform_repo import WEB, PlatformRepo
 
 
@@ -33,3 +35,51 @@ def test_nothing_of_the_callers_home_gets_in(tmp_path: Path) -> None:
 
     assert sorted(path.name for path in repo.keys.glob("*_ed25519")) == ["approver_ed25519", "planner_ed25519"]
     assert str(Path.home() / ".gitconfig") not in repo.git("config", "--list", "--show-origin")
+
+
+@pytest.mark.parametrize(
+    "words", [("validate",), ("plan", "web", "--offline", "--json"), ("show", "gone.json"), ("nonsense",), ("--help",)]
+)
+def test_a_command_that_is_given_ends_as_one_that_was_started(tmp_path: Path, words: tuple[str, ...]) -> None:
+    repo = PlatformRepo.create(tmp_path)
+    repo.add_module("web", WEB, host="local")
+    started = repo.run(*words)
+
+    given = repo.given(*words, expect=started.code)
+
+    assert given.stderr == started.stderr
+    assert given.stdout == started.stdout or "created_at" in given.stdout
+
+
+def test_a_command_that_is_given_knows_its_own_folder_and_home_alone(tmp_path: Path) -> None:
+    one, two = PlatformRepo.create(tmp_path / "one"), PlatformRepo.empty(tmp_path / "two", {})
+    one.add_module("web", WEB, host="local")
+    one.given("plan", "web", "--offline", expect=1)
+
+    two.given("init", expect=0)
+
+    assert (two.root / ".platform/hosts.yaml").exists()
+    assert (two.keys / "planner_ed25519").read_bytes() != (one.keys / "planner_ed25519").read_bytes()
+    two.given("plan", "web", "--offline", expect=65)
+
+
+def test_a_command_that_is_given_another_exit_code_fails_the_test(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"(?s)0 was expected.*\? 2"):
+        PlatformRepo.create(tmp_path).given("nonsense", expect=0)
+
+
+@pytest.mark.parametrize("name", ["PYTHONHASHSEED", "PYTHONPATH", "LC_ALL", "TZ", "LD_PRELOAD"])
+def test_what_only_a_program_that_starts_would_heed_is_not_given(tmp_path: Path, name: str) -> None:
+    repo = PlatformRepo.create(tmp_path)
+
+    with pytest.raises(ValueError, match="at its start"):
+        replace(repo, environment={**repo.environment, name: "1"}).given("validate", expect=0)
+
+
+def test_a_command_that_is_given_too_long_is_killed_and_the_next_one_runs(tmp_path: Path) -> None:
+    repo = PlatformRepo.create(tmp_path)
+    loaded = Loaded(repo.environment)
+    with pytest.raises(TimeoutError):
+        loaded.run(("validate",), repo.root, repo.environment, patience=0.001)
+
+    assert loaded.run(("--version",), repo.root, repo.environment, patience=60)[0] == 0
