@@ -264,31 +264,41 @@ SCENARIOS = (
 )
 
 
-IN_EACH_RUN = 4
-"""Every fourth scenario is tried each time; all of them with `-m "thorough or not thorough"`."""
+IN_EACH_RUN = {
+    "environment of needed",
+    "a mounted file of both",
+    "env file of needed",
+    "main was taken from its network",
+    "needed was removed, main changed",
+    "fewer of main",
+    "none of main any more, needed changed",
+    "needed of a profile that main has",
+    "restarts with needed, file of needed",
+    "all of needed, env file of main",
+    "volumes of needed, needed was removed",
+    "end of a chain changed",
+    "one-shot and a changed main",
+    "a job whose needed changed",
+}
+"""One of each kind is tried each time; all of them with `-m "thorough or not thorough"`."""
 
-NEWER_IN_EACH_RUN = ("environment of needed", "linked to needed, needed changed")
+NEWER_IN_EACH_RUN = {"environment of needed", "linked to needed, needed changed"}
 
 
-def scenarios() -> Iterator[object]:
+def scenarios(in_each_run: set[str]) -> Iterator[object]:
     """All of the table, most of it marked: a scenario costs two deploys on a real engine."""
-    for number, scenario in enumerate(SCENARIOS):
-        marks = () if number % IN_EACH_RUN == 0 else (pytest.mark.thorough,)
-        yield pytest.param(scenario, id=scenario.name, marks=marks)
-
-
-def scenarios_of_newer() -> Iterator[object]:
+    assert in_each_run <= {scenario.name for scenario in SCENARIOS}
     for scenario in SCENARIOS:
-        marks = () if scenario.name in NEWER_IN_EACH_RUN else (pytest.mark.thorough,)
+        marks = () if scenario.name in in_each_run else (pytest.mark.thorough,)
         yield pytest.param(scenario, id=scenario.name, marks=marks)
 
 
-@pytest.mark.parametrize("scenario", tuple(scenarios()))
+@pytest.mark.parametrize("scenario", tuple(scenarios(IN_EACH_RUN)))
 def test_touched_is_what_was_planned(scenario: Scenario, host: Host, tmp_path: Path) -> None:
     check(scenario, scenario.touched, host, tmp_path)
 
 
-@pytest.mark.parametrize("scenario", tuple(scenarios_of_newer()))
+@pytest.mark.parametrize("scenario", tuple(scenarios(NEWER_IN_EACH_RUN)))
 def test_touched_is_what_was_planned_by_a_newer_compose_too(scenario: Scenario, host: Host, tmp_path: Path) -> None:
     with_newer_compose(host)
     check(scenario, scenario.touched if scenario.newer is None else scenario.newer, host, tmp_path)
