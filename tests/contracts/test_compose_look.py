@@ -1,23 +1,20 @@
 """The driver docker-compose looks at what is there: all that a plan needs, and nothing that was not said."""
 
 import json
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from platformctl.drivers.interface import Question
-from platformctl.errors import InvalidInput, PolicyViolation, Unreachable, or_raise
-from platformctl.model.command import Completed
+from platformctl.errors import PolicyViolation, Unreachable
 from platformctl.model.desired import InputFile, Release
-from platformctl.model.names import Digest, ProjectName, RepoPath, ServiceName
+from platformctl.model.names import Digest, ProjectName, RepoPath
 from platformctl.model.observed import FileSeen, ImageSeen, Observation
 from tests.contracts.compose_driver import (
     DRIVER,
     ENVIRONMENT,
     NOW,
-    WEB,
     WHO,
     docker,
     observe,
@@ -33,9 +30,7 @@ from tests.contracts.compose_host import (
     OTHER_IMAGE,
     FakeDocker,
     engine,
-    frame,
     line,
-    look,
 )
 from tests.contracts.releases import FOLDER, MODULE, a_release
 
@@ -82,27 +77,6 @@ def test_a_look_at_several_modules_keeps_them_apart(docker: FakeDocker, root: Pa
     assert (first.networks[0].name, other.networks) == ("shop_default", ())
     assert [words.split()[2] for words in docker.asked if words.startswith("compose")] == ["shop2"]
     assert next(words for words in docker.asked if words.startswith("inspect")).endswith(" ".join(ids.values()))
-
-
-def test_compose_is_asked_about_what_up_makes_of_profiles(docker: FakeDocker, root: Path) -> None:
-    """`up` enables those of the service it names, and hashes it without what they do not bring (seen with 2.26.1)."""
-    needs = "depends_on: {db: {condition: service_started, required: false}, cache: {}}"
-    compose = f"""services:
-  web: {{image: 'web:1', profiles: [x, y], {needs}}}
-  db: {{image: 'web:1', profiles: [PROFILE]}}
-  cache: {{image: 'web:1'}}
-"""
-    hashes = (name + b" " + b"a" * 64 + b"\n" for name in (b"web", b"db", b"cache"))
-    running(docker).says("compose -p", b"".join(hashes))
-
-    def asked(profile: str) -> tuple[str, ...]:
-        before = len(docker.asked)
-        observe(docker, release_in(root, compose.replace("PROFILE", profile)))
-        return tuple(words for words in docker.asked[before:] if words.startswith("compose"))
-
-    with_it, without_it = asked("y"), asked("z")
-    assert all("--profile x" in words and "--profile y" in words for words in (*with_it, *without_it))
-    assert [any("/dropped.yaml" in words for words in asked) for asked in (with_it, without_it)] == [False, True]
 
 
 SEVERAL = "services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'web:1', scale: 2}}"
@@ -161,163 +135,12 @@ def test_a_swarm_may_have_a_network_elsewhere(docker: FakeDocker, root: Path) ->
     assert DRIVER.absent(release, observe(docker, release)) == ("volume nowhere",)
 
 
-def test_a_version_that_is_not_known_is_asked_for_with_the_hashes(docker: FakeDocker, root: Path) -> None:
-    running(docker).says("compose version", b"2.40.0\n")
-    unknown = replace(WHO, compose_version="")
-
-    def version(*, hashes: bool) -> str:
-        question = (Question(release_in(root), hashes=hashes),)
-        (seen,) = DRIVER.read_look(docker.run(DRIVER.look(question, unknown)), question, unknown, NOW)
-        return or_raise(seen).identity.compose_version
-
-    assert (version(hashes=True), version(hashes=False)) == ("2.40.0", "")
-
-
-def test_compose_that_is_not_there_is_found_out_by_the_look(docker: FakeDocker, root: Path) -> None:
-    running(docker).says("compose version", b"", 1)
-    question, unknown = (Question(release_in(root)),), replace(WHO, compose_version="")
-
-    with pytest.raises(Unreachable) as caught:
-        DRIVER.read_look(docker.run(DRIVER.look(question, unknown)), question, unknown, NOW)
-    assert caught.value.reason == "compose_missing"
-
-
-TWO = "services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'web:1'}, alone: {image: 'web:1'}}"
-HASHED = {name: f"{name} {digit * 64}\n" for name, digit in (("web", "a"), ("db", "b"), ("alone", "c"))}
-
-
-def test_of_each_service_that_up_would_start_there_is_a_hash(docker: FakeDocker, root: Path) -> None:
-    running(docker).says("compose -p", "".join(HASHED.values()).encode())
-
-    assert observe(docker, release_in(root, TWO)).hashes == {"web": "a" * 64, "db": "b" * 64}
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "",
-        "<html>502</html>\n",
-        HASHED["web"] + HASHED["alone"],
-        HASHED["web"] + HASHED["db"].replace("b" * 64, ""),
-        HASHED["web"] + HASHED["db"].replace("b" * 64, "b" * 63),
-        HASHED["web"] + HASHED["db"].replace("b" * 64, "B" * 64),
-        HASHED["web"] + HASHED["db"] + "level=warning\n",
-    ],
-)
-def test_hashes_that_are_none_or_not_all_are_garbage(docker: FakeDocker, root: Path, said: str) -> None:
-    running(docker).says("compose -p", said.encode())
-
-    with pytest.raises(Unreachable) as caught:
-        observe(docker, release_in(root, TWO))
-    assert (caught.value.reason, caught.value.host) == ("connect", "one")
-
-
-def test_a_service_that_a_profile_brings_has_a_hash_too(docker: FakeDocker, root: Path) -> None:
-    release = release_in(root, "services: {web: {image: 'web:1', profiles: [rare]}}")
-    assert observe(running(docker), release).hashes == {"web": "a" * 64}
-
-    docker.says("compose -p", b"")
-    with pytest.raises(Unreachable):
-        observe(docker, release)
-
-
-@pytest.mark.parametrize("said", ["web", "web db"])
-def test_only_a_service_whose_env_file_is_still_to_come_may_be_without_a_hash(root: Path, said: str) -> None:
-    release = release_in(
-        root, TWO.replace("depends_on: [db]", "depends_on: [db], env_file: a.env"), files={"a.env": b"A=1\n"}
-    )
-    told: dict[str, bytes | tuple[int, bytes]] = {**look(release), "hashes.0": (1, b""), "refused.0": b"no a.env"}
-    told["other-hashes.0"] = "".join(HASHED[name] for name in said.split()).encode()
-    answer, question = Completed(0, frame(told), b""), (Question(release),)
-
-    if said == "web db":
-        assert or_raise(DRIVER.read_look(answer, question, WHO, NOW)[0]).hashes == {"db": "b" * 64}
-    else:
-        with pytest.raises(Unreachable):
-            DRIVER.read_look(answer, question, WHO, NOW)
-
-
 def test_what_people_write_into_commands_and_labels_stays_on_the_host(docker: FakeDocker, root: Path) -> None:
     told = running(docker).run(DRIVER.look((Question(release_in(root)),), WHO))
 
     assert b"hunter2" in docker.answers["system dial-stdio"][0]
     assert b"hunter2" not in told.stdout
     assert b'"Labels":{}' in told.stdout
-
-
-def test_a_look_waits_for_each_image_that_a_registry_may_be_asked_about(root: Path) -> None:
-    first, other = (Question(release_in(root, WEB.replace("web:1", ref)), hashes=False) for ref in ("web:1", "web:2"))
-    one, two = (DRIVER.look(questions, WHO) for questions in ((first, first), (first, other)))
-
-    assert "timeout -k 2 20 docker manifest inspect" in one.argv[2]
-    assert two.timeout - one.timeout >= 20 + 2
-
-
-@pytest.mark.parametrize(
-    ("image", "policy", "moving"),
-    [
-        *(("web:1", policy, True) for policy in ("always", "daily", "weekly", "refresh", "every_2h")),
-        *(("web:1", policy, False) for policy in ("missing", "if_not_present", "never", "build")),
-        (f"web@{IMAGE}", "always", False),
-    ],
-)
-def test_the_registry_is_asked_of_images_that_each_up_would_ask_for(
-    root: Path, image: str, policy: str, *, moving: bool
-) -> None:
-    release = release_in(root, f"services: {{web: {{image: '{image}', pull_policy: {policy}}}}}")
-
-    assert release.compose.services[ServiceName("web")].is_moving == moving
-
-
-def test_a_label_named_id_is_no_container(docker: FakeDocker, root: Path) -> None:
-    ids = (str(CONTAINER["id"]), "b" * 64)
-    told = engine(containers=ids)
-    assert b'"Labels": {"Id": "' in told
-    running(docker).says("system dial-stdio", told)
-
-    docker.run(DRIVER.look((Question(release_in(root)),), WHO))
-
-    (asked,) = {words for words in docker.asked if words.startswith("inspect --type container")}
-    assert asked.endswith("} " + " ".join(ids))
-
-
-def test_a_container_that_was_looked_at_twice_is_no_answer(root: Path) -> None:
-    release = release_in(root)
-    told = look(release)
-    told["containers"] *= 2
-
-    with pytest.raises(Unreachable):
-        DRIVER.read_look(Completed(0, frame(told), b""), (Question(release),), WHO, NOW)
-
-
-@pytest.mark.parametrize("containers", [(), ("9" * 64,), (str(CONTAINER["id"]), "9" * 64)])
-def test_a_list_with_other_containers_than_were_looked_at_is_no_answer(
-    docker: FakeDocker, root: Path, containers: tuple[str, ...]
-) -> None:
-    release = release_in(root)
-    told = look(release)
-    told["engine"] = engine(*[FOUND] * 1, containers=containers)
-
-    with pytest.raises(Unreachable):
-        DRIVER.read_look(Completed(0, frame(told), b""), (Question(release),), WHO, NOW)
-
-
-@pytest.mark.parametrize("kept", range(0, len(engine()), 149))
-def test_an_engine_that_is_cut_short_is_no_answer(docker: FakeDocker, root: Path, kept: int) -> None:
-    running(docker).says("system dial-stdio", engine()[:kept])
-
-    with pytest.raises(Unreachable):
-        observe(docker, release_in(root))
-
-
-def test_hashes_are_asked_for_with_the_words_that_up_is_told(docker: FakeDocker, root: Path) -> None:
-    release = release_in(root)
-    observe(running(docker), release)
-    (asked,) = (words.split() for words in docker.asked if words.startswith("compose"))
-    (up,) = DRIVER.bring_up(release)
-
-    for option in ("-p", "--project-directory", "--env-file"):
-        assert asked[asked.index(option) + 1] == up.argv[up.argv.index(option) + 1]
 
 
 def test_a_look_changes_nothing(docker: FakeDocker, root: Path) -> None:
@@ -353,84 +176,3 @@ def test_a_link_on_the_host_is_no_file(docker: FakeDocker, root: Path) -> None:
     (root / FOLDER / "web.conf").symlink_to("/etc/passwd")
 
     assert observe(running(docker), release_in(root)).files[1].digest is None
-
-
-def test_an_image_the_host_lacks_is_asked_of_its_registry(docker: FakeDocker, root: Path) -> None:
-    manifest = {
-        "Descriptor": {"digest": OTHER_IMAGE, "platform": {"os": "linux", "architecture": "amd64"}},
-        "OCIManifest": {"config": {"digest": IMAGE}},
-    }
-    lacking(docker).says("manifest inspect", line([manifest]))
-    (image,) = observe(docker, release_in(root)).images
-
-    assert image == ImageSeen("web:1", IMAGE, ("web@" + OTHER_IMAGE,), present=False)
-
-
-def lacking(docker: FakeDocker) -> FakeDocker:
-    """A host where the project runs, and that does not have the image any more."""
-    told = engine({"message": "no such image"}, all_images=[], statuses={0: 404})
-    return running(docker).says("system dial-stdio", told).says("image inspect", b"", 1)
-
-
-@pytest.mark.parametrize("said", [b"", b"null", b"[]"])
-def test_an_image_nobody_knows_has_no_id(docker: FakeDocker, root: Path, said: bytes) -> None:
-    lacking(docker).says("manifest inspect", said)
-
-    assert observe(docker, release_in(root)).images == (ImageSeen("web:1", None, present=False),)
-
-
-@pytest.mark.parametrize("broken", [1, 2, 3, 4])
-def test_a_list_that_the_engine_can_not_give_is_not_taken_for_an_empty_one(
-    docker: FakeDocker, root: Path, broken: int
-) -> None:
-    running(docker).says("system dial-stdio", engine(statuses={broken: 500}))
-
-    with pytest.raises(Unreachable):
-        observe(docker, release_in(root))
-
-
-@pytest.mark.parametrize("words", ["inspect --type container", "system dial-stdio"])
-def test_a_section_where_typed_answers_stand_is_no_answer(docker: FakeDocker, root: Path, words: str) -> None:
-    answer, _ = running(docker).answers[words]
-    docker.says(words, answer + frame({"kept": b"0" * 64 + b"\n"}))
-
-    with pytest.raises(Unreachable):
-        observe(docker, release_in(root))
-
-
-def test_a_root_that_is_not_there_has_a_reason(docker: FakeDocker) -> None:
-    with pytest.raises(Unreachable) as caught:
-        observe(running(docker), release_in(docker.here / "gone"))
-    assert caught.value.reason == "root_readonly"
-
-
-REFUSED = """services:
-  web:
-    image: web:1
-    mem_limit: lots
-"""
-WORDS = {
-    "by a field": ("validating /tmp/tmp.X/in/0/compose.yaml: services.web.mem_limit must be a size", 4),
-    "by a field in brackets": ("decoding failed:\n\nerror decoding 'services[web].mem_limit': invalid size: 'lots'", 4),
-    "by a service": ("validating /tmp/tmp.X/in/0/compose.yaml: services.web Additional property x is not allowed", 2),
-    "by a line": ("yaml: line 3: did not find expected ',' or '}'", 3),
-    "by nothing": ("Invalid ip address a:b", None),
-}
-
-
-@pytest.mark.parametrize("case", WORDS)
-def test_a_file_that_compose_refuses_is_told_by_file_and_line_in_its_own_words(
-    docker: FakeDocker, root: Path, case: str
-) -> None:
-    said, line_number = WORDS[case]
-    script = f"time='x' level=warning msg='the version is obsolete'\n{said}"
-    running(docker).says("compose -p", b"", 15)
-    told = (docker.here / "bin/docker").read_text()
-    docker.program("docker", told.replace("exit 15", f"printf '%s\\n' {shlex.quote(script)} >&2; exit 15"))
-    with pytest.raises(InvalidInput) as caught:
-        observe(docker, release_in(root, REFUSED))
-
-    assert (caught.value.file, caught.value.line) == (f"{FOLDER}/compose.yaml", line_number)
-    assert "level=warning" not in caught.value.detail
-    assert "/tmp/tmp.X" not in caught.value.detail
-    assert said.split(": ")[-1] in caught.value.detail
