@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_fleet import add
+from tests.e2e.fleet import add
 from tests.e2e.witness import Overheard, overheard
 from tests.lab import Host
 from tests.platform_repo import PlatformRepo

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.fleet import add
 from tests.e2e.refusals import refusal
-from tests.e2e.test_fleet import add
 from tests.lab import Host
 from tests.platform_repo import PlatformRepo
 
