@@ -32,11 +32,11 @@ from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.looking import Seen, look
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
-from platformctl.workflows.plan import plan_release
 from platformctl.workflows.preparing import preparation, prepare
 from platformctl.workflows.pull_request import require_pull_request
 from platformctl.workflows.readiness import learn_secrets, make_run
 from platformctl.workflows.records import require_receipt_key
+from platformctl.workflows.release_plan import plan_release
 from platformctl.workflows.remembered import refuse_by_record
 
 

@@ -20,8 +20,8 @@ from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.left_there import memories_at
 from platformctl.workflows.looking import Seen, look_at_all
 from platformctl.workflows.parts import Parts, require_host, require_module, trust_roots
-from platformctl.workflows.plan import circumstances
 from platformctl.workflows.records import Memory
+from platformctl.workflows.release_plan import circumstances
 
 
 @dataclass(frozen=True)

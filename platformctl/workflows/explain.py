@@ -21,7 +21,7 @@ from platformctl.workflows.desire import agreed, owners_at, planned_release, req
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, trust_roots
-from platformctl.workflows.plan import circumstances, plan_release
+from platformctl.workflows.release_plan import circumstances, plan_release
 from platformctl.workflows.remembered import refuse_by_record
 from platformctl.workflows.signed import PlanFile, read_plan, reason_of, verdict
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +11,10 @@ from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, or_rai
 from platformctl.model.desired import NOTHING, Finding, Release, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, ServiceName
-from platformctl.model.observed import Observation
-from platformctl.model.plan import Bystander, Plan, PlannedImage
+from platformctl.model.plan import Bystander, Plan
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
 from platformctl.model.state import HostRecord, ModuleStatus
-from platformctl.planning.build import Circumstances, build, build_offline
+from platformctl.planning.build import Circumstances, build_offline
 from platformctl.planning.order import in_order
 from platformctl.planning.refusals import refuse_foreign
 from platformctl.planning.removal import build_removal, build_removal_offline
@@ -26,8 +24,9 @@ from platformctl.releases import inputs_digest, manifest_path
 from platformctl.trust.keys import require_usable
 from platformctl.workflows.desire import Desire, agreed
 from platformctl.workflows.gone import gone_modules, gone_release, is_left, recorded
-from platformctl.workflows.parts import Parts, moment, trust_roots
+from platformctl.workflows.parts import Parts, trust_roots
 from platformctl.workflows.plan_files import write_plans
+from platformctl.workflows.release_plan import circumstances, plan_release
 
 if TYPE_CHECKING:
     from platformctl.trust.fleet_observation import FleetObservation
@@ -178,44 +177,6 @@ def _read_observation(parts: Parts, path: Path, roots: TrustRoots) -> "FleetObse
     from platformctl.workflows.sighting import read_observation
 
     return read_observation(parts, path, roots)
-
-
-def circumstances(parts: Parts, roots: TrustRoots, expires_in: int | None = None) -> Circumstances:
-    """When and where a plan is made."""
-    now = parts.clock.now()
-    return Circumstances(
-        created_at=moment(now),
-        expires_at=moment(now + timedelta(seconds=expires_in or roots.policy.expires_in)),
-        repository=parts.repository.origin_url(),
-        ref=parts.repository.branch(),
-        tool_version=parts.tool_version,
-        trust=roots,
-        hide=parts.hide,
-    )
-
-
-def plan_release(
-    parts: Parts,
-    release: Release,
-    observation: Observation,
-    record: HostRecord,
-    when: Circumstances,
-    findings: Iterable[Finding],
-    owners: Mapping[ServiceName, str],
-    pinned: Mapping[str, PlannedImage] | None = None,
-) -> Plan:
-    """The plan of a release for its host as it was seen.
-
-    Raises `PolicyViolation` for an image nobody can resolve, and for a change of a service that is another module's.
-    """
-    foreign = frozenset(service for service, owner in owners.items() if owner != release.module.id)
-    driver = parts.driver_of(release.module)
-    if release.gone:
-        kept = {service: owner for service, owner in owners.items() if owner != release.module.id}
-        return build_removal(release, observation, record, driver, when, kept)
-    plan = build(release, observation, record, driver, when, findings, foreign, pinned)
-    refuse_foreign(plan, owners, done(release, observation, driver))
-    return plan
 
 
 def _plan_one(

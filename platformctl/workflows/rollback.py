@@ -32,10 +32,10 @@ from platformctl.workflows.going_back import target_of
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, keyring, moment, shown, trust_roots
-from platformctl.workflows.plan import circumstances, plan_release
 from platformctl.workflows.plan_files import NAMESPACE as PLAN
 from platformctl.workflows.plan_files import write_plans
 from platformctl.workflows.pull_request import require_pull_request
+from platformctl.workflows.release_plan import circumstances, plan_release
 from platformctl.workflows.signed import PlanFile, read_envelope, read_plan
 from platformctl.workflows.status import recall_module
 
