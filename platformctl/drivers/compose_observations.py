@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from platformctl.drivers.compose_answers import compose_version, every, listed, read, require_looked_at, understood
+from platformctl.drivers.compose_complaints import not_accepted
 from platformctl.drivers.compose_engine import OK, Response, responses
 from platformctl.drivers.compose_look import images_of, paths_of
 from platformctl.drivers.compose_questions import PROJECT, Section, garbage, read_sections
 from platformctl.drivers.compose_resources import bind_sources, external_networks, lent_names
 from platformctl.drivers.interface import Question
-from platformctl.errors import InvalidInput, PolicyViolation, Refusal, Unreachable
+from platformctl.errors import PolicyViolation, Refusal, Unreachable
 from platformctl.model import strict_json
 from platformctl.model.codec import decode
 from platformctl.model.desired import HostEntry, Release
@@ -27,9 +28,6 @@ from platformctl.model.plan import OWN_FOLDER
 T = TypeVar("T")
 R = TypeVar("R", bound="_Resource")
 Sections = Mapping[str, Section]
-_ITS_PATH = re.compile(r"\S*/in/[0-9]+/compose\.yaml")
-_NUMBERED = re.compile(r"\bline ([0-9]{1,6})\b")
-_NAMED = re.compile(r"\b(?:services|networks|volumes|configs|secrets)[.\[][\w.\[\]-]+")
 _HASHED = re.compile(r"(\S+) ([0-9a-f]{64})")
 _OF_HOST = ("names", "engine", "present", "digests", "modes", "images", "kept", "linked")
 _OF_MODULE = ("deciding", "environment", "host-files")
@@ -151,7 +149,7 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         return _without_environment(release)
     _require_whole(sections, _OF_MODULE, release.host)
     if question.hashes and sections["hashes"].status and not _other_hashes(sections):
-        return _not_accepted(release, sections["refused"].text)
+        return not_accepted(release, sections["refused"].text)
     project = module.runtime.project
     services = (release.compose.services[name] for name in release.closure)
     return Observation(
@@ -224,42 +222,6 @@ def _without_environment(release: Release) -> Refusal:
         file=module.path,
         host=host,
     )
-
-
-def _not_accepted(release: Release, complaint: str) -> Refusal:
-    compose_file = release.module.runtime.compose_file
-    words = _own_words(complaint, compose_file)
-    return InvalidInput(
-        "Compose does not accept the file",
-        detail=_complaint(words, release),
-        hint=f"docker compose -f {compose_file} config -q",
-        file=compose_file,
-        line=_line(words, release),
-        host=release.host.name,
-    )
-
-
-def _own_words(complaint: str, compose_file: str) -> str:
-    """What Compose says against the file: without its warnings, and with the path that people know."""
-    lines = (line.strip() for line in complaint.splitlines())
-    told = " ".join(line for line in lines if line and not line.startswith("time="))
-    return _ITS_PATH.sub(compose_file, told)[:2000]
-
-
-def _line(words: str, release: Release) -> int | None:
-    """The line that Compose names, or that of the field that it names: `services.web` or `services[web].ports`."""
-    numbered = _NUMBERED.search(words)
-    if numbered is not None:
-        return int(numbered[1])
-    named = _NAMED.search(words)
-    return release.compose.line_of(named[0].replace("[", ".").replace("]", "").rstrip(".")) if named else None
-
-
-def _complaint(words: str, release: Release) -> str:
-    """Compose's own words, unless it has read the host's env file: they may repeat a value of it."""
-    if release.module.env.file is None:
-        return words
-    return f"what it says may repeat a value of {release.module.env.file}; run the command below on the host to see it"
 
 
 def _other_hashes(sections: Sections) -> bool:

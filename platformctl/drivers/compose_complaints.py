@@ -1,0 +1,50 @@
+"""What Compose says against a file: in its own words, for the file and line that people wrote.
+
+It read a copy, and says so; what may repeat a value that only the host has is not shown.
+"""
+
+import re
+
+from platformctl.errors import InvalidInput, Refusal
+from platformctl.model.desired import Release
+
+_ITS_PATH = re.compile(r"\S*/in/[0-9]+/compose\.yaml")
+_NUMBERED = re.compile(r"\bline ([0-9]{1,6})\b")
+_NAMED = re.compile(r"\b(?:services|networks|volumes|configs|secrets)[.\[][\w.\[\]-]+")
+
+
+def not_accepted(release: Release, complaint: str) -> Refusal:
+    """The refusal of a release whose compose file Compose does not take."""
+    compose_file = release.module.runtime.compose_file
+    words = _own_words(complaint, compose_file)
+    return InvalidInput(
+        "Compose does not accept the file",
+        detail=_complaint(words, release),
+        hint=f"docker compose -f {compose_file} config -q",
+        file=compose_file,
+        line=_line(words, release),
+        host=release.host.name,
+    )
+
+
+def _own_words(complaint: str, compose_file: str) -> str:
+    """What Compose says against the file: without its warnings, and with the path that people know."""
+    lines = (line.strip() for line in complaint.splitlines())
+    told = " ".join(line for line in lines if line and not line.startswith("time="))
+    return _ITS_PATH.sub(compose_file, told)[:2000]
+
+
+def _line(words: str, release: Release) -> int | None:
+    """The line that Compose names, or that of the field that it names: `services.web` or `services[web].ports`."""
+    numbered = _NUMBERED.search(words)
+    if numbered is not None:
+        return int(numbered[1])
+    named = _NAMED.search(words)
+    return release.compose.line_of(named[0].replace("[", ".").replace("]", "").rstrip(".")) if named else None
+
+
+def _complaint(words: str, release: Release) -> str:
+    """Compose's own words, unless it has read the host's env file: they may repeat a value of it."""
+    if release.module.env.file is None:
+        return words
+    return f"what it says may repeat a value of {release.module.env.file}; run the command below on the host to see it"
