@@ -19,7 +19,7 @@ _STARTED_AGAIN, _ASKED_FOR = (2, 29, 4), (2, 35, 0)
 
 def dependents(release: Release, service: ServiceName, version: str) -> Mapping[ServiceName, Action]:
     """Services of the closure that are touched; with a version that can not be read, as many as with any."""
-    number = _number(version)
+    number = number_of(version)
     services = (release.compose.services[name] for name in release.closure)
     if number < _STARTED_AGAIN:
         return {each.name: Action.RECREATE for each in services if service in each.needs}
@@ -27,7 +27,8 @@ def dependents(release: Release, service: ServiceName, version: str) -> Mapping[
     return {each.name: Action.START for each in services if service in asks(each)}
 
 
-def _number(version: str) -> tuple[int, ...]:
+def number_of(version: str) -> tuple[int, ...]:
+    """The numbers of a version of Compose; (0,) where it can not be read."""
     found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     return tuple(map(int, found.groups())) if found else (0,)
 

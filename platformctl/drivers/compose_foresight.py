@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from platformctl.drivers import compose_resources as resources
+from platformctl.drivers.compose_definitions import network_of, volume_of
 from platformctl.drivers.interface import Preceding
 from platformctl.model.desired import Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
@@ -91,10 +92,10 @@ def _resources(before: Preceding, seen: Observation) -> Observation:
     for service in (change.service for change in changes):
         for name, declared in (resources.networks(release, service) or {}).items():
             if resources.is_own(declared):
-                networks.setdefault(name, ResourceSeen(name, resources.network_of(declared), _NEW))
+                networks.setdefault(name, ResourceSeen(name, network_of(declared), _NEW))
         for name, declared in resources.volumes(release, service).items():
             if resources.is_own(declared):
-                volumes.setdefault(name, ResourceSeen(name, resources.volume_of(declared)))
+                volumes.setdefault(name, ResourceSeen(name, volume_of(declared)))
     return replace(
         seen,
         networks=tuple(networks[name] for name in sorted(networks)),

@@ -29,6 +29,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound="_Resource")
 Sections = Mapping[str, Section]
 _HASHED = re.compile(r"(\S+) ([0-9a-f]{64})")
+_HASH, _KEY = "com.docker.compose.config-hash", "com.docker.compose.network"
 _OF_HOST = ("names", "engine", "present", "digests", "modes", "images", "kept", "linked")
 _OF_MODULE = ("deciding", "environment", "host-files")
 """Sections that say nothing when they failed: an empty list would be a guess."""
@@ -78,6 +79,12 @@ class _Network(_Resource):
         flags = {"internal": self.Internal, "attachable": self.Attachable, "enable_ipv6": self.EnableIPv6}
         subnets = sorted(str(each.get("Subnet", "")) for each in self.IPAM.Config or ())
         return {**super().definition, **flags, "subnets": subnets}
+
+    @property
+    def seen(self) -> ResourceSeen:
+        """As one of its project."""
+        written = self.Labels or {}
+        return ResourceSeen(self.Name, self.definition, self.Id, written.get(_HASH, ""), written.get(_KEY, ""))
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,7 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         files=tuple(host.files[f.path] for f in release.files if not f.path.startswith(OWN_FOLDER + "/")),
         images=tuple(host.images[ref] for ref in sorted({each.image for each in services if each.image})),
         hashes=_hashes(sections, release) if question.hashes else {},
-        networks=tuple(ResourceSeen(n.Name, n.definition, n.Id) for n in host.networks if n.project == project),
+        networks=tuple(n.seen for n in host.networks if n.project == project),
         volumes=tuple(ResourceSeen(v.Name, v.definition) for v in host.volumes if v.project == project),
         lent=tuple(ResourceSeen(v.Name, v.definition) for v in host.volumes if v.Name in lent_names(release)),
         external=tuple(_external(host.networks, external_networks(release))),

@@ -1,31 +1,32 @@
-"""Networks and volumes: which ones a service needs, and whether those that are there are the ones it asks for.
-
-Compose 2.26 leaves a network or volume as it is, whatever its definition says by now. From 2.31 on it recreates the
-network, with every container in it, and asks whether it may destroy the volume. A plan can promise neither.
-"""
+"""Networks and volumes: which ones a service needs, and whether those that are there are the ones it asks for."""
 
 import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from platformctl.drivers.compose_definitions import network_differs, network_moves, volume_differs
 from platformctl.drivers.compose_settings import drifted, wanted_settings
 from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
-from platformctl.model.observed import Container, Observation, ResourceSeen
+from platformctl.model.observed import Container, Observation
 
 _ELSEWHERE = ("tmpfs", "nfs", "nfs4", "cifs", "smb3")
-_ENGINES_OWN = "com.docker.network."
-"""Options of a network that an engine adds by itself begin so."""
 
 
 def networks(release: Release, service: ServiceName) -> Mapping[str, Mapping[str, Any]] | None:
     """What the file declares of the networks a service is in, by the engine's name; None: it is in none that Compose
     attaches, as with any `network_mode`.
     """
-    definition = release.compose.services[service].definition
-    if "network_mode" in definition:
+    if "network_mode" in release.compose.services[service].definition:
         return None
-    return dict(_named(release, "networks", each) for each in definition.get("networks") or ("default",))
+    return dict(_keyed(release, service).values())
+
+
+def _keyed(release: Release, service: ServiceName) -> Mapping[str, tuple[str, Mapping[str, Any]]]:
+    """The engine's name of each network that Compose attaches a service to, and what the file declares, by its key."""
+    definition = release.compose.services[service].definition
+    keys = () if "network_mode" in definition else definition.get("networks") or ("default",)
+    return {key: _named(release, "networks", key) for key in keys}
 
 
 def volumes(release: Release, service: ServiceName) -> Mapping[str, Mapping[str, Any]]:
@@ -114,23 +115,6 @@ def are_own(release: Release) -> bool:
     return all(is_own(each) and not each.get("name") for each in declared)
 
 
-def network_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a network looks like that Compose makes as declared."""
-    flags = {flag: _truth(declared.get(flag)) for flag in ("internal", "attachable", "enable_ipv6")}
-    subnets = sorted(str(each["subnet"]) for each in _pools(declared) if each.get("subnet"))
-    return {**_resource(declared, "bridge"), **flags, "subnets": subnets}
-
-
-def volume_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a volume looks like that Compose makes as declared."""
-    return _resource(declared, "local")
-
-
-def _resource(declared: Mapping[str, Any], driver: str) -> Mapping[str, Any]:
-    pairs = {field: _pairs(declared.get(field)) for field in ("driver_opts", "labels")}
-    return {"driver": str(declared.get("driver") or driver), **pairs}
-
-
 def _named(release: Release, section: str, key: str) -> tuple[str, Mapping[str, Any]]:
     declared = (release.compose.document.get(section) or {}).get(key) or {}
     external = declared.get("external")
@@ -202,56 +186,15 @@ def contradictions(release: Release, observation: Observation) -> tuple[str, ...
     """Where networks and volumes of the closure are there with another definition, in words without option values."""
     seen_networks = {network.name: network for network in observation.networks}
     seen_volumes = {volume.name: volume for volume in observation.volumes}
+    version = observation.identity.compose_version
     found: dict[str, None] = {}
     for service in release.closure:
-        for name, declared in (networks(release, service) or {}).items():
+        for key, (name, declared) in _keyed(release, service).items():
+            if is_own(declared):
+                found.update(dict.fromkeys(network_moves(key, name, observation.networks, version)))
             if is_own(declared) and name in seen_networks:
-                found.update(dict.fromkeys(_network_differs(declared, seen_networks[name])))
+                found.update(dict.fromkeys(network_differs(declared, seen_networks[name], version)))
         for name, declared in volumes(release, service).items():
             if is_own(declared) and name in seen_volumes:
-                found.update(dict.fromkeys(_differs("volume", declared, seen_volumes[name], driver="local")))
+                found.update(dict.fromkeys(volume_differs(declared, seen_volumes[name])))
     return tuple(found)
-
-
-def _network_differs(declared: Mapping[str, Any], seen: ResourceSeen) -> Iterator[str]:
-    yield from _differs("network", declared, seen, driver="bridge")
-    for flag in ("internal", "attachable", "enable_ipv6"):
-        wanted = _truth(declared.get(flag))
-        if wanted != seen.definition[flag] and (flag in declared or flag != "enable_ipv6"):
-            yield f"network {seen.name}: {flag} is {_truth(seen.definition[flag])}, wanted {wanted}".lower()
-    subnets = sorted(str(each["subnet"]) for each in _pools(declared) if each.get("subnet"))
-    if subnets and subnets != seen.definition["subnets"]:
-        yield f"network {seen.name}: its subnet is {', '.join(seen.definition['subnets'])}, wanted {', '.join(subnets)}"
-
-
-def _differs(kind: str, declared: Mapping[str, Any], seen: ResourceSeen, *, driver: str) -> Iterator[str]:
-    wanted = str(declared.get("driver") or driver)
-    if wanted != seen.definition["driver"]:
-        yield f"{kind} {seen.name}: its driver is {seen.definition['driver']}, wanted {wanted}"
-    for field in ("driver_opts", "labels"):
-        asked, has = _pairs(declared.get(field)), seen.definition[field]
-        extra = (key for key in has if key not in asked and not key.startswith(_ENGINES_OWN))
-        for key in sorted({*extra, *(key for key, value in asked.items() if has.get(key) != value)}):
-            yield f"{kind} {seen.name}: {field}.{key} differs"
-
-
-def _pools(declared: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    pools = (declared.get("ipam") or {}).get("config") or ()
-    return [pool for pool in pools if isinstance(pool, Mapping)]
-
-
-def _pairs(value: Any) -> Mapping[str, str]:
-    """A mapping of names to text, from a mapping or from `NAME=value` items, as Compose hands it to the engine."""
-    if isinstance(value, Mapping):
-        return {str(key): _text(item) for key, item in value.items()}
-    return {key: text for key, _, text in (str(item).partition("=") for item in value or ())}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)
-
-
-def _truth(value: Any) -> bool:
-    return str(value).lower() == "true"

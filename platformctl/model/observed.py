@@ -127,11 +127,17 @@ def repository(reference: str) -> str:
 
 @dataclass(frozen=True)
 class ResourceSeen:
-    """A network or volume of the project as the engine has it; a volume goes by its name and has no id."""
+    """A network or volume of the project as the engine has it; a volume goes by its name and has no id.
+
+    `config_hash` and `key` are what the orchestrator wrote on a network that it made: the hash of its definition, and
+    what the file called it. Both are empty where it wrote none.
+    """
 
     name: str
     definition: Mapping[str, Any] = field(default_factory=dict)
     id: str = ""
+    config_hash: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)

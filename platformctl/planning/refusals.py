@@ -46,7 +46,7 @@ def refuse_contradictions(release: Release, observation: Observation, driver: Dr
         raise PolicyViolation(
             "a network or volume is there with another definition",
             detail="\n".join(f"{release.host.name}: {each}" for each in found),
-            hint="give it another name in the compose file, or remove the one that is there by hand",
+            hint="declare it by another key in the compose file, or remove the one that is there by hand",
             reason="other-definition",
             file=release.module.runtime.compose_file,
             host=release.host.name,

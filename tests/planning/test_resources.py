@@ -1,9 +1,11 @@
 """Networks and volumes that are there already, and what a compose file says of them by now."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from platformctl.drivers.compose_definitions import network_hash
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.model.observed import ResourceSeen
 from tests.contracts.releases import a_release
@@ -16,15 +18,38 @@ services:
 networks: {{default: {network}, far: {{internal: true}}}}
 volumes: {{data: {volume}}}
 """
+BRIDGE = {"driver": "bridge"}
+EVERYTHING = {
+    "driver": "bridge",
+    "driver_opts": {"com.docker.network.driver.mtu": 1450},
+    "labels": {"a": "x<&>", "n": 5, "b": True},
+    "enable_ipv6": False,
+    "internal": True,
+    "ipam": {
+        "driver": "default",
+        "config": [
+            {
+                "subnet": "10.9.0.0/24",
+                "gateway": "10.9.0.1",
+                "ip_range": "10.9.0.128/25",
+                "aux_addresses": {"h": "10.9.0.5"},
+            }
+        ],
+        "options": {"foo": "bar"},
+    },
+}
 CIFS = "{driver_opts: {type: cifs, o: 'username=ann,password=hunter2'}}"
 
 
-def found(network: str = "{}", volume: str = "{}", **seen: object) -> tuple[str, ...]:
+def found(
+    network: str = "{}", volume: str = "{}", version: str = "2.26.1", config_hash: str = "", **seen: object
+) -> tuple[str, ...]:
     """What is said of a file with these definitions on a host where the default ones are."""
     release = a_release(COMPOSE.format(network=network, volume=volume))
     observation = running(COMPOSE.format(network="{}", volume="{}")).observation
-    there = replace(NETWORK, definition={**NETWORK.definition, **seen})
-    return DockerCompose().contradictions(release, replace(observation, networks=(there,)))
+    there = replace(NETWORK, definition={**NETWORK.definition, **seen}, config_hash=config_hash)
+    who = replace(observation.identity, compose_version=version)
+    return DockerCompose().contradictions(release, replace(observation, networks=(there,), identity=who))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +80,59 @@ def test_the_default_in_other_words_external_ones_and_new_ones_are_no_contradict
 )
 def test_a_network_with_another_definition_is_told(network: str, said: str) -> None:
     assert found(network) == (f"network shop_default: {said}",)
+
+
+@pytest.mark.parametrize("version", ["2.31.0", "5.6.1", "", "not known"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        "{driver: bridge}",
+        "{enable_ipv4: true}",
+        "{enable_ipv6: false}",
+        "{ipam: {driver: default}}",
+        "{ipam: {config: [{gateway: 172.18.0.2}]}}",
+    ],
+)
+def test_what_only_the_hash_of_a_newer_compose_tells_is_told(network: str, version: str) -> None:
+    told = "network shop_default: it was made from another definition, and Compose would make it anew"
+
+    assert found(network, version=version, config_hash=network_hash("shop_default", {})) == (told,)
+
+
+@pytest.mark.parametrize(
+    ("version", "config_hash"),
+    [("5.6.1", ""), ("2.30.3", network_hash("shop_default", {})), ("5.6.1", network_hash("shop_default", BRIDGE))],
+)
+def test_a_network_that_compose_leaves_as_it_is_is_not_told(version: str, config_hash: str) -> None:
+    """It has no hash, Compose does not look at it, or it is the same."""
+    assert found("{driver: bridge}", version=version, config_hash=config_hash) == ()
+
+
+@pytest.mark.parametrize(("version", "moves"), [("5.6.1", True), ("5.2.0", True), ("", True), ("5.1.4", False)])
+def test_a_network_with_another_name_is_told_where_compose_would_take_the_one_that_is_there(
+    version: str, moves: bool
+) -> None:
+    release = a_release(COMPOSE.format(network="{name: another}", volume="{}"))
+    observation = running(COMPOSE.format(network="{}", volume="{}")).observation
+    who = replace(observation.identity, compose_version=version)
+    seen = replace(observation, networks=(replace(NETWORK, key="default"),), identity=who)
+
+    told = "network shop_default: its name is another now, and Compose would take it from all that are in it"
+    assert DockerCompose().contradictions(release, seen) == ((told,) if moves else ())
+
+    beside = replace(seen, networks=(*seen.networks, replace(NETWORK, name="another", key="default")))
+    assert DockerCompose().contradictions(release, beside) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "written"),
+    [
+        ("x_default", {}, "12b878553dd78da3a6ae6bd52b800ac67e198350873823890560fe0036dbebc1"),
+        ("x_n", EVERYTHING, "d64cbaab38d736a50438e4d4ea07ea8a30ce89fa5c9b05438e0946909e9b1007"),
+    ],
+)
+def test_the_hash_is_what_compose_5_6_1_wrote_on_the_network(name: str, declared: Any, written: str) -> None:
+    assert network_hash(name, declared) == written
 
 
 def test_what_the_engine_adds_by_itself_is_nobodys_wish() -> None:

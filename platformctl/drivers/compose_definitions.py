@@ -1,0 +1,150 @@
+"""Definitions of networks and volumes: how Compose makes one as declared, and where one that is there is another.
+
+Compose 2.26 leaves a network or volume as it is, whatever its definition says by now. From 2.31 on it makes the network
+anew, with every container in it, and asks whether it may destroy the volume. A plan can promise neither.
+
+That newer Compose goes by a hash that it writes on what it makes, and which covers what nobody can tell from the
+network: `driver: bridge` is not the same as no driver. No command tells that hash, so it is computed here as in its
+source (pkg/compose/hash.go, the same from 2.31.0 to 5.5.0; seen with 5.6.1).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from platformctl.drivers.compose_dependents import number_of
+from platformctl.model.names import Digest
+from platformctl.model.observed import ResourceSeen
+
+_ENGINES_OWN = "com.docker.network."
+"""Options of a network that an engine adds by itself begin so."""
+_BY_HASH, _BY_KEY = (2, 31, 0), (5, 2, 0)
+"""The first versions that make a network anew, and that take one with another name for the same; one that can not be
+read may be newer.
+"""
+_AS_GO_DOES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+def network_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a network looks like that Compose makes as declared."""
+    flags = {flag: _truth(declared.get(flag)) for flag in ("internal", "attachable", "enable_ipv6")}
+    return {**_resource(declared, "bridge"), **flags, "subnets": _subnets(declared)}
+
+
+def volume_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a volume looks like that Compose makes as declared."""
+    return _resource(declared, "local")
+
+
+def _resource(declared: Mapping[str, Any], driver: str) -> Mapping[str, Any]:
+    pairs = {field: _pairs(declared.get(field)) for field in ("driver_opts", "labels")}
+    return {"driver": str(declared.get("driver") or driver), **pairs}
+
+
+def network_differs(declared: Mapping[str, Any], seen: ResourceSeen, version: str) -> Iterator[str]:
+    """Where a network of ours is not as declared, one sentence each; what only its hash tells, if it alone tells it."""
+    told = tuple(_network_fields(declared, seen))
+    yield from told
+    if not told and _is_from(_BY_HASH, version) and seen.config_hash not in ("", network_hash(seen.name, declared)):
+        yield f"network {seen.name}: it was made from another definition, and Compose would make it anew"
+
+
+def network_moves(key: str, name: str, there: Iterable[ResourceSeen], version: str) -> Iterator[str]:
+    """Where a network that the file calls `key` is there by another name alone, one sentence.
+
+    Up to 5.1 one is made beside it. From then on Compose takes the one that is there away, whoever is in it.
+    """
+    same = sorted(each.name for each in there if each.key == key)
+    if same and name not in same and _is_from(_BY_KEY, version):
+        yield f"network {same[0]}: its name is {name} now, and Compose would take it from all that are in it"
+
+
+def volume_differs(declared: Mapping[str, Any], seen: ResourceSeen) -> Iterator[str]:
+    """Where a volume of ours is not as declared, one sentence each."""
+    return _differs("volume", declared, seen, driver="local")
+
+
+def _is_from(first: tuple[int, ...], version: str) -> bool:
+    return not (2,) <= number_of(version) < first
+
+
+def network_hash(name: str, declared: Mapping[str, Any]) -> str:
+    """What Compose writes on a network that it makes as declared by the name `name`."""
+    ipam = declared.get("ipam") or {}
+    flags = (flag for flag in ("internal", "attachable") if _truth(declared.get(flag)))
+    families = (family for family in ("enable_ipv4", "enable_ipv6") if declared.get(family) is not None)
+    fields = {
+        "name": name,
+        **_filled(driver=declared.get("driver"), driver_opts=_ordered(declared.get("driver_opts"))),
+        "ipam": _filled(
+            driver=ipam.get("driver"),
+            config=[_pool(pool) for pool in _pools(declared)],
+            options=_ordered(ipam.get("options")),
+        ),
+        **dict.fromkeys(flags, True),
+        **_filled(labels=_ordered(declared.get("labels"))),
+        **{family: _truth(declared[family]) for family in families},
+    }
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return Digest.of(text.translate(_AS_GO_DOES).encode()).hexadecimal
+
+
+def _pool(pool: Mapping[str, Any]) -> Mapping[str, Any]:
+    places = {key: pool.get(key) for key in ("subnet", "gateway", "ip_range")}
+    return _filled(**places, aux_addresses=_ordered(pool.get("aux_addresses")))
+
+
+def _filled(**fields: Any) -> Mapping[str, Any]:
+    return {name: value for name, value in fields.items() if value}
+
+
+def _ordered(value: Any) -> Mapping[str, str]:
+    return dict(sorted(_pairs(value).items()))
+
+
+def _network_fields(declared: Mapping[str, Any], seen: ResourceSeen) -> Iterator[str]:
+    yield from _differs("network", declared, seen, driver="bridge")
+    for flag in ("internal", "attachable", "enable_ipv6"):
+        wanted = _truth(declared.get(flag))
+        if wanted != seen.definition[flag] and (flag in declared or flag != "enable_ipv6"):
+            yield f"network {seen.name}: {flag} is {_truth(seen.definition[flag])}, wanted {wanted}".lower()
+    subnets = _subnets(declared)
+    if subnets and subnets != seen.definition["subnets"]:
+        yield f"network {seen.name}: its subnet is {', '.join(seen.definition['subnets'])}, wanted {', '.join(subnets)}"
+
+
+def _differs(kind: str, declared: Mapping[str, Any], seen: ResourceSeen, *, driver: str) -> Iterator[str]:
+    wanted = str(declared.get("driver") or driver)
+    if wanted != seen.definition["driver"]:
+        yield f"{kind} {seen.name}: its driver is {seen.definition['driver']}, wanted {wanted}"
+    for field in ("driver_opts", "labels"):
+        asked, has = _pairs(declared.get(field)), seen.definition[field]
+        extra = (key for key in has if key not in asked and not key.startswith(_ENGINES_OWN))
+        for key in sorted({*extra, *(key for key, value in asked.items() if has.get(key) != value)}):
+            yield f"{kind} {seen.name}: {field}.{key} differs"
+
+
+def _subnets(declared: Mapping[str, Any]) -> list[str]:
+    return sorted(str(each["subnet"]) for each in _pools(declared) if each.get("subnet"))
+
+
+def _pools(declared: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    pools = (declared.get("ipam") or {}).get("config") or ()
+    return [pool for pool in pools if isinstance(pool, Mapping)]
+
+
+def _pairs(value: Any) -> Mapping[str, str]:
+    """A mapping of names to text, from a mapping or from `NAME=value` items, as Compose hands it to the engine."""
+    if isinstance(value, Mapping):
+        return {str(key): _text(item) for key, item in value.items()}
+    return {key: text for key, _, text in (str(item).partition("=") for item in value or ())}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _truth(value: Any) -> bool:
+    return str(value).lower() == "true"
