@@ -57,6 +57,19 @@ class _Resource:
 
 
 @dataclass(frozen=True)
+class _Mounting:
+    """What the engine's list of containers says of one, beside what it was asked about each."""
+
+    Id: str
+    Mounts: tuple[Mapping[str, Any], ...] | None
+
+    @property
+    def volumes(self) -> Mapping[str, str]:
+        """The volumes that it mounts, by their place in it; of all that is mounted these alone have names."""
+        return {str(each["Destination"]): str(each["Name"]) for each in self.Mounts or () if each["Type"] == "volume"}
+
+
+@dataclass(frozen=True)
 class _Addresses:
     """The subnets of a network."""
 
@@ -131,8 +144,9 @@ def _host(sections: Sections, questions: Sequence[Question], who: Identity) -> _
     _require_whole(sections, _OF_HOST, entry)
     *found, images, networks, volumes, running = responses(sections["engine"].body)
     require_looked_at(running, (container for _, container in containers))
+    mounted = {each.Id: each.volumes for each in every(_Mounting, running.data)}
     return _Host(
-        containers=containers,
+        containers=tuple((project, replace(each, volumes=mounted[each.id])) for project, each in containers),
         names=frozenset(name for line in sections["names"].lines for name in line.split(",")),
         files={file.path: file for file in _files(paths_of(questions), sections)},
         images=_images(images_of(questions), found, sections["images"], who.architecture),

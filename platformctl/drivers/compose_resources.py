@@ -36,6 +36,18 @@ def volumes(release: Release, service: ServiceName) -> Mapping[str, Mapping[str,
     return dict(_named(release, "volumes", source) for source in sources)
 
 
+def other_volumes(release: Release, container: Container) -> tuple[tuple[str, str], ...]:
+    """Volumes that a container is to mount and has another one in the place of: wanted and seen, by name.
+
+    A volume's name is no part of Compose's hash: 2.26 leaves the container with the one it has (seen with 2.26.1).
+    """
+    mounts = release.compose.services[container.service].definition.get("volumes") or ()
+    named = (mount for mount in mounts if mount["type"] == "volume" and mount.get("source"))
+    wanted = ((_named(release, "volumes", mount["source"])[0], mount.get("target")) for mount in named)
+    seen = ((name, container.volumes.get(posixpath.normpath(str(target)))) for name, target in wanted)
+    return tuple((name, there) for name, there in seen if there is not None and there != name)
+
+
 def project_folder(release: Release) -> str:
     """Where on the host Compose works for a release."""
     folder = release.module.runtime.compose_file.parent

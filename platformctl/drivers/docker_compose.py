@@ -33,6 +33,8 @@ from platformctl.model.plan import (
 from platformctl.model.state import Receipt
 
 SHORT_TIMEOUT = 60
+_UNSEEN = frozenset({Cause.FILE_CONTENT, Cause.NETWORK, Cause.VOLUME})
+"""What a release brings to a container and Compose's hash does not tell, on the way back neither."""
 
 _REMOVE = """project=$1; shift
 for service; do
@@ -187,6 +189,10 @@ class DockerCompose:
     def lost_networks(self, release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
         """Compose leaves a container that runs in another network, and can not start one whose network is gone."""
         return resources.lost_networks(release, observation, container)
+
+    def other_volumes(self, release: Release, container: Container) -> tuple[tuple[str, str], ...]:
+        """Compose 2.26 leaves a container with the volumes it has, whatever they are called by now."""
+        return resources.other_volumes(release, container)
 
     def makes(self, release: Release) -> frozenset[str]:
         """Those that are the project's own, of the file's other services too."""
@@ -379,7 +385,7 @@ def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Recei
     touched = {c.service for c in changes if c.action.touches_container}
     if not touched:
         return ()
-    forced = {c.service for c in changes if Cause.FILE_CONTENT in c.causes and c.action is not Action.UPDATE}
+    forced = {c.service for c in changes if _UNSEEN.intersection(c.causes) and c.action is not Action.UPDATE}
     is_job = release.module.kind is ModuleKind.JOB
     started = {c.service for c in changes if c.action is Action.START}
     besides = touched - started if alone else touched if is_job else forced

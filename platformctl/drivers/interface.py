@@ -133,6 +133,9 @@ class Driver(Protocol):
     def lost_networks(self, release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
         """Networks a container was made for that are gone, or others by now."""
 
+    def other_volumes(self, release: Release, container: Container) -> tuple[tuple[str, str], ...]:
+        """Volumes that a container is to mount and has others in the place of: wanted and seen, by name."""
+
     def makes(self, release: Release) -> frozenset[str]:
         """Networks and volumes that are made with the release where they are not there, named as in `ProjectSeen`."""
 

@@ -46,8 +46,8 @@ class Container:
     """One container of a project. `health` is None where no check exists; `exit_code` counts once it ended.
 
     `settings` are what the engine runs it with, in the driver's words; `networks` are ids by name, `aliases` the names
-    that it is found by there; `project`, `folder` and `compose_file` are what it was made from, by its own labels.
-    `config_hash` is empty where no orchestrator made it.
+    that it is found by there, `volumes` the names of those it mounts, by their place in it; `project`, `folder` and
+    `compose_file` are what it was made from, by its own labels. `config_hash` is empty where no orchestrator made it.
     """
 
     id: str
@@ -69,6 +69,7 @@ class Container:
     folder: str = ""
     compose_file: str = ""
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:

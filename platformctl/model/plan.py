@@ -50,6 +50,7 @@ class Cause(Enum):
     UNHEALTHY = "unhealthy"
     NEW_VOLUME = "new-volume"
     NETWORK = "network"
+    VOLUME = "volume"
 
     @property
     def seen_by_compose(self) -> bool:
@@ -69,7 +70,7 @@ _SEEN_BY_COMPOSE = (
 )
 
 
-_FORCING = (Cause.FILE_CONTENT, Cause.ENGINE_DRIFT, Cause.NETWORK, Cause.ENV_FINGERPRINT)
+_FORCING = (Cause.FILE_CONTENT, Cause.ENGINE_DRIFT, Cause.NETWORK, Cause.VOLUME, Cause.ENV_FINGERPRINT)
 SCALE = "scale"
 """The number of containers among what was changed by hand: Compose mends it by itself, and keeps those that fit."""
 _SEEN_BY_HASH = (Cause.DEFINITION, Cause.ENV_FINGERPRINT)

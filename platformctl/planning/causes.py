@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from platformctl.model.desired import Delivery, Release
@@ -27,7 +28,8 @@ def causes_of(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
         (Cause.ENV_FINGERPRINT, any(rotated_values(wanted, service, files))),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
         (Cause.FILE_CONTENT, files_differ(wanted, service) or bool(unseen_files(wanted, service))),
-        (Cause.NETWORK, _network_is_lost(wanted, containers)),
+        (Cause.NETWORK, _network_is_lost(wanted, containers) or bool(renamed_networks(wanted, service))),
+        (Cause.VOLUME, bool(other_volumes(wanted, service))),
         (Cause.ENGINE_DRIFT, bool(drift_of(wanted, service))),
         (Cause.UNHEALTHY, _is_down(wanted, service, containers)),
     )
@@ -52,9 +54,37 @@ def drift_of(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, An
     scale = _scale(wanted, service) if wanted.is_applied else {}
     if hash_differs(wanted, service, containers):
         return scale
-    release, observation = wanted.release, wanted.observation
+    found, renamed = _differing(wanted, wanted.release, service), renamed_networks(wanted, service)
+    return {**{field: values for field, values in found.items() if field not in renamed}, **scale}
+
+
+def _differing(wanted: Wanted, release: Release, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
+    containers, observation = wanted.observation.of(service), wanted.observation
     found = (wanted.driver.drift(release, observation, container) for container in containers)
-    return {**{field: values for each in found for field, values in each.items()}, **scale}
+    return {field: values for each in found for field, values in each.items()}
+
+
+def renamed_networks(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
+    """Where its networks differ because they have other names by now, which is no part of Compose's hash.
+
+    By hand nothing was changed then: the containers are what the release before asks for.
+    """
+    earlier, containers = wanted.observation.earlier, wanted.observation.of(service)
+    if earlier is None or wanted.is_applied or service not in earlier.compose.services:
+        return {}
+    if hash_differs(wanted, service, containers):
+        return {}
+    then = _differing(wanted, replace(wanted.release, compose=earlier.compose), service)
+    now = _differing(wanted, wanted.release, service)
+    new = {field: values for field, values in now.items() if field not in then}
+    lost = {name for c in containers for name in wanted.driver.lost_networks(wanted.release, wanted.observation, c)}
+    return {field: (sorted({*values[0], *lost}), values[1]) for field, values in new.items()}
+
+
+def other_volumes(wanted: Wanted, service: ServiceName) -> tuple[tuple[str, str], ...]:
+    """Volumes that it is to mount and that its containers have others in the place of: wanted and seen, by name."""
+    found = (wanted.driver.other_volumes(wanted.release, container) for container in wanted.observation.of(service))
+    return tuple(dict.fromkeys(pair for each in found for pair in each))
 
 
 def _scale(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:

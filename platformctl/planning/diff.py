@@ -7,7 +7,15 @@ from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Container
 from platformctl.model.plan import Action, Cause, Change, PlannedImage
-from platformctl.planning.causes import causes_of, drift_of, rotated_values, unseen_files, upstream_version
+from platformctl.planning.causes import (
+    causes_of,
+    drift_of,
+    other_volumes,
+    renamed_networks,
+    rotated_values,
+    unseen_files,
+    upstream_version,
+)
 from platformctl.planning.fields import Fields, definitions, described
 from platformctl.planning.rotated import files, variables
 from platformctl.planning.spreading import action_of, spread, started_again
@@ -23,7 +31,8 @@ _REASONS = {
     Cause.DEPENDENCY: "a service it needs is recreated",
     Cause.UNHEALTHY: "it does not run",
     Cause.ENGINE_DRIFT: "it was changed by hand",
-    Cause.NETWORK: "a network it was made for is not there",
+    Cause.NETWORK: "a network that it is to be in is another one, or not there",
+    Cause.VOLUME: "it mounts another volume",
     Cause.NEW_VOLUME: "a volume is made for it, empty",
 }
 
@@ -47,12 +56,15 @@ def _change(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...], sta
     rotated = rotated_values(wanted, service, variables, files) if Cause.ENV_FINGERPRINT in causes else ({}, {})
     then, now = _fields(wanted, service, action)
     made_by, live = _versions(wanted, container, causes)
+    used = {**renamed_networks(wanted, service), **_mounted(other_volumes(wanted, service))}
     before = None
     if container:
         before = {**then, **_seen(wanted, container), **_engine(drift, 1), **_values(rotated[0]), **made_by}
+        before |= _names(used, 1)
     after = None
     if not wanted.is_none(service):
         after = {**now, **_wanted(wanted, service), **_engine(drift, 0), **_values(rotated[1]), **live}
+        after |= _names(used, 0)
     lost = wanted.unmanaged and action is not Action.KEEP
     names = {Cause.ENV_FINGERPRINT: (*rotated[0], *rotated[1]), Cause.FILE_CONTENT: unseen_files(wanted, service)}
     return described_change(wanted.release, service, action, causes, before, after, destructive=lost, names=names)
@@ -85,6 +97,16 @@ def _values(fingerprints: Mapping[str, str]) -> Mapping[str, Any]:
 def _engine(drift: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any]:
     """What was changed by hand, apart from what a release changes."""
     return {"engine": {field: values[side] for field, values in sorted(drift.items())}} if drift else {}
+
+
+def _names(used: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any]:
+    """Names of networks and volumes that a release changes and that stand in no definition of a service."""
+    return {"names": {field: values[side] for field, values in sorted(used.items())}} if used else {}
+
+
+def _mounted(others: Iterable[tuple[str, str]]) -> Mapping[str, tuple[Any, Any]]:
+    pairs = tuple(others)
+    return {"volumes": ([name for name, _ in pairs], [there for _, there in pairs])} if pairs else {}
 
 
 def _wanted(wanted: Wanted, service: ServiceName) -> Mapping[str, str]:

@@ -105,7 +105,10 @@ def engine(
 def listing(*containers: str) -> object:
     """The engine's list of containers; there is something in each that nobody else is to know."""
     labels = {"Id": "9" * 64, "a": 'x"}'}
-    return [{"Id": each, "Command": "serve --password hunter2", "Labels": labels} for each in containers]
+    mounts = [{"Type": "volume", "Name": "shop_data", "Source": "", "Destination": "/data"}]
+    mounts.append({"Type": "bind", "Source": "/opt/platform/conf", "Destination": "/etc/conf"})
+    told = {"Command": "serve --password hunter2", "Labels": labels, "Mounts": mounts}
+    return [{"Id": each, **told} for each in containers]
 
 
 def line(data: object) -> bytes:

@@ -49,7 +49,9 @@ def test_one_look_tells_all_that_a_plan_needs(docker: FakeDocker, root: Path) ->
     assert [(network.name, network.id) for network in seen.networks] == [("shop_default", "n" * 64)]
     assert [(volume.name, volume.definition["labels"]) for volume in seen.volumes] == [("shop_data", {})]
     assert seen.hashes == {"web": "a" * 64}
-    assert [container.service for container in seen.containers] == ["web"]
+    assert [(container.service, container.volumes) for container in seen.containers] == [
+        ("web", {"/data": "shop_data"})
+    ]
 
 
 def test_a_look_at_several_modules_keeps_them_apart(docker: FakeDocker, root: Path) -> None:

@@ -9,7 +9,7 @@ from platformctl.drivers.compose_settings import wanted_settings
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.model.desired import FileChange, Module, ModuleKind, Release
 from platformctl.model.names import Digest, ServiceName
-from platformctl.model.observed import Container, FileSeen, Identity, Observation, ResourceSeen, Source
+from platformctl.model.observed import Container, Earlier, FileSeen, Identity, Observation, ResourceSeen, Source
 from platformctl.model.plan import Action, Cause, Change, PlannedImage
 from platformctl.model.state import HostRecord
 from platformctl.planning.diff import diff
@@ -230,6 +230,41 @@ def test_a_container_in_other_networks_than_it_asks_for_is_made_again(
     change = running(CONFIGURED, FILES).with_container("web", networks=networks).changes()["web"]
 
     assert (change.action, change.causes) == (Action.RECREATE, (cause,))
+
+
+def test_a_network_by_another_name_was_not_changed_by_hand() -> None:
+    host = running(CONFIGURED, FILES)
+    files = tuple(FileSeen(file.path, file.digest, file.mode) for file in host.release.files)
+    earlier = Earlier(host.release.compose, files, {})
+    there = replace(host, observation=replace(host.observation, earlier=earlier))
+    renamed = a_release(f"{CONFIGURED}\nnetworks: {{default: {{name: another}}}}", files=FILES)
+    change = there.changes(renamed)["web"]
+
+    assert (change.action, change.causes, change.is_forced) == (Action.RECREATE, (Cause.NETWORK,), True)
+    assert [fields and fields["names"] for fields in (change.before, change.after)] == [
+        {"networks": ["shop_default"]},
+        {"networks": ["another"]},
+    ]
+    by_hand = there.with_container("web", networks={"shop_default": "n" * 64, "bridge": "b" * 64})
+    assert by_hand.changes()["web"].causes == (Cause.ENGINE_DRIFT,)
+
+
+def test_a_container_with_another_volume_than_it_is_to_mount_is_made_again() -> None:
+    """Compose's hash has no names of volumes."""
+    mounting = "services: {web: {image: 'web:1', volumes: ['data:/data/']}}\nvolumes: {data: {%s}}"
+    host = running(mounting % "").with_container("web", volumes={"/data": "shop_data", "/other": "shop_other"})
+    change = host.changes(a_release(mounting % "name: another"))["web"]
+
+    assert host.changes()["web"].action is Action.KEEP
+    assert (change.action, change.causes, change.is_forced) == (
+        Action.RECREATE,
+        (Cause.VOLUME, Cause.NEW_VOLUME),
+        True,
+    )
+    assert [fields and fields["names"] for fields in (change.before, change.after)] == [
+        {"volumes": ["shop_data"]},
+        {"volumes": ["another"]},
+    ]
 
 
 @pytest.mark.parametrize("state", ["running", "exited"])
