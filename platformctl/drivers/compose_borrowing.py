@@ -2,7 +2,8 @@
 
 `up` puts the id of the other container in the place of its name and hashes the definition then; `config --hash` hashes
 the name. So a question for hashes has the live ids put in first, into the definition as Compose has completed it
-(seen with 2.26.1: a namespace becomes `container:ID`, an item of `volumes_from` the bare id, without its mode).
+(seen with 2.26.1: a namespace becomes `container:ID`, an item of `volumes_from` the bare id, without its mode, and
+one of a container that the file names itself that bare name).
 """
 
 import json
@@ -39,9 +40,11 @@ def from_others(release: Release) -> bool:
 
 
 def borrowed(release: Release) -> str:
-    """A compose file that says where ids belong, with `@service@` in the place of each; `NOTHING` where none does."""
-    services = (release.compose.services[name] for name in release.closure)
-    lines = [f"  {json.dumps(each.name)}: {{{', '.join(_fields(each))}}}\n" for each in services if lenders(each)]
+    """A compose file of what `up` hashes otherwise than it is written, with `@service@` in the place of each id;
+    `NOTHING` where there is nothing of the kind.
+    """
+    fields = {name: ", ".join(_fields(release.compose.services[name])) for name in release.closure}
+    lines = [f"  {json.dumps(name)}: {{{said}}}\n" for name, said in fields.items() if said]
     return f"services:\n{''.join(lines)}" if lines else NOTHING
 
 

@@ -119,7 +119,8 @@ completed() { lend && rm -f "$in/failed" || return
   { asked "$@" config || : >"$in/failed"; } | changed && [ ! -e "$in/failed" ]; }
 changed() { set -- -f - -f "$in/lent.yaml"; [ ! -s "$in/dropped.yaml" ] || set -- "$@" -f "$in/dropped.yaml"
   asked "$@" config --no-normalize --no-consistency --hash '*'; }
-hashes() { if [ -s "$in/without.yaml" ] || [ -s "$in/lenders" ] || [ -s "$in/dropped.yaml" ]; then
+borrows() { read -r first <"$in/borrowed.yaml"; [ "$first" = services: ]; }
+hashes() { if [ -s "$in/without.yaml" ] || borrows || [ -s "$in/dropped.yaml" ]; then
     completed -f "$in/compose.yaml"
   else asked -f "$in/compose.yaml" config --hash '*'; fi; }
 other_hashes() { [ -s "$in/without.yaml" ] || return 1

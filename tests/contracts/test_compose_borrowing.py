@@ -50,5 +50,16 @@ def test_ids_of_lenders_come_in_the_place_of_their_names() -> None:
     assert (DRIVER.borrowers(release, ServiceName("db")), lenders_of(release)) == (("web",), ("db",))
 
 
+def test_a_container_that_the_file_names_itself_is_hashed_by_its_bare_name(docker: FakeDocker, root: Path) -> None:
+    theirs = "services: {web: {image: 'web:1', volumes_from: ['container:theirs:ro']}}"
+    docker.says("compose -p", b"web %s\n" % (b"a" * 64))
+    observe(running(docker), release_in(root, theirs))
+
+    assert borrowed(a_release(theirs)) == 'services:\n  "web": {"volumes_from": !override ["theirs"]}\n'
+    assert [
+        words for words in docker.asked if words.endswith("/lent.yaml config --no-normalize --no-consistency --hash *")
+    ]
+
+
 def test_a_release_where_nobody_borrows_puts_nothing_in() -> None:
     assert borrowed(a_release(WEB)) == NOTHING
