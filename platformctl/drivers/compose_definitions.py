@@ -45,8 +45,20 @@ def network_differs(declared: Mapping[str, Any], seen: ResourceSeen, version: st
     """Where a network of ours is not as declared, one sentence each; what only its hash tells, if it alone tells it."""
     told = tuple(_network_fields(declared, seen))
     yield from told
-    if not told and _is_from(_BY_HASH, version) and seen.config_hash not in ("", network_hash(seen.name, declared)):
+    if not told and _is_from(_BY_HASH, version):
+        yield from network_remade(declared, seen)
+
+
+def network_remade(declared: Mapping[str, Any], seen: ResourceSeen) -> Iterator[str]:
+    """Where a network of ours has another hash than what is declared, one sentence."""
+    if seen.config_hash not in ("", network_hash(seen.name, declared)):
         yield f"network {seen.name}: it was made from another definition, and Compose would make it anew"
+
+
+def looks_beside(version: str) -> bool:
+    """Whether networks of services that are not brought up are made anew too: all of a file are, up to 5.1."""
+    number = number_of(version)
+    return number < (2,) or _BY_HASH <= number < _BY_KEY
 
 
 def network_moves(key: str, name: str, there: Iterable[ResourceSeen], version: str) -> Iterator[str]:

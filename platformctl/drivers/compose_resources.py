@@ -4,7 +4,13 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from platformctl.drivers.compose_definitions import network_differs, network_moves, volume_differs
+from platformctl.drivers.compose_definitions import (
+    looks_beside,
+    network_differs,
+    network_moves,
+    network_remade,
+    volume_differs,
+)
 from platformctl.drivers.compose_settings import drifted, wanted_settings
 from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
@@ -195,18 +201,32 @@ def _aliases(release: Release, container: Container) -> Iterator[str]:
 
 
 def contradictions(release: Release, observation: Observation) -> tuple[str, ...]:
-    """Where networks and volumes of the closure are there with another definition, in words without option values."""
-    seen_networks = {network.name: network for network in observation.networks}
-    seen_volumes = {volume.name: volume for volume in observation.volumes}
+    """Where networks and volumes are there with another definition, in words without option values: those of the
+    closure, and what else Compose would make anew over it.
+    """
+    found = [told for service in release.closure for told in _contradicting(release, observation, service)]
+    return tuple(dict.fromkeys((*found, *_remade_beside(release, observation))))
+
+
+def _contradicting(release: Release, observation: Observation, service: ServiceName) -> Iterator[str]:
+    there = {network.name: network for network in observation.networks}
     version = observation.identity.compose_version
-    found: dict[str, None] = {}
-    for service in release.closure:
-        for key, (name, declared) in _keyed(release, service).items():
-            if is_own(declared):
-                found.update(dict.fromkeys(network_moves(key, name, observation.networks, version)))
-            if is_own(declared) and name in seen_networks:
-                found.update(dict.fromkeys(network_differs(declared, seen_networks[name], version)))
-        for name, declared in volumes(release, service).items():
-            if is_own(declared) and name in seen_volumes:
-                found.update(dict.fromkeys(volume_differs(declared, seen_volumes[name])))
-    return tuple(found)
+    for key, (name, declared) in _keyed(release, service).items():
+        if is_own(declared):
+            yield from network_moves(key, name, observation.networks, version)
+            if name in there:
+                yield from network_differs(declared, there[name], version)
+    mounted = volumes(release, service)
+    for volume in observation.volumes:
+        if volume.name in mounted and is_own(mounted[volume.name]):
+            yield from volume_differs(mounted[volume.name], volume)
+
+
+def _remade_beside(release: Release, observation: Observation) -> Iterator[str]:
+    """Networks of services beside the closure, where the host's Compose looks at those too."""
+    if looks_beside(observation.identity.compose_version):
+        there = {network.name: network for network in observation.networks}
+        for service in sorted(release.compose.brought_by(release.module.runtime.compose_service)):
+            declared = networks(release, service) or {}
+            own = (name for name in declared if name in there and is_own(declared[name]))
+            yield from (told for name in own for told in network_remade(declared[name], there[name]))

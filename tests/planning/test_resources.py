@@ -108,6 +108,19 @@ def test_a_network_that_compose_leaves_as_it_is_is_not_told(version: str, config
     assert found("{driver: bridge}", version=version, config_hash=config_hash) == ()
 
 
+@pytest.mark.parametrize(
+    ("version", "looks"), [("2.26.1", False), ("2.31.0", True), ("5.1.4", True), ("5.2.0", False), ("", True)]
+)
+def test_a_network_beside_the_closure_counts_where_compose_would_make_it_anew_too(version: str, looks: bool) -> None:
+    host = running(COMPOSE.format(network="{}", volume="{}"))
+    far = replace(NETWORK, name="shop_far", id="f" * 64, config_hash=network_hash("shop_far", {}))
+    who = replace(host.observation.identity, compose_version=version)
+    seen = replace(host.observation, networks=(NETWORK, far), identity=who)
+
+    told = "network shop_far: it was made from another definition, and Compose would make it anew"
+    assert DockerCompose().contradictions(host.release, seen) == ((told,) if looks else ())
+
+
 @pytest.mark.parametrize(("version", "moves"), [("5.6.1", True), ("5.2.0", True), ("", True), ("5.1.4", False)])
 def test_a_network_with_another_name_is_told_where_compose_would_take_the_one_that_is_there(
     version: str, moves: bool
