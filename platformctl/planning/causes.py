@@ -1,15 +1,14 @@
 """Why a service changes, looked at by itself: each cause is a question about what is wanted and what was seen."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable
 
 from platformctl.model.desired import Delivery, Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Container
-from platformctl.model.plan import SCALE, Cause
+from platformctl.model.plan import Cause
 from platformctl.model.state import Receipt
+from platformctl.planning.drifted import drift_of, hash_differs, other_volumes, renamed_networks, scale_of
 from platformctl.planning.inlined import differing
 from platformctl.planning.rotated import Fingerprints, Kind, files, variables
 from platformctl.planning.wanted import Wanted, is_used
@@ -24,7 +23,7 @@ def causes_of(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
         return (Cause.MISSING, *_new_volume(wanted, service))
     checks = (
         *((cause, True) for cause in _hash_causes(wanted, service, containers)),
-        (Cause.DEFINITION, bool(_scale(wanted, service)) and not wanted.is_applied),
+        (Cause.DEFINITION, bool(scale_of(wanted, service)) and not wanted.is_applied),
         (Cause.ENV_FINGERPRINT, any(rotated_values(wanted, service, files))),
         (Cause.IMAGE_DIGEST, _image_differs(wanted, service, containers)),
         (Cause.FILE_CONTENT, files_differ(wanted, service) or bool(unseen_files(wanted, service))),
@@ -46,56 +45,6 @@ def _new_volume(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
 def _network_is_lost(wanted: Wanted, containers: Iterable[Container]) -> bool:
     release, observation = wanted.release, wanted.observation
     return any(wanted.driver.lost_networks(release, observation, container) for container in containers)
-
-
-def drift_of(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
-    """What was changed by hand; where the definition itself changed, what it asks for now says nothing of that."""
-    containers = wanted.observation.of(service)
-    scale = _scale(wanted, service) if wanted.is_applied else {}
-    if hash_differs(wanted, service, containers):
-        return scale
-    found, renamed = _differing(wanted, wanted.release, service), renamed_networks(wanted, service)
-    return {**{field: values for field, values in found.items() if field not in renamed}, **scale}
-
-
-def _differing(wanted: Wanted, release: Release, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
-    containers, observation = wanted.observation.of(service), wanted.observation
-    found = (wanted.driver.drift(release, observation, container) for container in containers)
-    return {field: values for each in found for field, values in each.items()}
-
-
-def renamed_networks(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
-    """Where its networks differ because they have other names by now, which is no part of Compose's hash.
-
-    By hand nothing was changed then: the containers are what the release before asks for.
-    """
-    earlier, containers = wanted.observation.earlier, wanted.observation.of(service)
-    if earlier is None or wanted.is_applied or service not in earlier.compose.services:
-        return {}
-    if hash_differs(wanted, service, containers):
-        return {}
-    then = _differing(wanted, replace(wanted.release, compose=earlier.compose), service)
-    now = _differing(wanted, wanted.release, service)
-    new = {field: values for field, values in now.items() if field not in then}
-    lost = {name for c in containers for name in wanted.driver.lost_networks(wanted.release, wanted.observation, c)}
-    return {field: (sorted({*values[0], *lost}), values[1]) for field, values in new.items()}
-
-
-def other_volumes(wanted: Wanted, service: ServiceName) -> tuple[tuple[str, str], ...]:
-    """Volumes that it is to mount and that its containers have others in the place of: wanted and seen, by name."""
-    found = (wanted.driver.other_volumes(wanted.release, container) for container in wanted.observation.of(service))
-    return tuple(dict.fromkeys(pair for each in found for pair in each))
-
-
-def _scale(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Any, Any]]:
-    """How many containers there are to be and how many there are, where that differs."""
-    replicas, there = wanted.release.compose.services[service].replicas, len(wanted.observation.of(service))
-    return {SCALE: (replicas, there)} if there != replicas else {}
-
-
-def hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
-    """A service Compose could not hash (an env file that is not there yet) counts as different."""
-    return any(container.config_hash != wanted.observation.hashes.get(service) for container in containers)
 
 
 def _hash_causes(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> tuple[Cause, ...]:

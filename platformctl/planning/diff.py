@@ -7,15 +7,8 @@ from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Container
 from platformctl.model.plan import Action, Cause, Change, PlannedImage
-from platformctl.planning.causes import (
-    causes_of,
-    drift_of,
-    other_volumes,
-    renamed_networks,
-    rotated_values,
-    unseen_files,
-    upstream_version,
-)
+from platformctl.planning.causes import causes_of, rotated_values, unseen_files, upstream_version
+from platformctl.planning.drifted import drift_of, other_volumes, renamed_networks
 from platformctl.planning.fields import Fields, definitions, described
 from platformctl.planning.rotated import files, variables
 from platformctl.planning.spreading import action_of, spread, started_again
@@ -56,7 +49,7 @@ def _change(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...], sta
     rotated = rotated_values(wanted, service, variables, files) if Cause.ENV_FINGERPRINT in causes else ({}, {})
     then, now = _fields(wanted, service, action)
     made_by, live = _versions(wanted, container, causes)
-    used = {**renamed_networks(wanted, service), **_mounted(other_volumes(wanted, service))}
+    used = {**renamed_networks(wanted, service), **other_volumes(wanted, service)}
     before = None
     if container:
         before = {**then, **_seen(wanted, container), **_engine(drift, 1), **_values(rotated[0]), **made_by}
@@ -102,11 +95,6 @@ def _engine(drift: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any
 def _names(used: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any]:
     """Names of networks and volumes that a release changes and that stand in no definition of a service."""
     return {"names": {field: values[side] for field, values in sorted(used.items())}} if used else {}
-
-
-def _mounted(others: Iterable[tuple[str, str]]) -> Mapping[str, tuple[Any, Any]]:
-    pairs = tuple(others)
-    return {"volumes": ([name for name, _ in pairs], [there for _, there in pairs])} if pairs else {}
 
 
 def _wanted(wanted: Wanted, service: ServiceName) -> Mapping[str, str]:

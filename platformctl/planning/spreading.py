@@ -7,7 +7,8 @@ from platformctl.model.desired import FileChange, Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Observation
 from platformctl.model.plan import Action, Cause, is_seen_by_compose
-from platformctl.planning.causes import environment_differs, files_differ, hash_differs, inlined_configs
+from platformctl.planning.causes import environment_differs, files_differ, inlined_configs
+from platformctl.planning.drifted import hash_differs
 from platformctl.planning.wanted import Wanted
 
 
