@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -158,6 +159,7 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
     variables.update({str(name): value for name, value in module.env.set.items()})
     compose = read_compose(compose_file.content, compose_path, variables)
     _require_service(module, compose)
+    _require_order(module, compose)
     _require_tag(module, compose)
     others = _others(tree, module, compose)
     files = (compose_file, *others, *_environment_file(module))
@@ -209,6 +211,23 @@ def _require_service(module: Module, compose: ComposeModel) -> None:
             hint=(f"did you mean {near[0]}? " if near else "") + f"set spec.runtime.compose_service of {module.id}",
             file=module.path,
         )
+
+
+def _require_order(module: Module, compose: ComposeModel) -> None:
+    """Compose finds it out too, on a host: here it is known before anybody is asked."""
+    closure = compose.closure(module.runtime.compose_service)
+    needs = {name: [each for each in compose.services[name].needs if each in closure] for name in closure}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        around = tuple(reversed(error.args[1]))
+        raise InvalidInput(
+            "services wait for each other",
+            detail=" → ".join(around),
+            hint="remove one of them from what another one needs: depends_on, links, volumes_from, service:NAME",
+            file=compose.path,
+            line=compose.line_of(f"services.{around[0]}"),
+        ) from error
 
 
 def _require_tag(module: Module, compose: ComposeModel) -> None:

@@ -243,6 +243,28 @@ def test_a_service_that_is_not_there_is_refused_with_those_that_are(clone: Clone
     assert caught.value.hint == "did you mean web? set spec.runtime.compose_service of web"
 
 
+@both
+def test_services_that_wait_for_each_other_are_refused_before_any_host_is_asked(clone: Clone, kind: str) -> None:
+    around = "  web: {image: 'redis:7', depends_on: [db]}\n  db: {image: 'redis:7', links: [log]}\n"
+    clone.write("modules/web/compose.yaml", f"services:\n{around}  log: {{image: 'redis:7', ipc: 'service:web'}}\n")
+    with pytest.raises(InvalidInput) as caught:
+        clone.release(kind)
+
+    assert caught.value.summary == "services wait for each other"
+    assert {*caught.value.detail.split(" → ")} == {"web", "db", "log"}
+    assert (caught.value.file, caught.value.line is not None) == ("modules/web/compose.yaml", True)
+
+
+def test_services_of_another_module_may_wait_for_each_other(clone: Clone) -> None:
+    """Compose refuses that on the host; what this module needs stands in an order."""
+    beside = (
+        "  a: {image: 'redis:7', profiles: [x], depends_on: [b]}\n  b: {image: 'redis:7', profiles: [x], links: [a]}\n"
+    )
+    clone.write("modules/web/compose.yaml", f"services:\n  web: {{image: 'redis:7'}}\n{beside}")
+
+    assert clone.release().closure == ("web",)
+
+
 @pytest.mark.parametrize("image", ["app", "registry.test:5000/app", f"app@sha256:{'a' * 64}", f"sha256:{'a' * 64}"])
 def test_a_canary_that_expects_a_tag_where_there_is_none_is_refused(clone: Clone, image: str) -> None:
     clone.write("modules/web/compose.yaml", COMPOSE.replace("redis:7", image, 1))

@@ -7,6 +7,7 @@ by `platformctl.policy`, so that all findings come at once; refused is only what
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from platformctl.errors import InvalidInput
@@ -73,7 +74,7 @@ class _Reading:
         definitions = {self._name(name): self._long(name, value) for name, value in document["services"].items()}
         for name, definition in definitions.items():
             for section, wanted in _references(definition):
-                self._require(name, section, set(wanted) - set(document.get(section) or ()))
+                self._require(name, section, set(wanted), document.get(section) or ())
         return definitions
 
     def _name(self, name: str) -> ServiceName:
@@ -97,10 +98,13 @@ class _Reading:
         except InvalidInput as error:
             raise self.refusal(place, error) from error
 
-    def _require(self, name: str, section: str, missing: set[str]) -> None:
+    def _require(self, name: str, section: str, wanted: set[str], there: Iterable[str]) -> None:
+        missing = sorted(wanted.difference(there))
         if missing:
-            listed = ", ".join(repr(item) for item in sorted(missing))
-            raise self.refusal(("services", name), unfit(f"{listed} to be there in {section}"))
+            near = get_close_matches(missing[0], list(there), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"declare {missing[0]} in {section}"
+            expected = unfit(f"{', '.join(map(repr, missing))} to be there in {section}")
+            raise self.refusal(("services", name), InvalidInput(expected.summary, detail=expected.detail, hint=hint))
 
     def refusal(self, place: Place, error: InvalidInput) -> InvalidInput:
         """`error` with the file and line of `place`; a variable without a value there is the likely cause."""

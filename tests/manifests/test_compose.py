@@ -346,3 +346,17 @@ def _as_compose_reads_it(text: str, folder: Path) -> dict[str, Any]:
     )
     mount: dict[str, Any] = json.loads(answer.stdout)["services"]["web"]["volumes"][0]
     return mount
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("depends_on: [dbb]", "did you mean db?"),
+        ("volumes: ['dta:/data']", "did you mean data?"),
+        ("networks: [nowhere]", "declare nowhere in networks"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_may_have_been_meant(line: str, hint: str) -> None:
+    text = f"services: {{web: {{image: 'web:1', {line}}}, db: {{image: 'db:1'}}}}\nvolumes: {{data: {{}}}}\n"
+
+    assert refusal(text).hint == hint
