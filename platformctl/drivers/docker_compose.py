@@ -323,7 +323,9 @@ def _undo(
     tags = tuple(Run(("docker", "tag", "--", i.id, i.ref), SHORT_TIMEOUT) for i in images if "@" not in i.ref)
     files = _previous_files(release, previous)
     ups = _previous_ups(release, changes, previous, alone=_has_newer_file(release, observation, previous))
-    return (*gone, *files, *tags, *ups, *_as_found(release, observation, previous))
+    found, own = _as_found(release, observation, previous), {file.path for file in previous.files}
+    strange = (each for each in found if each.path not in own)  # a service may read all of a folder when it starts
+    return (*gone, *files, *strange, *tags, *ups, *(each for each in found if each.path in own))
 
 
 def _images_to_return(release: Release, changes: tuple[Change, ...], previous: Receipt) -> Iterator[PlannedImage]:

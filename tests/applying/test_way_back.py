@@ -14,6 +14,7 @@ pytestmark = pytest.mark.lab
 SLEEPER = {"image": "platformctl-lab/sleeper:1"}
 CRASH = {"image": "platformctl-lab/crash:1"}
 JOB = {"image": "platformctl-lab/job:1"}
+READS_FOLDER = "! grep -q bad /conf.d/* && exec sleep 9999"
 CORE = "compose/core/compose.yaml"
 
 
@@ -172,6 +173,27 @@ def test_a_job_that_fails_is_put_back_without_being_run_and_what_it_needs_runs(r
     assert labels.strip() == "1 running"
     state = host.docker("inspect", "job-job-1", "--format", "{{.Config.Image}} {{.State.Status}}")
     assert state.strip() == "platformctl-lab/job:1 created"
+
+
+@pytest.mark.parametrize("found", ["", "by hand"])
+def test_a_file_that_broke_the_service_is_gone_before_the_previous_release_comes_up(
+    repo: PlatformRepo, host: Host, found: str
+) -> None:
+    """A folder is read when a container starts; what lay there by hand lies there again."""
+    reads = {**SLEEPER, "volumes": ["./conf.d:/conf.d:ro"], "command": ["sh", "-c", READS_FOLDER]}
+    repo.write("modules/web/conf.d/good", "")
+    repo.add_module("web", {"services": {"web": reads}})
+    repo.deploy("web")
+    if found:
+        host.write("modules/web/conf.d/new", found.encode())
+    repo.write("modules/web/conf.d/new", "bad")
+
+    repo.commit()
+    report = failed(repo, "web")
+
+    assert report["rollback"] == "the previous release is back"
+    assert images(host) == {"web-web-1": SLEEPER["image"]}
+    assert host.sh(f"cd {host.root}/modules/web/conf.d && cat *") == found
 
 
 def test_a_service_that_was_removed_by_hand_is_seen_again_after_the_undo(repo: PlatformRepo, host: Host) -> None:

@@ -246,6 +246,22 @@ def test_on_the_way_back_files_and_tags_are_there_before_the_previous_release_co
     ]
 
 
+def test_on_the_way_back_only_a_file_of_the_previous_release_is_as_found_behind_its_up() -> None:
+    """What that release did not bring is out of its way; what somebody made of its own file comes back at last."""
+    release = a_release(WEB, files=FILES)
+    changes = (change("web", Action.RECREATE, Cause.FILE_CONTENT),)
+    before = receipt(release)
+    own = replace(before, files=tuple(file for file in before.files if file.path != WEB_CONF))
+    mended = FileSeen(COMPOSE_FILE, Digest.of(b"by hand"), 0o644)
+    found = replace(seen(release), files=(mended, FileSeen(WEB_CONF, None, None)))
+    (step,) = DRIVER.steps(release, changes, (), found, own)
+
+    places = [said for said in words(step.undo) if said[0] in ("place", "remove") or "up" in said]
+    assert places[-3] == ("remove", WEB_CONF)
+    assert "up" in places[-2]
+    assert places[-1] == ("place", COMPOSE_FILE)
+
+
 def test_a_service_that_the_previous_release_did_not_have_goes_first() -> None:
     release = a_release(WITH_DB, files=FILES)
     changes = (change("db", Action.CREATE, Cause.MISSING), change("web", Action.RECREATE, Cause.DEPENDENCY))
