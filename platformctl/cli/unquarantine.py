@@ -9,7 +9,7 @@ from platformctl.cli.options import key_option
 from platformctl.cli.verb import verb
 from platformctl.errors import ExitCode
 from platformctl.model.reports import NoteReport
-from platformctl.workflows import upkeep as workflow
+from platformctl.workflows import quarantine as workflow
 
 
 @verb(

@@ -1,31 +1,26 @@
-"""Small deeds by a person: lock and unlock a host, lift a quarantine, look at the audit chain."""
+"""Small deeds by a person: lock and unlock a host, look at the audit chain."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from platformctl.errors import ExitCode, Refusal, ToolError, or_raise
 from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
-from platformctl.model.names import Digest, HostName
+from platformctl.model.names import HostName
 from platformctl.model.reports import AuditReport, NoteReport
-from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain, host_lock
 from platformctl.store.audit import compare
 from platformctl.store.files import whole_lines
 from platformctl.store.host import HostLayout, prepare_base, read_answer
-from platformctl.store.host_records import Recalled, read_audit, read_recall, recall, write_record
+from platformctl.store.host_records import Recalled, read_audit, read_recall, recall
 from platformctl.store.owner import Owner
 from platformctl.transports.interface import Transport
-from platformctl.trust.keys import Keyring, seal
-from platformctl.trust.signatures import sole_signer
+from platformctl.trust.keys import Keyring
 from platformctl.workflows.auditing import Told, tell_both
 from platformctl.workflows.every_host import every_host
-from platformctl.workflows.hosts import holding, hosts
-from platformctl.workflows.machines import DRIVER
-from platformctl.workflows.parts import Parts, keyring, moment, require_host, require_module, trust_roots
-from platformctl.workflows.records import next_record, record_bytes, remember, remember_each
-from platformctl.workflows.remembered import current_trust
+from platformctl.workflows.hosts import hosts
+from platformctl.workflows.left_there import DRIVER
+from platformctl.workflows.parts import Parts, keyring, moment, require_host, trust_roots
+from platformctl.workflows.records import remember_each
 from platformctl.workflows.vouching import Vouched, said
 
 
@@ -64,39 +59,6 @@ def _tell_locked(parts: Parts, transport: Transport, recalled: Recalled, told: T
     """Into both chains, of a host that is locked by hand."""
     entry = transport.entry
     tell_both(parts, entry, recalled.audit_tail, told, lambda line: read_answer(transport.run(line), entry.name))
-
-
-@dataclass(frozen=True)
-class Lift:
-    """A quarantine to lift: of which module, why, and the approver's key that says so."""
-
-    module: str
-    reason: str
-    key: Path
-
-
-def unquarantine(parts: Parts, lift: Lift) -> NoteReport:
-    """Let a release that was rolled back be planned again; signed by somebody who may approve."""
-    roots = trust_roots(parts)
-    ring, now = keyring(parts, roots), parts.clock.now()
-    tree = CommitTree(parts.repository, parts.repository.head())
-    module = read_manifest(tree, require_module(module_ids(tree), lift.module))
-    payload = f"unquarantine {module.id} on {module.host}: {lift.reason}".encode()
-    signed = seal(payload, "text/plain", lift.key, "approval@platformctl", parts.environment)
-    signer = sole_signer(signed, "text/plain", "approval@platformctl", ring, now)
-    entry = require_host(roots, module.host)
-    with hosts(parts) as reached:
-        transport = reached.reach(entry, parts.driver_of(module)).transport
-        with holding(parts, transport, Digest.of(payload), f"unquarantine {module.id}") as session:
-            memory = remember(transport, HostLayout(entry.root), module.id, ring, now)
-            current_trust(parts, roots, memory)
-            count = len(memory.record.quarantine)
-            content = record_bytes(replace(next_record(memory.record), quarantine=()), memory.envelopes)
-            session.write(write_record(HostLayout(entry.root), module.id, content, replacing=memory.content))
-            fields = {"module": str(module.id), "host": str(entry.name), "by": signer.principal, "reason": lift.reason}
-            told = Told(moment(now), "unquarantine", fields)
-            tell_both(parts, entry, memory.recalled.audit_tail, told, session.write)
-    return NoteReport(message=f"✓ {module.id} on {entry.name}: {count} quarantined release(s) may be planned again")
 
 
 def audit_show(parts: Parts) -> AuditReport:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.refusals import refusal
+from tests.e2e.witness import overheard
 from tests.lab import Host
 from tests.platform_repo import PlatformRepo
 
@@ -20,6 +22,7 @@ SHARED = {
     },
     "volumes": {"data": {}},
 }
+REMOVAL_FAILS = 'case " $* " in *" rm "*) exit 1 ;; esac'
 PROJECT = {"orchestrator": "docker-compose", "compose_file": FILE, "project": "shop"}
 
 
@@ -92,6 +95,32 @@ def test_what_can_not_be_removed_comes_back_and_another_clone_finds_the_module_o
     elsewhere.apply(plan, "--trust-ref", "origin/main", expect=9)
     assert names(host) == set()
     assert repo.run("plan", "--all", "--json", expect=0).json["plans"] == []
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_quarantine_of_a_removal_is_lifted_although_no_manifest_names_the_module(
+    tmp_path: Path, host: Host, elsewhere: bool
+) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("cache", {"services": {"cache": {"image": SLEEPER}}})
+    repo.deploy("cache")
+    shutil.rmtree(repo.root / "modules/cache")
+    repo.commit("the cache is not needed")
+    plan = repo.plan("cache")
+    repo.approve(plan, "--allow-destructive")
+    with overheard(host, REMOVAL_FAILS):
+        repo.apply(plan, expect=11)
+    refusal(repo.run("plan", "cache", "--json"), 4, "quarantined")
+    refusal(repo.run("unquarantine", "other", "--reason", "it was the disk", "--json"), 65, "")
+    if elsewhere:
+        shutil.rmtree(repo.root / ".platform/state")
+
+    repo.run("unquarantine", "cache", "--reason", "it was the disk", expect=0)
+
+    plan = repo.plan("cache", name="again")
+    repo.approve(plan, "--allow-destructive")
+    repo.apply(plan)
+    assert names(host) == set()
 
 
 def test_of_a_first_apply_that_failed_nothing_is_left_to_remove(tmp_path: Path, host: Host) -> None:
