@@ -6,16 +6,21 @@ from contextlib import suppress
 from platformctl.errors import InvalidInput, Locked, Refusal
 from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry, Release, TrustRoots
-from platformctl.model.names import Digest, ServiceName
+from platformctl.model.frozen import dataclass
+from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container
-from platformctl.model.plan import Action, Plan
+from platformctl.model.plan import Action, Operation, Place, Plan, PlannedFile, Remove, Run
 from platformctl.session import HostSession
 from platformctl.store.host import HostLayout
 from platformctl.store.journal import Journal
+from platformctl.store.placed import placed, read_placed
 from platformctl.trust.plan_codec import decode_plan
 from platformctl.workflows.desire import commit_of, planned_release
 from platformctl.workflows.parts import Parts
 from platformctl.workflows.signed import read_envelope
+
+_OTHER = PlannedFile(RepoPath.parse("other"), Digest.of(b""), 0)
+"""What is no file, or can not be read: like nothing that a plan leaves."""
 
 
 def planned(parts: Parts, session: HostSession, entry: HostEntry, digest: Digest) -> Plan | None:
@@ -34,12 +39,11 @@ def planned(parts: Parts, session: HostSession, entry: HostEntry, digest: Digest
 def judge(
     parts: Parts, roots: TrustRoots, session: HostSession, entry: HostEntry, plan: Plan | None, journal: Journal
 ) -> tuple[str, str]:
-    """Compare what runs with what was planned: all of it, none of it, or something between.
+    """Compare what runs and the files that lie there with what was planned: all of it, none, or something between.
 
-    Where only files differ, containers look the same before and after: then the journal alone can tell. Raises what
-    `_release` raises: nobody else's containers are looked at instead.
+    Where containers look the same before and after, files tell, or the journal. Raises what `_release` raises: nobody
+    else's containers are looked at instead.
     """
-    events = [(record.detail.get("event"), record.detail.get("complaint")) for record in journal.records]
     if not journal.begun:
         return "not_applied", "no step had begun"
     if plan is None:
@@ -47,21 +51,74 @@ def judge(
     release = _release(parts, roots, plan)
     driver = parts.driver_of(release.module)
     containers = driver.read_watch(session.ask(driver.watch(release.module.runtime.project)), entry)
-    now = _now(containers, driver.one_shots(release))
+    now, files = _now(containers, driver.one_shots(release)), _files(session, entry, plan)
     known = (change for change in plan.changes if change.after or change.action is Action.DELETE)
-    after = all(_side(change.after) == now.get(change.service, set()) for change in known)
-    before = all(_side(change.before) == now.get(change.service, set()) for change in plan.changes)
-    done, undone = ("done", "") in events, ("undone", "") in events
-    if after and (not before or (done and not undone)):
+    seen = _Sight(
+        after=all(_side(change.after) == now.get(change.service, set()) for change in known),
+        before=all(_side(change.before) == now.get(change.service, set()) for change in plan.changes),
+        missing=_other_than(files, (each for step in plan.steps for each in step.do)),
+        changed=_other_than(files, (each for step in plan.steps for each in step.undo)),
+    )
+    events = frozenset((r.detail.get("event", ""), r.detail.get("complaint", "")) for r in journal.records)
+    return _verdict(seen, events, only_files=not plan.touched_services)
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """Whether containers are as planned, and as before, which can be both; `missing` are the files that are not as
+    planned, `changed` those that are not as before.
+    """
+
+    after: bool
+    before: bool
+    missing: tuple[RepoPath, ...]
+    changed: tuple[RepoPath, ...]
+
+
+def _verdict(seen: _Sight, events: Set[tuple[str, str]], *, only_files: bool) -> tuple[str, str]:
+    """What is seen, and where that is the same before and after what the journal tells."""
+    undoing, undone = any(event == "undo" for event, _ in events), ("undone", "") in events
+    done = ("done", "") in events and not undoing
+    if seen.after and not seen.missing and (not seen.before or done or only_files):
         return "applied", "every service is as planned"
-    if before and (not after or undone):
+    not_begun = seen.missing and not undoing  # files go ahead of containers
+    if seen.before and not seen.changed and (not seen.after or undone or not_begun):
         return "not_applied", "every service runs as before"
-    if before and after:
-        return (
-            "needs_person",
-            "containers are as planned, their files may not be; platformctl plan shows the difference",
-        )
-    return "needs_person", "some services are as planned and some are not; platformctl plan shows the difference"
+    return "needs_person", f"{_between(seen)}; platformctl plan shows the difference"
+
+
+def _between(seen: _Sight) -> str:
+    """What is neither one nor the other, for people."""
+    if seen.before and seen.changed:
+        return f"every service runs as before, but not every file is: {', '.join(seen.changed)}"
+    if seen.after and seen.missing:
+        return f"every service is as planned, but not every file is: {', '.join(seen.missing)}"
+    if seen.before and seen.after:
+        return "containers are as planned, but they may be those of before"
+    return "some services are as planned and some are not"
+
+
+def _files(session: HostSession, entry: HostEntry, plan: Plan) -> Mapping[RepoPath, PlannedFile | None]:
+    """What lies now where the plan brings files or takes them away."""
+    paths = [each.path for step in plan.steps for each in step.do if not isinstance(each, Run)]
+    there: dict[RepoPath, PlannedFile | None] = dict.fromkeys(paths, _OTHER)
+    for question in placed(HostLayout(entry.root), paths):
+        there.update(read_placed(session.ask(question), entry.name))
+    return there
+
+
+def _other_than(there: Mapping[RepoPath, PlannedFile | None], operations: Iterable[Operation]) -> tuple[RepoPath, ...]:
+    """The paths that are not as these operations, the last on each, leave them."""
+    left: dict[RepoPath, PlannedFile | None] = {}
+    for each in operations:
+        match each:
+            case Place(path=path, digest=digest, mode=mode):
+                left[path] = PlannedFile(path, digest, mode)
+            case Remove(path=path):
+                left[path] = None
+            case Run():
+                pass
+    return tuple(path for path, now in there.items() if now != left.get(path, now))
 
 
 def _release(parts: Parts, roots: TrustRoots, plan: Plan) -> Release:

@@ -267,6 +267,63 @@ def test_killed_with_the_intent_written_and_nothing_done(repo: PlatformRepo, hos
     repo.run("audit", "verify", expect=0)
 
 
+FOLDER = {"volumes": ["./www:/www:ro"]}
+"""What the service shows is a mounted file, which no hash of Compose covers."""
+
+
+def dies_at(repo: PlatformRepo, host: Host, plan: Path, number: int) -> None:
+    """The client dies, and all that it began on the host, when Compose is about to bring a service up as that time."""
+    nth = f"{STARTS} && echo >>/tmp/starts && [ $(wc -l </tmp/starts) = {number} ]"
+    with held_up(host, nth) as compose:
+        process = repo.start("apply", plan, "--approved-sha", repo.head)
+        compose.arrived()
+        kill(process)
+        host.sh(f"pkill -KILL -u {host.user} || :")
+    refusal(repo.apply(plan, "--lock-wait", "20s", expect=75), 75, "unsettled")
+
+
+def test_new_files_below_what_runs_as_before_are_not_passed_over(repo: PlatformRepo, host: Host) -> None:
+    """Files come first: where the client dies behind them, the host was touched, and 0 would say that it was not."""
+    plan = approved(repo, "2")
+    dies_at(repo, host, plan, 1)
+    with untouched(host):
+        (row,) = repo.run("recover", "--json", expect=8).json["settled"]
+    assert row["outcome"] == "needs_person"
+    assert "every service runs as before, but not every file is: modules/web/compose.yaml" in row["why"]
+    repo.deploy("web")
+    assert running(host) == {"web": "platformctl-lab/web:2"}
+
+
+def test_what_was_on_the_way_back_is_not_taken_for_applied(repo: PlatformRepo, host: Host) -> None:
+    """Its container looks as planned and as before, and the step was done; but its undo had begun."""
+    shown = {"services": {"web": {**WEB["services"]["web"], **FOLDER}}}
+    canary = {"url": f"http://{host.address}:8080/", "expect_body": "good", "attempts": 1}
+    repo.write("modules/web/www/1/index.html", "good")
+    repo.add_module("web", shown, health=HEALTH, canary=canary)
+    repo.deploy("web")
+    repo.write("modules/web/www/1/index.html", "bad")
+    repo.commit()
+    plan = repo.plan("web", name="bad")
+    repo.approve(plan)
+    dies_at(repo, host, plan, 2)
+    with untouched(host):
+        assert recovered(repo) == "needs_person"
+
+
+def test_files_alone_tell_of_themselves(repo: PlatformRepo, host: Host) -> None:
+    """A plan that no container is touched by is applied when its last file is in place, whoever saw that."""
+    host.write("modules/web/compose.yaml", b"services: {}\n")
+    plan = repo.plan("web", name="again")
+    (change,) = repo.run("show", plan, "--json").json["plan"]["changes"]
+    assert change["action"] == "update"
+    repo.approve(plan)
+    killed_after(repo, plan, DONE)
+    refusal(repo.apply(plan, "--lock-wait", "20s", expect=75), 75, "unsettled")
+    with untouched(host):
+        assert recovered(repo) == "applied"
+    repo.plan("web", expect=0, name="nothing")
+
+
 def test_recover_finds_the_plan_wherever_it_was_kept(repo: PlatformRepo, host: Host) -> None:
     """`plan --out` puts it elsewhere; who applied it must be able to settle it all the same."""
     repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))

@@ -10,6 +10,7 @@ from platformctl.model.command import Command
 from platformctl.model.names import ModuleId, RepoPath
 from platformctl.store import batch, host_files, host_lock, host_records
 from platformctl.store.host import HostLayout, prepare_base, probe
+from platformctl.store.placed import placed
 from tests.store.hosts import OWNER
 from tests.store.samples import PLAN
 
@@ -29,6 +30,7 @@ COMMANDS = {
     "keep": host_files.keep(LAYOUT, [PATH], 0),
     "place": Command(host_files.place(LAYOUT, PATH, PLAN, 0o644)),
     "remove": Command(host_files.remove(LAYOUT, PATH)),
+    "placed": next(placed(LAYOUT, [PATH])),
     "hold": host_lock.hold_lock(LAYOUT, OWNER),
     "still held": host_lock.still_held(LAYOUT, 1),
     "guard": host_lock.guarded(LAYOUT, 1, ("true",), nonce="n", limit=1),
