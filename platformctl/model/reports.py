@@ -194,7 +194,10 @@ class AppliedService:
 
 @dataclass(frozen=True, kw_only=True)
 class ApplyReport(Report):
-    """What an apply did and how it is known. `mutated` is no, yes or unknown; `rollback` says what came of it."""
+    """What an apply did and how it is known. `mutated` is no, yes or unknown; `rollback` says what came of it.
+
+    `quarantined` says whether the release is refused on that host from now on.
+    """
 
     kind: ClassVar[str] = "Apply"
     mutated: str
@@ -209,6 +212,7 @@ class ApplyReport(Report):
     health: tuple[ContainerHealth, ...] = ()
     canary: CanaryResult | None = None
     rollback: str = ""
+    quarantined: bool = False
     state_artifact: str | None = None
     warnings: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()

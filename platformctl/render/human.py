@@ -188,8 +188,11 @@ def _after_failure(report: ApplyReport) -> str:
             return "platformctl recover"
         case ExitCode.REMOTE_FAILED | ExitCode.UNHEALTHY:
             return f"platformctl status {module}; then platformctl rollback {module}, or mend it and plan again"
+        case ExitCode.ROLLED_BACK if report.quarantined:
+            lift = f"platformctl unquarantine {module} --reason …"
+            return f"mend the release and plan again; this one is quarantined ({lift})"
         case ExitCode.ROLLED_BACK:
-            return f"mend the release and plan again; this one is quarantined (platformctl unquarantine {module})"
+            return "plan again: nothing is held against the release"
         case ExitCode.ROLLBACK_FAILED:
             return f"platformctl status {module}; somebody must look at {report.host}"
         case _:

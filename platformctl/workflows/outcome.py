@@ -150,6 +150,7 @@ def report_of(verified: VerifiedPlan, outcome: Outcome) -> ApplyReport:
         health=proof.health if proof else (),
         canary=proof.canary if proof else None,
         rollback=result.undone,
+        quarantined=_is_quarantined(result),
         state_artifact=outcome.state_artifact,
         warnings=outcome.warnings,
     )
@@ -208,9 +209,13 @@ def _record(
 
 def _quarantine(receipt: Receipt, result: ApplyResult) -> tuple[Quarantine, ...]:
     """What was rolled back is refused from now on, until somebody lifts that."""
-    if result.exit_code is not ExitCode.ROLLED_BACK or result.reason == INTERRUPTED:
+    if not _is_quarantined(result):
         return ()
     return (Quarantine(receipt.desired, receipt.source_sha, result.reason, receipt.applied_at),)
+
+
+def _is_quarantined(result: ApplyResult) -> bool:
+    return result.exit_code is ExitCode.ROLLED_BACK and result.reason != INTERRUPTED
 
 
 def _write_state(parts: Parts, case: Case, receipt: Receipt, result: ApplyResult) -> str | None:

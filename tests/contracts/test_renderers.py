@@ -239,7 +239,7 @@ def test_an_apply_begins_with_its_verdict_and_ends_with_its_exit_code(status: st
         (ExitCode.REMOTE_FAILED, "unknown", "platformctl recover"),
         (ExitCode.REMOTE_FAILED, "yes", "platformctl status web"),
         (ExitCode.UNHEALTHY, "yes", "platformctl rollback web"),
-        (ExitCode.ROLLED_BACK, "yes", "platformctl unquarantine web"),
+        (ExitCode.ROLLED_BACK, "yes", "plan again"),
         (ExitCode.ROLLBACK_FAILED, "yes", "platformctl status web"),
     ],
 )
@@ -247,6 +247,14 @@ def test_an_apply_that_failed_says_what_to_do_now(code: ExitCode, mutated: str, 
     this = replace(report("Apply"), module="web", exit_code=code, mutated=mutated)
 
     assert step in human.render(this).splitlines()[-2]
+
+
+def test_only_a_release_that_is_quarantined_is_called_so() -> None:
+    """What was rolled back because somebody asked to stop is not; the words that lift it are whole."""
+    one = replace(report("Apply"), module="web", exit_code=ExitCode.ROLLED_BACK, quarantined=True)
+
+    assert "platformctl unquarantine web --reason" in human.render(one).splitlines()[-2]
+    assert "quarantine" not in human.render(replace(one, quarantined=False))
 
 
 def test_an_apply_that_went_well_asks_for_nothing() -> None:

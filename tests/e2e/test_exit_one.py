@@ -204,7 +204,8 @@ def test_an_apply_that_is_interrupted_after_it(repo: PlatformRepo, host: Host) -
         compose.let_go()
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 11, stdout + stderr
-    assert json.loads(stdout)["reason"] == "interrupted"
+    report = json.loads(stdout)
+    assert (report["reason"], report["quarantined"]) == ("interrupted", False)
     assert running(host) == {"web": "platformctl-lab/web:1"}
     repo.plan("web", expect=1)
 

@@ -229,7 +229,7 @@ def test_what_was_rolled_back_is_kept_from_trying_again(repo: PlatformRepo, host
     """P36: a crash loop is not success; and it is quarantined until somebody with an approver's key lifts that."""
     repo.deploy("web")
     change(repo, web(CRASH))
-    repo.deploy("web", expect=11)
+    assert repo.deploy("web", expect=11).json["quarantined"]
     with untouched(host):
         refusal(repo.run("plan", "web", "--json"), 4, "quarantined")
     repo.run("unquarantine", "web", "--reason", "another try", expect=0)
