@@ -10,6 +10,11 @@ from platformctl.store.host import HostLayout
 from platformctl.store.host_records import append_audit
 from platformctl.workflows.parts import Parts
 
+NOT_HEARD = {"heard": "not known"}
+"""What a record of this clone says beside, where the host could not be told the same or did not say that it was: as
+after an apply that its host died under. It can not be asked for there.
+"""
+
 
 @dataclass(frozen=True)
 class Told:

@@ -31,7 +31,7 @@ from platformctl.store.host import HostLayout
 from platformctl.trust import envelope
 from platformctl.trust.keys import seal
 from platformctl.trust.verify import VerifiedPlan
-from platformctl.workflows.auditing import Told, behind
+from platformctl.workflows.auditing import NOT_HEARD, Told, behind
 from platformctl.workflows.case import Case
 from platformctl.workflows.parts import Parts, moment, shown
 from platformctl.workflows.records import NAMESPACE, Memory, next_record, receipt_payload, record_bytes
@@ -84,8 +84,9 @@ def remember_outcome(
     audit = _attempt(
         "the host's audit record", warnings, lambda: behind(case.release.host, memory.recalled.audit_tail, told)
     )
-    _write_on_host(session, receipt.outcome, record, audit, warnings, settle=not result.lost)
-    _attempt("the audit record", warnings, lambda: parts.audit.append(told.at, told.event, told.fields))
+    heard = _write_on_host(session, receipt.outcome, record, audit, warnings, settle=not result.lost)
+    here = told.fields if heard else {**told.fields, **NOT_HEARD}
+    _attempt("the audit record", warnings, lambda: parts.audit.append(told.at, told.event, here))
     artifact = _attempt("the state", warnings, lambda: _write_state(parts, case, receipt, result))
     return Outcome(result, artifact, tuple(warnings))
 
@@ -98,16 +99,21 @@ def _write_on_host(
     warnings: list[str],
     *,
     settle: bool,
-) -> None:
-    """The record, the journal's end and the audit record in one exchange; the audit record alone where that failed."""
+) -> bool:
+    """The record, the journal's end and the audit record in one exchange; the audit record alone where that failed.
+
+    Whether the host is known to have its audit record.
+    """
     commands = [command for command in (record, audit) if command is not None]
     if settle and record is not None:
         then = commands[1:]
         if _attempt("the host record", warnings, lambda: session.settle(outcome, first=(record,), then=then)):
-            return
+            return audit is not None
         commands = then
-    for command in commands:
-        _attempt("what the host remembers", warnings, partial(session.write, command))
+    done = [
+        _attempt("what the host remembers", warnings, partial(session.write, each)) is not None for each in commands
+    ]
+    return audit is not None and done[-1]
 
 
 def _attempt(what: str, warnings: list[str], deed: Callable[[], _Made]) -> _Made | None:

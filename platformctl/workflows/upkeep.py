@@ -15,7 +15,7 @@ from platformctl.store.host_records import Recalled, read_audit, read_recall, re
 from platformctl.store.owner import Owner
 from platformctl.transports.interface import Transport
 from platformctl.trust.keys import Keyring
-from platformctl.workflows.auditing import Told, tell_both
+from platformctl.workflows.auditing import NOT_HEARD, Told, tell_both
 from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.left_there import DRIVER
@@ -134,12 +134,13 @@ class _Chain:
 
 
 def _told_otherwise(here: _Chain, there: _Chain, entry: HostEntry) -> list[str]:
-    """What this clone recorded for a host and the host's own chain, sound in itself, does not tell so."""
+    """What a host was told, as this clone recorded it, and the host's own chain, sound in itself, does not tell so."""
     if here.broken:
         return []
     ours, theirs = here.records, there.records
     plans = {record.fields["plan"] for record in theirs if "plan" in record.fields}
-    mine = [record for record in ours if record.fields.get("host") == entry.name]
+    heard = (record for record in ours if not NOT_HEARD.items() <= record.fields.items())
+    mine = [record for record in heard if record.fields.get("host") == entry.name]
     return [
         f"{entry.name}: record {record.seq} here ({said(record)}) "
         + ("says something else on the host" if record.fields.get("plan") in plans else "is not on the host")

@@ -324,6 +324,24 @@ def test_files_alone_tell_of_themselves(repo: PlatformRepo, host: Host) -> None:
     repo.plan("web", expect=0, name="nothing")
 
 
+def test_a_host_that_died_under_an_apply_is_not_said_to_have_lost_a_record(repo: PlatformRepo, host: Host) -> None:
+    """It was never told of that apply's end; who takes another record from it is found out all the same."""
+    plan = approved(repo, "2")
+    with held_up(host, STARTS) as compose:
+        process = repo.start("apply", plan, "--approved-sha", repo.head)
+        compose.arrived()
+        host.reboot()
+        process.communicate()
+    assert process.returncode == 8
+    recovered(repo)
+    assert repo.run("audit", "show", "--json", expect=0).json["records"][1]["heard"] == "not known"
+    repo.run("audit", "verify", expect=0)
+    repo.deploy("web")
+    repo.run("audit", "verify", expect=0)
+    host.sh(f"sed -i '$d' {host.root}/.platformctl/audit.jsonl")
+    repo.run("audit", "verify", expect=3)
+
+
 def test_recover_finds_the_plan_wherever_it_was_kept(repo: PlatformRepo, host: Host) -> None:
     """`plan --out` puts it elsewhere; who applied it must be able to settle it all the same."""
     repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))
