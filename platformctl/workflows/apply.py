@@ -124,7 +124,8 @@ def _under_lock(parts: Parts, case: Case, session: HostSession, driver: Driver, 
         before = prepare(parts, case, session, driver, observation, needed, answers)
         _refuse_interrupted(parts)
         result = make_run(parts, case, session, driver, memory.record.current, show_logs)(before)
-    parts.tell(Settled(result.exit_code.name))
+    if not result.lost:
+        parts.tell(Settled(result.exit_code.name))
     return report_of(case.verified, remember_outcome(parts, case, session, memory, result, trust, observation))
 
 

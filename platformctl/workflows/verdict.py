@@ -54,8 +54,8 @@ def judge(
     now, files = _now(containers, driver.one_shots(release)), _files(session, entry, plan)
     known = (change for change in plan.changes if change.after or change.action is Action.DELETE)
     seen = _Sight(
-        after=all(_side(change.after) == now.get(change.service, set()) for change in known),
-        before=all(_side(change.before) == now.get(change.service, set()) for change in plan.changes),
+        unlike_planned=tuple(c.service for c in known if _side(c.after) != now.get(c.service, set())),
+        unlike_before=tuple(c.service for c in plan.changes if _side(c.before) != now.get(c.service, set())),
         missing=_other_than(files, (each for step in plan.steps for each in step.do)),
         changed=_other_than(files, (each for step in plan.steps for each in step.undo)),
     )
@@ -65,14 +65,24 @@ def judge(
 
 @dataclass(frozen=True)
 class _Sight:
-    """Whether containers are as planned, and as before, which can be both; `missing` are the files that are not as
+    """The services that are not as planned, and those that are not as before; `missing` are the files that are not as
     planned, `changed` those that are not as before.
     """
 
-    after: bool
-    before: bool
+    unlike_planned: tuple[ServiceName, ...]
+    unlike_before: tuple[ServiceName, ...]
     missing: tuple[RepoPath, ...]
     changed: tuple[RepoPath, ...]
+
+    @property
+    def after(self) -> bool:
+        """Whether containers are as planned; they can be as before too."""
+        return not self.unlike_planned
+
+    @property
+    def before(self) -> bool:
+        """Whether containers are as before."""
+        return not self.unlike_before
 
 
 def _verdict(seen: _Sight, events: Set[tuple[str, str]], *, only_files: bool) -> tuple[str, str]:
@@ -95,7 +105,7 @@ def _between(seen: _Sight) -> str:
         return f"every service is as planned, but not every file is: {', '.join(seen.missing)}"
     if seen.before and seen.after:
         return "containers are as planned, but they may be those of before"
-    return "some services are as planned and some are not"
+    return f"not as planned: {', '.join(seen.unlike_planned)}; not as before: {', '.join(seen.unlike_before)}"
 
 
 def _files(session: HostSession, entry: HostEntry, plan: Plan) -> Mapping[RepoPath, PlannedFile | None]:
