@@ -75,3 +75,40 @@ def test_methods_of_their_own_stay() -> None:
 def test_what_is_not_frozen_is_refused() -> None:
     with pytest.raises(TypeError, match="frozen"):
         dataclass(frozen=False)
+
+
+class Counted:
+    """Counts what was made, and has fields that stand nowhere in a call."""
+
+    count: int = 0
+    seen: list[int] = dataclasses.field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self.seen.append(self.count)
+
+
+@pytest.mark.parametrize("decorator", [dataclass(frozen=True, kw_only=True), dataclasses.dataclass(frozen=True)])
+def test_what_follows_on_making_one_follows_on_the_first_and_on_each(decorator: Any) -> None:
+    cls = decorator(
+        type("Counted", (), {k: v for k, v in vars(Counted).items() if k not in ("__dict__", "__weakref__")})
+    )
+    one, two = cls(count=1), cls(count=2)
+
+    assert (one.seen, two.seen, cls().seen) == ([1], [2], [0])
+    with pytest.raises(TypeError, match=r"Counted\.__init__\(\) got an unexpected keyword argument 'seen'"):
+        cls(seen=[])
+
+
+def test_the_first_is_refused_as_each_other_one_is() -> None:
+    for cls in (made(dataclass(frozen=True)), made(dataclasses.dataclass(frozen=True))):
+        for _ in range(2):
+            with pytest.raises(TypeError, match=r"Point\.__init__\(\) missing 1 required positional argument: 'x'"):
+                cls()
+        assert cls(1).x == 1
+
+
+def test_a_class_on_top_of_another_has_the_fields_of_both() -> None:
+    base = made(dataclass(frozen=True))
+    top = dataclass(frozen=True)(type("Top", (base,), {"__annotations__": {"z": int}, "z": 7, "__doc__": "More."}))
+
+    assert (top(1).z, top(1, z=8).z, base(3).x, top(4).x) == (7, 8, 3, 4)
