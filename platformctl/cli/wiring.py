@@ -108,9 +108,10 @@ def _get_ready(entries: "Iterable[HostEntry]") -> None:
     """
 
     def load() -> None:
+        from platformctl.store import lock
         from platformctl.transports import table
 
-        for deed in (partial(table.load, entries), partial(printing.clean, "ready")):
+        for deed in (lock.load, partial(table.load, entries), partial(printing.clean, "ready")):
             with suppress(Exception):
                 deed()
 

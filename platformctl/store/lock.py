@@ -6,8 +6,7 @@ It spares two terminals of one person from meeting on the host; what keeps clone
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from platformctl.errors import ToolError
 from platformctl.model.names import HostName
@@ -15,7 +14,15 @@ from platformctl.store import files
 from platformctl.store.owner import Owner, locked, owner_text, parse_owner
 from platformctl.store.patience import Patience
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 _FOLDER = Path("state", "locks")
+
+
+def load() -> None:
+    """Import what locks; who holds nothing does without."""
+    import filelock  # noqa: F401
 
 
 @contextmanager
@@ -27,6 +34,8 @@ def hold_locally(folder: Path, host: HostName, owner: Owner, patience: Patience)
     """
     sidecar = folder / _FOLDER / f"{host}.owner.json"
     files.make_folder(sidecar.parent, within=folder)
+    from filelock import FileLock
+
     lock = FileLock(sidecar.with_name(f"{host}.lock"), mode=0o600, thread_local=False)
     while not _is_taken(lock, sidecar.parent):
         if not patience.lasts():
@@ -38,7 +47,9 @@ def hold_locally(folder: Path, host: HostName, owner: Owner, patience: Patience)
         lock.release()
 
 
-def _is_taken(lock: FileLock, folder: Path) -> bool:
+def _is_taken(lock: "FileLock", folder: Path) -> bool:
+    from filelock import Timeout
+
     try:
         lock.acquire(blocking=False)
     except Timeout:
