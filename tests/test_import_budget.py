@@ -32,13 +32,36 @@ def test_a_transport_that_is_not_paramikos_does_not_load_it(name: str) -> None:
 
 
 def test_an_apply_of_one_plan_loads_only_what_it_needs() -> None:
-    """paramiko's `invoke`, which serves a file that is never read, and what only a canary needs."""
+    """paramiko's `invoke`, which serves a file that is never read, what tells versions, and what only a canary needs."""
     words = "import sys, platformctl.workflows.fleet, platformctl.transports.ssh; print(*sys.modules)"
     done = subprocess.run((sys.executable, "-c", words), capture_output=True, text=True, check=True)
-    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    modules = set(done.stdout.split())
+    loaded = {name.partition(".")[0] for name in modules}
 
     assert "paramiko" in loaded
-    assert not loaded & {"invoke", "http", "rich", "jsonschema", "structlog"}
+    assert not loaded & {"invoke", "http", "rich", "jsonschema", "structlog", "filelock"}
+    assert "importlib.metadata" not in modules
+
+
+def test_paramiko_tells_servers_its_own_version_all_the_same() -> None:
+    words = "import platformctl.transports.ssh, paramiko, importlib.metadata as real; print(paramiko.__version__, "
+    words += "real.version('paramiko'), bool(real.entry_points()))"
+    done = subprocess.run((sys.executable, "-c", words), capture_output=True, text=True, check=True)
+    told, installed, is_real = done.stdout.split()
+
+    assert (told, is_real) == (installed, "True")
+
+
+def test_who_wants_more_of_what_tells_versions_gets_the_real_one() -> None:
+    """Another thread may want it just while paramiko is imported."""
+    words = (
+        "import sys, platformctl.transports.ssh.bare as bare; lent = sys.modules['importlib.metadata'] = "
+        "bare._Versions('importlib.metadata'); from importlib.metadata import entry_points; "
+        "print(lent.version('click'), sys.modules['importlib.metadata'] is lent, bool(entry_points()))"
+    )
+    done = subprocess.run((sys.executable, "-c", words), capture_output=True, text=True, check=True)
+
+    assert done.stdout.split()[1:] == ["False", "True"]
 
 
 def test_a_heavy_import_is_seen() -> None:
