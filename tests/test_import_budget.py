@@ -32,7 +32,7 @@ def test_a_transport_that_is_not_paramikos_does_not_load_it(name: str) -> None:
 
 
 def test_an_apply_of_one_plan_loads_only_what_it_needs() -> None:
-    """paramiko's `invoke`, which serves a file that is never read, what tells versions, and what only a canary needs."""
+    """paramiko's `invoke`, for a file that is never read, what tells versions, and what only a canary needs."""
     words = "import sys, platformctl.workflows.fleet, platformctl.transports.ssh; print(*sys.modules)"
     done = subprocess.run((sys.executable, "-c", words), capture_output=True, text=True, check=True)
     modules = set(done.stdout.split())

@@ -43,23 +43,44 @@ def _compared(instance: object) -> tuple[object, ...]:
 
 
 def _init_at_first(cls: type) -> Callable[..., None]:
-    """The `__init__` of `cls` until its first instance, for which the standard library makes the one that it keeps."""
+    """The `__init__` of `cls` until its first instance, for which the one is made that stays."""
 
     def __init__(self: object, *values: object, **named: object) -> None:  # noqa: N807 - it is one
-        each = [
-            (one.name, one.type, dataclasses.field(**{name: getattr(one, name) for name in _ASKED}))
-            for one in dataclasses.fields(cls)
-        ]
-        behind = {name: value for name in ("__post_init__",) if (value := getattr(cls, name, None))}
-        made = dataclasses.make_dataclass(cls.__name__, each, namespace=behind, repr=False, eq=False)
-        cls.__init__ = vars(made)["__init__"]  # type: ignore[misc]
-        vars(made)["__init__"](self, *values, **named)
+        init = _init_of(cls)
+        cls.__init__ = init  # type: ignore[misc]
+        init(self, *values, **named)
 
     return __init__
 
 
-_ASKED = ("default", "default_factory", "init", "kw_only")
-"""What the standard library wants to know of a field for `__init__`."""
+def _init_of(cls: type) -> Callable[..., None]:
+    """An `__init__` with the arguments that the standard library gives it. It sets fields without `__setattr__`."""
+    fields = dataclasses.fields(cls)
+    arguments = [_argument(each) for each in fields if each.init and not each.kw_only]
+    named = [_argument(each) for each in fields if each.init and each.kw_only]
+    head = ", ".join(["self", *arguments, *(["*", *named] if named else ())])
+    lines = ["values = self.__dict__", *(f"values[{each.name!r}] = {_value(each)}" for each in fields)]
+    lines += ["self.__post_init__()"] if hasattr(cls, "__post_init__") else []
+    known: dict[str, Any] = {f"default_{each.name}": each.default for each in fields}
+    known.update({f"make_{each.name}": each.default_factory for each in fields}, MISSING=dataclasses.MISSING)
+    exec(f"def __init__({head}):\n " + "\n ".join(lines), known)  # noqa: S102 - of names of fields alone
+    init: Callable[..., None] = known["__init__"]
+    init.__qualname__ = f"{cls.__qualname__}.__init__"
+    return init
+
+
+def _argument(field: "dataclasses.Field[Any]") -> str:
+    if field.default_factory is not dataclasses.MISSING:
+        return f"{field.name}=MISSING"
+    return field.name if field.default is dataclasses.MISSING else f"{field.name}=default_{field.name}"
+
+
+def _value(field: "dataclasses.Field[Any]") -> str:
+    """What a field is set to, in the words of its `__init__`."""
+    if field.default_factory is not dataclasses.MISSING:
+        made = f"make_{field.name}()"
+        return f"{made} if {field.name} is MISSING else {field.name}" if field.init else made
+    return field.name if field.init else f"default_{field.name}"
 
 
 def _dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[_Class]], type[_Class]]:
