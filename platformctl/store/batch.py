@@ -23,10 +23,11 @@ AT_ONCE = 32_768
 NO_ROOM = 73
 
 # nonce, output limit, size of what is put aside, or 0; then for each command: the size of its input, 1 where it is
-# terse, the number of its words, its words. Standard input: all inputs, one behind the other. Each command has its part
-# and no more; what it does not read of that is passed over. A command's outputs pass a filter that drains what is too
-# much, but where it is terse: who is no longer there to read does not end it by that. A mark on both outputs says how
-# it ended. What is evaluated are the places of words, never a word.
+# terse, the number of its words, its words. Standard input: all inputs, one behind the other. Each command has its
+# part and no more, by a `head` that reads no further than it is told; what it does not read of that is passed over. A
+# command's outputs pass a filter that drains what is too much, but where it is terse: who is no longer there to read
+# does not end it by that. A mark on both outputs says how it ended. What is evaluated are the places of words, never
+# a word.
 _BATCH = r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL
 work=; trap '[ -z "$work" ] || rm -rf "$work"' EXIT; trap 'exit 74' HUP INT TERM PIPE
@@ -39,7 +40,7 @@ fi
 few() { head -c "$limit"; cat >/dev/null; }
 fed() { size=$1; shift
   if [ "$size" = 0 ]; then "$@" </dev/null 4<&-; return; fi
-  head -c "$size" <&4 | { "$@" 4<&-; ended=$?; while read -r _; do :; done; exit "$ended"; }; }
+  head -c "$size" <&4 | ("$@" 4<&-; ended=$?; while read -r _; do :; done; exit "$ended"); }
 one() {
   size=$1; terse=$2; at=3; last=$((3 + $3)); words=
   while [ "$at" -lt "$last" ]; do at=$((at + 1)); words="$words \"\${$at}\""; done

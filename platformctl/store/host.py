@@ -26,8 +26,9 @@ NONE = "none"
 # and bash know `-O`; one that does not refuses.
 PRELUDE = r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL; work=; unsure=
-trap '[ ! -e "$work" ] || rm -rf "$work"' EXIT
+trap 'gone' EXIT
 trap 'exit 74' HUP INT TERM
+gone() { if [ -n "$work" ] && { [ -e "$work" ] || [ -L "$work" ]; }; then rm -rf "$work"; fi; }
 say() { printf '%s\n' "$*$unsure"; exit 0; }
 no() { printf '%s\n' "$*"; exit 71; }
 show() { sync -- "$@" || unsure=' unsure'; }
@@ -48,12 +49,11 @@ into() {
   root=$1; base=$PWD
 }
 aside() {
-  work=$base/tmp/$$
-  [ ! -e "$work" ] || rm -rf "$work"
+  work=$base/tmp/$$; gone
 }
 receive() {
   aside
-  cat 2>/dev/null >"$work" || fail "$base/tmp" "$1"
+  (set -C; cat >"$work") 2>/dev/null || fail "$base/tmp" "$1"
   digest "$work"
   [ "$sum" = "$2" ] || no truncated
 }

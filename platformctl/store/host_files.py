@@ -24,7 +24,7 @@ _STAGE = (
 into "$1"; aside
 mkdir -- "$work" 2>/dev/null || fail "$base/tmp" 4096
 if ! tar -xf - -C "$work" --no-same-owner --no-same-permissions 2>/dev/null; then
-  why "$base/tmp" "$3"; [ "$word" != failed ] || no truncated
+  why "$base/tmp" "$3"; [ "$word" != failed ] || ! command -v tar >/dev/null || no truncated
   no "$word" "$base/tmp"
 fi
 cd "$work" || no failed "$base/tmp"
@@ -44,8 +44,8 @@ say staged
 
 # root, bytes that are to be placed; standard input: one path a line, and `/`, which is none. What a step would find out
 # is found out here, where nothing is touched yet: whether there is room for another copy of what was staged, and
-# whether each file can be put into its folder, or that be made. The shell asks the kernel that by itself. A file whose
-# bytes are kept already is read where it is; any other is copied first, so that what is kept is what was read.
+# whether each file can be put into its folder, or that be made. The shell asks the kernel that by itself. A file is
+# copied first, so that its bytes and its mode are those of one file, which was no link.
 _KEEP = (
     PRELUDE
     + r"""
@@ -54,20 +54,17 @@ keep() {
   [ -w . ] || { why . 0; no "$word" "$1"; }
   if [ "$found" != 0 ] || [ ! -e "./$leaf" ]; then printf 'absent - - %s\n' "$1"; return 0; fi
   [ -f "./$leaf" ] || no unsafe "$1"
-  [ ! -r "./$leaf" ] || digest "./$leaf"
-  if [ -n "$sum" ] && [ -f "$base/blobs/$sum" ]; then mode=$(stat -c %a -- "./$leaf")
-  else
-    cp -P --preserve=mode -- "./$leaf" "$work" 2>/dev/null || fail "$base/tmp" "$(stat -c %s -- "./$leaf")"
-    [ ! -L "$work" ] || no unsafe "$1"
-    digest "$work"; mode=$(stat -c %a -- "$work")
-    chmod 600 "$work"
-    if [ -e "$base/blobs/$sum" ]; then rm -f "$work"; else replace "$work" "$base/blobs/$sum"; fi
-  fi
+  gone
+  cp -P --preserve=mode -- "./$leaf" "$work" 2>/dev/null || fail "$base/tmp" "$(stat -c %s -- "./$leaf")"
+  [ ! -L "$work" ] || no unsafe "$1"
+  digest "$work"; mode=$(stat -c %a -- "$work")
+  if [ ! -e "$base/blobs/$sum" ]; then chmod 600 "$work"; replace "$work" "$base/blobs/$sum"; fi
   printf 'kept %s %s %s\n' "$sum" "$mode" "$1"
 }
 into "$1"; aside
-while IFS= read -r path && [ "$path" != / ]; do sum=; keep "$path"; done
+while IFS= read -r path && [ "$path" != / ]; do keep "$path"; done
 [ "$path" = / ] || no truncated
+gone
 printf "%${2}s" '' 2>/dev/null >"$work" || fail "$base/tmp" "$2"
 say kept
 """

@@ -214,6 +214,22 @@ def test_an_archive_that_writes_elsewhere(
     assert contents(outside) == {"x": b"theirs"}
 
 
+def test_a_link_that_waits_where_a_script_puts_things_aside(layout: HostLayout, outside: Path, tmp_path: Path) -> None:
+    """A script that died may have left one, by the number of a process that comes again."""
+    plant = 'ln -s "$1" "$2/tmp/$$" && shift 2 && exec "$@"'
+    commands = {
+        "written": host_records.write_record(layout, WEB, b"new", replacing=None),
+        "staged": host_files.stage(layout, (CONTENT,)),
+        "kept": host_files.keep(layout, (RepoPath.parse("f"),), 10),
+    }
+    for word, command in commands.items():
+        words = ("sh", "-c", plant, "sh", str(outside / "new"), layout.base, *command.argv)
+        assert ask(Command(words, command.stdin)).word == word
+        assert contents(outside) == {"x": b"theirs"}
+    assert not Path(layout.base, "modules", f"{WEB}.json").is_symlink()
+    assert list(Path(layout.base, "tmp").iterdir()) == []
+
+
 def test_words_of_a_path_that_a_shell_would_run(layout: HostLayout) -> None:
     for name in ("$(touch hacked)", "`touch hacked`", "; touch hacked", "-rf", "a'b\"c", "*", "--help"):
         path = RepoPath.parse(f"{name}/{name}")
