@@ -77,7 +77,9 @@ listed() { own_socket
       $lists = told($requests);
       $lists =~ /\A(?:.*\n|)(?=HTTP\/1\.0 )/sg or exit 69;
       $before = substr $lists, 0, pos $lists; $last = substr $lists, pos $lists;
-      if ($last =~ /\AHTTP\/1\.0 200 /) { push @ids, $1 while $last =~ /[\[,]\s*\{\s*"Id"\s*:\s*"([0-9a-f]+)"/g }
+      if ($last =~ /\AHTTP\/1\.0 200 /) {
+        $last =~ /\r\n\r\n\s*$value\s*\z/ or exit 69;
+        push @ids, $1 while $last =~ /[\[,]\s*\{\s*"Id"\s*:\s*"([0-9a-f]+)"/g }
       $last =~ s/"Command":\s*$string/"Command":""/g;
       $last =~ s/"Labels":\s*\{(?:(?:\s*$string\s*:\s*$string\s*,?){1,9999}+)*+\s*\}/"Labels":{}/g;
       open L, ">", $file and print L $before, $last and close L or exit 74;
@@ -85,7 +87,7 @@ listed() { own_socket
         $_ = told("GET /containers/$id/json HTTP/1.0\r\nHost: docker\r\n\r\n");
         /\AHTTP\/1\.0 200 / or exit 69;
         /\r\n\r\n\s*(?=\{)$value\s*\z/
-          or exec qw(docker inspect --type container --format), $template, @ids;
+          or exec(qw(docker inspect --type container --format), $template, @ids) or exit 69;
         $object = $1; ($line = $form) =~ s/<([^>]+)>/at($object, split " ", $1)/ge; $lines .= "$line\n" }
       print $lines or exit 74' "$socket" "$@" "$work/engine"; spoke=$?
     [ "$spoke" = 75 ] || return "$spoke"

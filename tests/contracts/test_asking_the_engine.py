@@ -244,6 +244,17 @@ def test_a_container_of_which_only_a_part_is_told_is_not_taken_for_one_without_t
     assert {words.split(" ")[0] for words in host.asked} == {"inspect"}
 
 
+def test_a_list_that_ends_amid_a_secret_stays_on_the_host(host: FakeDocker) -> None:
+    told = http([{"Id": ID, "Command": "run", "Labels": {"a": "S3CRET", "b": "more"}}])
+    cut = told[: told.index(b"more")]
+    with engine(host, *[cut] * 3) as (place, met):
+        answer = host.run(DRIVER.watch("shop"), DOCKER_HOST=place)
+    assert len(met.asked) == 3
+    assert b"S3CRET" not in answer.stdout + answer.stderr
+    with pytest.raises(Unreachable):
+        DRIVER.read_watch(answer, HOST)
+
+
 LARGE = {
     "many ports": {"HostConfig": {**WHOLE["HostConfig"], "PortBindings": {f"{n}/udp": [{}] for n in range(70_000)}}},
     "a long text": {"Config": {**WHOLE["Config"], "Env": ["A=" + '"' * 70_000]}},
