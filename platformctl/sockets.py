@@ -6,10 +6,13 @@ A name is looked up when a module or a host asks for it, and only then is its co
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformctl.errors import ToolError
 from platformctl.model.frozen import dataclass
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 @dataclass(frozen=True)
@@ -30,16 +33,16 @@ class Socket:
         Ours are never looked for among the installed packages: that takes longer than all of them, and no package can
         put itself in their place.
         """
-        where = self.own.get(name) or _registered(self.group).get(name)
-        if where is None:
+        module, _, attribute = self.own.get(name, "").partition(":")
+        registered = None if module else _registered(self.group).get(name)
+        if not module and registered is None:
             return None
-        module, _, attribute = where.partition(":")
         try:
-            return getattr(import_module(module), attribute)
+            return registered.load() if registered else getattr(import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise ToolError(
                 "a part of platformctl can not be loaded",
-                detail=f"{self.group}: {name} = {where}",
+                detail=f"{self.group}: {name} = {registered.value if registered else self.own[name]}",
                 hint="install the package that brings it again: its installation is incomplete",
             ) from error
 
@@ -57,8 +60,8 @@ TRANSPORTS = Socket(
 
 
 @cache
-def _registered(group: str) -> Mapping[str, str]:
+def _registered(group: str) -> Mapping[str, "EntryPoint"]:
     """Read once: it is looked for in every package that is installed."""
     from importlib.metadata import entry_points
 
-    return {found.name: found.value for found in entry_points(group=group)}
+    return {found.name: found for found in entry_points(group=group)}

@@ -18,9 +18,11 @@ def others(tmp_path: Path) -> Path:
     """A folder with an installed package that brings transports."""
     made = tmp_path / "pigeon-1.dist-info"
     made.mkdir()
-    (tmp_path / "pigeon.py").write_text("class Pigeon: pass\n")
+    (tmp_path / "pigeon.py").write_text("class Pigeon:\n    def fly(self): pass\n")
     (made / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeon\nVersion: 1\n")
-    (made / "entry_points.txt").write_text("[platformctl.transports]\npigeon = pigeon:Pigeon\nssh = pigeon:Pigeon\n")
+    (made / "entry_points.txt").write_text(
+        "[platformctl.transports]\npigeon = pigeon:Pigeon\nssh = pigeon:Pigeon\nwing = pigeon:Pigeon.fly\n"
+    )
     return tmp_path
 
 
@@ -41,6 +43,7 @@ def test_another_package_brings_one_by_an_entry_point(others: Path) -> None:
 
     assert told.startswith("<class 'pigeon.Pigeon'>")
     assert "'openssh', 'pigeon', 'ssh'" in told
+    assert found(others, "wing").stdout.startswith("<function Pigeon.fly")
 
 
 def test_a_package_can_not_put_itself_in_the_place_of_ours(others: Path) -> None:

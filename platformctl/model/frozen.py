@@ -59,7 +59,7 @@ def _init_of(cls: type) -> Callable[..., None]:
     arguments = [_argument(each) for each in fields if each.init and not each.kw_only]
     named = [_argument(each) for each in fields if each.init and each.kw_only]
     head = ", ".join(["self", *arguments, *(["*", *named] if named else ())])
-    lines = ["values = self.__dict__", *(f"values[{each.name!r}] = {_value(each)}" for each in fields)]
+    lines = ["_fields = self.__dict__", *(f"_fields[{each.name!r}] = {_value(each)}" for each in fields)]
     lines += ["self.__post_init__()"] if hasattr(cls, "__post_init__") else []
     known: dict[str, Any] = {f"default_{each.name}": each.default for each in fields}
     known.update({f"make_{each.name}": each.default_factory for each in fields}, MISSING=dataclasses.MISSING)

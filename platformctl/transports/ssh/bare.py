@@ -5,6 +5,7 @@ paramiko does without where it is not installed. `importlib.metadata` serves to 
 takes a third of what is left: the folder that pip made has it in its name.
 """
 
+import importlib
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,7 +28,7 @@ class _Versions(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if sys.modules.get(_METADATA) is self:
-            del sys.modules[_METADATA]
+            sys.modules.pop(_METADATA, None)
         return getattr(import_module(_METADATA), name)
 
 
@@ -35,9 +36,13 @@ _lent = {"invoke": None, _METADATA: _Versions(_METADATA)}
 """None is the documented way to have an import fail."""
 _lent = {name: module for name, module in _lent.items() if name not in sys.modules}
 sys.modules.update(_lent)  # type: ignore[arg-type]
+if _METADATA in _lent:
+    vars(importlib)["metadata"] = _lent[_METADATA]
 try:
     import paramiko  # noqa: F401
 finally:
     for name, module in _lent.items():
         if sys.modules.get(name, ...) is module:
-            del sys.modules[name]
+            sys.modules.pop(name, None)
+    if _METADATA in _lent and vars(importlib).get("metadata") is _lent[_METADATA]:
+        vars(importlib).pop("metadata", None)
