@@ -112,3 +112,9 @@ def test_a_class_on_top_of_another_has_the_fields_of_both() -> None:
     top = dataclass(frozen=True)(type("Top", (base,), {"__annotations__": {"z": int}, "z": 7, "__doc__": "More."}))
 
     assert (top(1).z, top(1, z=8).z, base(3).x, top(4).x) == (7, 8, 3, 4)
+
+
+def test_a_field_that_nothing_would_set_is_refused() -> None:
+    body = {"__annotations__": {"x": int}, "x": dataclasses.field(init=False), "__doc__": "Lacks one."}
+    with pytest.raises(TypeError, match="nothing says what x is to be"):
+        dataclass(frozen=True)(type("Lacking", (), body))()

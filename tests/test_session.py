@@ -1,7 +1,7 @@
 """A host under our lock: what runs there, and what is certain of it when the lock was lost."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest
 from platformctl.model.plan import Run
-from platformctl.session import HostSession, held
+from platformctl.session import HostSession, locked
 from platformctl.store import host_records
 from platformctl.store.journal import Journals
 from platformctl.store.patience import Patience
@@ -24,7 +24,7 @@ PLAN = Digest.of(b"plan")
 
 
 @contextmanager
-def session(tmp_path: Path) -> Iterator[HostSession]:
+def session(tmp_path: Path, spoken: Callable[[Run], tuple[str, ...]] = lambda run: run.argv) -> Iterator[HostSession]:
     """A folder of this machine as a host, locked; the plan's intent is written."""
     (tmp_path / "clone").mkdir()
     (tmp_path / "host").mkdir()
@@ -32,15 +32,9 @@ def session(tmp_path: Path) -> Iterator[HostSession]:
     entry = HostEntry(HOST, "local", str(tmp_path / "host"), allow_root=True)
     with (
         LocalTransport(entry, os.environ) as transport,
-        held(
-            transport,
-            PLAN,
-            owner=OWNER,
-            journals=Journals(tmp_path / "clone"),
-            now=lambda: AT,
-            patience=Patience(),
-        ) as there,
+        locked(transport, OWNER, Patience()) as lock,
     ):
+        there = HostSession(lock, PLAN, Journals(tmp_path / "clone"), lambda: AT, spoken)
         there.consume(())
         yield there
 
@@ -62,6 +56,20 @@ def test_operations_run_as_far_as_each_ends_well(tmp_path: Path) -> None:
 
     assert (tmp_path / "host/a").exists()
     assert not (tmp_path / "host/b").exists()
+
+
+def test_an_operation_is_said_in_the_words_of_who_speaks_to_the_host(tmp_path: Path) -> None:
+    with session(tmp_path, lambda run: ("touch", f"{run.argv[0]} is said")) as there:
+        assert perform(there, ("up",)) == [0]
+
+    assert (tmp_path / "host/up is said").exists()
+
+
+def test_an_operation_whose_end_was_not_seen_is_called_by_its_own_words(tmp_path: Path) -> None:
+    with session(tmp_path, lambda _run: ("sh", "-c", "kill -9 $PPID")) as there, pytest.raises(OutcomeUnknown) as lost:
+        perform(there, ("docker", "compose", "up"))
+
+    assert lost.value.detail == "docker compose up"
 
 
 def test_what_came_of_a_step_is_looked_at_behind_it_where_it_ended_well(tmp_path: Path) -> None:

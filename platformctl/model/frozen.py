@@ -80,6 +80,8 @@ def _value(field: "dataclasses.Field[Any]") -> str:
     if field.default_factory is not dataclasses.MISSING:
         made = f"make_{field.name}()"
         return f"{made} if {field.name} is MISSING else {field.name}" if field.init else made
+    if not field.init and field.default is dataclasses.MISSING:
+        raise TypeError(f"nothing says what {field.name} is to be")
     return field.name if field.init else f"default_{field.name}"
 
 
