@@ -16,10 +16,10 @@ NONE = "none"
 
 # say VERDICT: it was done. no VERDICT: it was not. show FOLDER…: make durable what was renamed there; when the disk
 # will not confirm it, it is visible all the same and the verdict ends in `unsure`. why FOLDER BYTES: set `word` to
-# what keeps them from being written. into ROOT: go to its .platformctl. aside: "$work" is where this
-# script may put something meanwhile. receive SIZE DIGEST: standard input goes there, whole. digest FILE: its digest to
-# `sum`. reach PATH make|look: go to the folder of a path below "$root" without following a link; a folder that is
-# swapped meanwhile shows in PWD, which `cd -P` sets to where it came to.
+# what keeps them from being written. into ROOT: go to its .platformctl. aside: "$work" is where this script may put
+# something meanwhile, and nothing is there. gone: nor any more. receive SIZE DIGEST: standard input goes there, whole.
+# digest FILE: its digest to `sum`. reach PATH make|look: go to the folder of a path below "$root" without
+# following a link; a folder that is swapped meanwhile shows in PWD, which `cd -P` sets to where it came to.
 #
 # Each program that is started costs a host about a millisecond, a shell of its own for an answer a quarter of it, and
 # an apply says some fifteen scripts: so what the shell can tell by itself is not asked of a program. dash, busybox, ksh

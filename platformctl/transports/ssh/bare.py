@@ -32,9 +32,9 @@ class _Versions(ModuleType):
         return getattr(import_module(_METADATA), name)
 
 
-_lent = {"invoke": None, _METADATA: _Versions(_METADATA)}
+_instead = {"invoke": None, _METADATA: _Versions(_METADATA)}
 """None is the documented way to have an import fail."""
-_lent = {name: module for name, module in _lent.items() if name not in sys.modules}
+_lent = {name: module for name, module in _instead.items() if name not in sys.modules}
 sys.modules.update(_lent)  # type: ignore[arg-type]
 if _METADATA in _lent:
     vars(importlib)["metadata"] = _lent[_METADATA]
