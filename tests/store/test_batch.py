@@ -133,6 +133,14 @@ def test_without_room_for_the_inputs_nothing_runs() -> None:
     assert caught.value.reason == "disk_full"
 
 
+def test_short_input_takes_no_room_and_ends_where_it_was_cut() -> None:
+    batch = Batch((sh("cat", stdin=b"ours"), sh("cat", stdin=b"theirs")))
+    whole = batch.command
+    for sent, told in ((whole.stdin, [b"ours", b"theirs"]), (whole.stdin[:6], [b"ours", b"th"])):
+        ended = run(Command(whole.argv, sent), TMPDIR="/nowhere")
+        assert [each.stdout for each in batch.read(ended, HOST)] == told
+
+
 def test_a_row_is_no_longer_than_a_kernel_takes() -> None:
     commands = [sh(f"echo {n}", "x" * 20_000) for n in range(9)]
     rows = batches(commands)
