@@ -64,9 +64,9 @@ listed() { own_socket
       $string = qr/"[^"\\]*+(?:(?:\\.[^"\\]*+){1,9999}+)*+"/s;
       $value = qr/($string|[\[{](?:(?:[^][{}"]++|$string|(?-1)){1,9999}+)*+[]}]|[^][{}",\s]++)/;
       sub at { my $in = shift;
-        for my $name (@_) { my $found = "null"; $in =~ /\A\{/gc or return $found;
-          while ($in =~ /\G\s*($string)\s*:\s*$value\s*,?/gc) { $1 eq "\"$name\"" and $found = $2 and last }
-          $in = $found }
+        for my $name (@_) { $in =~ /\A\{/g or return "null";
+          $fields{$in} ||= +{$in =~ /\G\s*($string)\s*:\s*$value\s*,?/g};
+          $in = $fields{$in}{"\"$name\""} // return "null" }
         $in }
       sub told { my ($said, $told, $n) = (0, "");
         socket(S, 1, 1, 0) && connect(S, $address) || exit 75;
