@@ -18,7 +18,7 @@ from platformctl.drivers.compose_borrowing import borrowed, lenders_of
 from platformctl.drivers.compose_engine import ASK, LISTED, of_containers, requests
 from platformctl.drivers.compose_questions import COMPOSE, FORMS, FRAME, PLUGIN, PROJECT, ROOM
 from platformctl.drivers.interface import Question
-from platformctl.model.command import Command
+from platformctl.model.command import EMPTIED, Command
 from platformctl.model.compose import ComposeService
 from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
@@ -114,7 +114,9 @@ asked() { [ -r "$env_file" ] || return 66
   set -- -p "$project" --project-directory "$folder" --env-file "$env_file" --env-file "$in/set.env" "$@"
   [ -z "$program" ] || set -- DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND=docker "$program" compose "$@"
   [ -n "$program" ] || set -- docker compose "$@"
-  timeout -k 2 60 env -i HOME="$HOME" PATH="$PATH" "$@"; }
+  timeout -k 2 60 """
+    + EMPTIED
+    + """ "$@"; }
 completed() { lend && rm -f "$in/failed" || return
   { asked "$@" config || : >"$in/failed"; } | changed && [ ! -e "$in/failed" ]; }
 changed() { set -- -f - -f "$in/lent.yaml"; [ ! -s "$in/dropped.yaml" ] || set -- "$@" -f "$in/dropped.yaml"

@@ -49,7 +49,7 @@ program() { config=${DOCKER_CONFIG:-$HOME/.docker}; set --
 # plugin: Compose's own program, where docker would find it and both are programs: docker starts itself and asks it what
 # it is before, which costs a host as much as Compose's answer. Not a word where a script may mean something else by it.
 PLUGIN = """
-plugin() { config=$HOME/.docker; docker=$(command -v docker)
+plugin() { config=${DOCKER_CONFIG:-$HOME/.docker}; docker=$(command -v docker)
   [ ! -L "$docker" ] || return
   if [ -e "$config/config.json" ] && grep -q cliPluginsExtraDirs "$config/config.json"; then return; fi
   for folder in @FOLDERS@; do

@@ -2,6 +2,12 @@
 
 from platformctl.model.frozen import dataclass
 
+_ENGINE = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+EMPTIED = " ".join(('env -i HOME="${HOME-}" PATH="$PATH"', *(f'${{{name}+"{name}=${name}"}}' for name in _ENGINE)))
+"""Words of a script before those that it runs without its environment. What leads docker to its engine stays, else
+those would go to another engine than all else that a host is asked and told.
+"""
+
 
 @dataclass(frozen=True)
 class Command:

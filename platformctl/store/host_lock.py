@@ -11,7 +11,7 @@ from binascii import Error as NotBase64
 from dataclasses import replace
 
 from platformctl.errors import Locked, Refusal
-from platformctl.model.command import Command, Completed
+from platformctl.model.command import EMPTIED, Command, Completed
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 from platformctl.store.host import PRELUDE, PREPARE, HostLayout, read_answer, refusal_of, script
@@ -98,7 +98,9 @@ ours "$token" || { mark fenced; exit 75; }
 cd -P -- "$root" || no unsafe "$root"
 umask 022
 mark began
-env -i HOME="${HOME-}" PATH="$PATH" timeout -k "$patience" "$limit" sh -c '
+"""
+    + EMPTIED
+    + r""" timeout -k "$patience" "$limit" sh -c '
 nonce=$1; shift
 mark() { printf "\nplatformctl-step %s %s\n" "$nonce" "$*" >&2; }
 trap "mark overdue" TERM

@@ -69,6 +69,18 @@ def test_a_step_runs_in_the_root_with_an_emptied_environment_and_closed_input(tm
     ]  # fmt: skip
 
 
+def test_a_step_goes_to_the_engine_that_all_else_on_the_host_is_asked_of(tmp_path: Path) -> None:
+    """Where a login's environment leads docker elsewhere, as for a rootless engine, it leads a step there too."""
+    layout, words = prepared(tmp_path), ("sh", "-c", 'printf "%s\\n" "$DOCKER_HOST" "${DOCKER_CONTEXT-unset}"')
+    with started(host_lock.hold_lock(layout, OWNER)) as holder:
+        token = held(holder)
+        command = host_lock.guarded(layout, token, words, nonce=NONCE, limit=30)
+        for place in ("unix:///run/user/1000/docker.sock", "unix:///a b; $(id)", ""):
+            ended = host_lock.read_guarded(run(command, DOCKER_HOST=place), NONCE)
+            assert isinstance(ended, Ran)
+            assert ended.completed.text == f"{place}\nunset\n"
+
+
 @pytest.mark.parametrize("status", [0, 1, 71, 74, 75, 124, 137, 255])
 def test_a_step_s_own_status_and_words_are_told_apart_from_ours(tmp_path: Path, status: int) -> None:
     layout = prepared(tmp_path)
