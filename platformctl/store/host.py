@@ -211,6 +211,7 @@ _FAULTS = {
     "full": ("the host's disk is full", "disk_full", "free some space or some inodes there"),
     "readonly": ("the host's root can not be written", "root_readonly", "mount it for writing"),
     "denied": ("the host's root can not be written", "root_readonly", "give it to the agent user"),
+    "unreadable": ("a file on the host can not be read", "connect", "run it again; else give it to the agent user"),
     "absent": (
         "the host's root is not there",
         "root_readonly",

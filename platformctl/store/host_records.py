@@ -7,7 +7,7 @@ import tarfile
 import zlib
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import PurePosixPath
 
@@ -17,11 +17,14 @@ from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName, ModuleId
 from platformctl.store.chain import digest_of
 from platformctl.store.host import NONE, OWN_FOLDER, PRELUDE, HostLayout, read_answer, refusal_of, script
+from platformctl.store.journal import plan_named
 
 _END = 1024
 """Bytes at the end of a record in which its last field stands, as the script below has it."""
 _MOST, _GZIP = 1 << 26, 16
 """Bytes that are unpacked at most; what tells zlib of gzip's header."""
+PAGE = 4 << 20
+"""Bytes of a chain in one answer: packed and as text they are less than what is kept of an answer."""
 _LINE = re.compile(r"names|tar|audit|modules|ends")
 
 # root, module, size, digest, digest of what is to be replaced
@@ -163,6 +166,22 @@ say recalled
 )
 
 
+# root, number of the first byte, how many at most. A chain is told in pages, as no answer is kept beyond a limit.
+_READ_AUDIT = (
+    PRELUDE
+    + r"""
+[ -e "$1/.platformctl" ] || [ -L "$1/.platformctl" ] || say whole
+into "$1"; file=audit.jsonl
+[ ! -L "$file" ] || no unsafe ".platformctl/$file"
+[ -e "$file" ] || say whole
+size=$(wc -c <"$file") || no unreadable ".platformctl/$file"
+printf 'page '; tail -c "+$2" -- "$file" | head -c "$3" | gzip -1 | base64 -w0; echo
+[ "$size" -ge $(($2 + $3)) ] || say whole
+say more
+"""
+)
+
+
 @dataclass(frozen=True)
 class Recalled:
     """What a host remembers, as bytes. `records` are those of the modules that were asked about and have one.
@@ -235,16 +254,28 @@ def read_recall(completed: Completed, host: HostName) -> Recalled:
     return Recalled(
         records={ModuleId(PurePosixPath(name).stem): body for name, body in records.items()},
         manual_lock=files.get("lock.manual"),
-        journals={Digest.parse("sha256:" + name): body for name, body in journals.items()},
+        journals={plan_named(name, f"{host}: {OWN_FOLDER}/journal"): body for name, body in journals.items()},
         audit_tail=_decoded(lines.get("audit", ""), host),
         modules=tuple(ModuleId.parse(PurePosixPath(file).stem) for file in modules),
         ends=_decoded(lines["ends"], host) if "ends" in lines else _ends(records, modules, host),
     )
 
 
-def read_audit(layout: HostLayout) -> Command:
-    """Ask for the whole audit chain, as it is."""
-    return Command(("cat", "--", layout.audit))
+def read_audit(layout: HostLayout, run: Callable[[Command], Completed], host: HostName) -> bytes:
+    """Return the whole audit chain of a host, however long, as it is; empty where it has none. Changes nothing.
+
+    Raises `Unreachable` or `ToolError` when any of it can not be read.
+    """
+    content = b""
+    while True:
+        answer = read_answer(run(script(_READ_AUDIT, layout.root, str(len(content) + 1), str(PAGE))), host)
+        lines = dict(line.partition(" ")[::2] for line in answer.lines)
+        page = _page(lines.get("page", ""), host)
+        content += page
+        if answer.word == "whole":
+            return content
+        if answer.word != "more" or len(page) != PAGE:
+            raise _garbled(host)
 
 
 def _digest_of_last(line: bytes | None) -> str:
@@ -257,6 +288,13 @@ def _text(line: bytes | None) -> str:
         return "" if line is None or b"\0" in line else line.decode()
     except UnicodeDecodeError:
         return ""
+
+
+def _page(text: str, host: HostName) -> bytes:
+    try:
+        return _unpacked(_decoded(text, host)) if text else b""
+    except (ValueError, zlib.error):
+        raise _garbled(host) from None
 
 
 def _hexadecimal(content: bytes) -> str:
@@ -276,7 +314,7 @@ def _files(lines: Mapping[str, str], host: HostName) -> Mapping[str, bytes]:
         raise _garbled(host) from None
     missing = next((name for name in names if name not in files), None)
     if missing is not None:
-        raise refusal_of("denied", f"{OWN_FOLDER}/{missing}", host)
+        raise refusal_of("unreadable", f"{OWN_FOLDER}/{missing}", host)
     return files
 
 

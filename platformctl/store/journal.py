@@ -94,7 +94,10 @@ class Journals:
         """Return the journals of applies whose end is not known, by digest."""
         folder = self._folder / _FOLDER
         found = files.read_folder(folder, _SUFFIX, within=self._folder)
-        journals = (parse(_plan(name, folder), content, str(folder / name)) for name, content in found.items())
+        journals = (
+            parse(plan_named(name.removesuffix(_SUFFIX), str(folder)), content, str(folder / name))
+            for name, content in found.items()
+        )
         return tuple(journal for journal in journals if not journal.settled)
 
 
@@ -128,9 +131,10 @@ def _record(line: bytes, what: str) -> Record:
     return Record(Kind(entry.event), step, entry.at, detail)
 
 
-def _plan(name: str, folder: Path) -> Digest:
+def plan_named(name: str, folder: str) -> Digest:
+    """Return the plan that a file in a folder of journals is named for; raises `ToolError` when there is none."""
     try:
-        return Digest.parse("sha256:" + name.removesuffix(_SUFFIX))
+        return Digest.parse("sha256:" + name)
     except InvalidInput as error:
         detail = f"{folder}: a file is not named for a plan"
         raise ToolError("a journal can not be read", detail=detail, hint="move it out of that folder") from error

@@ -85,13 +85,12 @@ def audit_verify(parts: Parts) -> AuditReport:
             try:
                 transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
                 receipts = _receipts(parts, transport, ring)
-                answer = transport.run(read_audit(HostLayout(entry.root)))
+                there, cut = whole_lines(read_audit(HostLayout(entry.root), transport.run, entry.name))
             except Refusal as refusal:
                 (problems if isinstance(refusal, ToolError) else silent).append(
                     f"{entry.name}: not compared: {refusal.summary}"
                 )
                 continue
-            there, cut = whole_lines(answer.stdout if answer.status == 0 else b"")
             theirs = _Chain(entry.name, there, chain.verify(there, cut))
             problems.extend(theirs.broken or _told_otherwise(found, theirs, entry))
             problems.extend([] if theirs.broken else _not_vouched(theirs, entry, ring, receipts))

@@ -75,6 +75,8 @@ def test_a_deed_that_only_this_clone_tells_of(tmp_path: Path, host: Host) -> Non
     assert events(here.read_text()) == ["apply", "import", "lock", "unlock", "apply", "unquarantine"]
     assert events(host.sh(f"cat {host.root}/{AUDIT}")) == events(here.read_text())
     assert problems(repo, 0) == []
+    assert "✓ the audit chain is whole" in repo.run("audit", "verify", expect=0).stdout
+    assert "whole" not in repo.run("audit", "show", expect=0).stdout, "nobody looked at that"
 
     true = here.read_bytes()
     last = chain.parse(true.splitlines()[-1], "here")

@@ -195,7 +195,7 @@ def test_fifty_writers_leave_one_sound_audit_chain(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(add, range(50)))
-    lines = run(host_records.read_audit(layout)).stdout.splitlines()
+    lines = host_records.read_audit(layout, run, HOST).splitlines()
     assert chain.verify(lines) == ()
     assert {chain.parse(line, "x").fields["number"] for line in lines} == set(range(50))
 
@@ -208,13 +208,43 @@ def test_a_torn_line_of_the_audit_stays_visible_and_the_chain_goes_on(tmp_path: 
     tail = host_records.read_recall(run(host_records.recall(layout, WEB)), HOST).audit_tail
     line = chain.next_line(tail, AT, "applied", {}, what="the audit log")
     ask(host_records.append_audit(layout, line, after=b'{"to'))
-    lines = run(host_records.read_audit(layout)).stdout.splitlines()
+    lines = host_records.read_audit(layout, run, HOST).splitlines()
     assert [problem.damage for problem in chain.verify(lines)] == [chain.Damage.TORN]
     assert chain.parse(lines[-1], "x").seq == 2
 
 
+@pytest.mark.parametrize("size", [0, 1, host_records.PAGE, host_records.PAGE + 7])
+def test_an_audit_chain_is_read_whole_however_long_it_is(tmp_path: Path, size: int) -> None:
+    layout = prepared(tmp_path)
+    content = os.urandom(size)
+    Path(layout.audit).write_bytes(content)
+    assert host_records.read_audit(layout, run, HOST) == content
+
+
+def test_an_audit_chain_whose_pages_do_not_come_whole_is_not_taken_for_all_of_it(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    Path(layout.audit).write_bytes(os.urandom(2 * host_records.PAGE))
+    for answer in (Completed(0, b"page \nmore\n", b""), Completed(0, b"page !\nwhole\n", b""), Completed(1, b"", b"")):
+        with pytest.raises((ToolError, Unreachable)):
+            host_records.read_audit(layout, lambda command, told=answer: told, HOST)  # type: ignore[misc]
+    Path(layout.audit).unlink()
+    Path(layout.audit).symlink_to("/etc/hostname")
+    with pytest.raises(ToolError):
+        host_records.read_audit(layout, run, HOST)
+
+
+def test_a_file_of_somebody_else_among_the_journals_is_named_with_its_host(tmp_path: Path) -> None:
+    layout = prepared(tmp_path)
+    (Path(layout.base) / "journal" / "notes.txt").write_text("mine")
+    with pytest.raises(ToolError) as caught:
+        host_records.read_recall(run(host_records.recall(layout, WEB)), HOST)
+    assert str(HOST) in (caught.value.detail or "")
+    assert "move it out" in (caught.value.hint or "")
+
+
 def test_a_host_that_was_never_prepared_remembers_nothing(tmp_path: Path) -> None:
     layout = HostLayout(str(tmp_path))
+    assert host_records.read_audit(layout, run, HOST) == b""
     assert host_records.read_recall(run(host_records.recall(layout, WEB)), HOST) == host_records.Recalled()
     assert contents(tmp_path) == {}
 
