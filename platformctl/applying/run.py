@@ -22,7 +22,7 @@ class Apply:
 
     The latter takes this clone some programs to find out, so it is found out behind an undo only, which it can not keep
     from being run. With `leave` there is no way back, so that a failure stays in place for a person. `interrupted` is
-    asked between operations and while waiting, on the way forward only.
+    asked behind each step and while waiting, on the way forward only.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Apply:
         self._tell = tell
         self._clock = clock
         self._interrupted = interrupted
+        self._begun: list[Step] = []
         self._seen: Completed | None = None
 
     def __call__(self, before: ProjectSeen) -> ApplyResult:
@@ -75,14 +76,15 @@ class Apply:
         """Run every step; return why it stopped, or "" at the end, when it was looked what came of them."""
         for step in self._plan.steps:
             look = first_look(self._wish, self._driver) if step is self._plan.steps[-1] else None
+            self._begun.append(step)
             if complaint := self._run(step, step.do, undoing=False, look=look):
                 return complaint
-        return INTERRUPTED if self._interrupted() else ""
+            if self._interrupted():
+                return INTERRUPTED
+        return ""
 
     def _run(self, step: Step, operations: Sequence[Operation], *, undoing: bool, look: Command | None = None) -> str:
         """Run the operations of one step, its intent before and its outcome after in the journal."""
-        if not undoing and self._interrupted():
-            return INTERRUPTED
         for operation in operations:
             self._tell(OperationStarted(step.id, in_words(operation), undoing))
         ended, self._seen = self._hands.perform("undo" if undoing else "do", step.id, operations, look)
@@ -133,7 +135,7 @@ class Apply:
 
     def _undo(self, before: ProjectSeen, reason: str, proof: Proof | None) -> ApplyResult:
         self._tell(Undoing(reason))
-        for step in reversed(self._plan.steps):
+        for step in reversed(self._begun):
             if complaint := self._run(step, step.undo, undoing=True):
                 return ApplyResult(ExitCode.ROLLBACK_FAILED, reason, proof, undone=complaint)
         back = self._prove(self._back(), before, lambda: False)

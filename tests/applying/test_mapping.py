@@ -250,11 +250,21 @@ def test_12_an_undo_that_leaves_something_behind_is_said(verified: VerifiedPlan)
     assert (ending.code, ending.result.unplanned) == (ExitCode.ROLLBACK_FAILED, ("volume p_data",))
 
 
-def test_11_asked_to_stop_the_step_under_way_comes_to_its_end_and_is_undone(verified: VerifiedPlan) -> None:
+@pytest.mark.parametrize("stop_after", [0, 1])
+def test_11_asked_to_stop_the_step_under_way_comes_to_its_end_and_is_undone(
+    verified: VerifiedPlan, stop_after: int
+) -> None:
+    """It alone: what never began has nothing to take back, and would take it from what was there before."""
     host = FakeHost((OK,))
-    ending = ended(verified, host, stop_after=1)
+    ending = ended(verified, host, stop_after=stop_after)
     assert (ending.code, ending.result.reason) == (ExitCode.ROLLED_BACK, "interrupted")
-    assert host.orders == ["place", "down", "unplace"]
+    assert host.orders == ["place", "unplace"]
+
+
+def test_11_a_step_behind_the_one_that_failed_is_not_undone(verified: VerifiedPlan) -> None:
+    host = FakeHost((OK,), {"place": lambda _: 1})
+    assert ended(verified, host).code == ExitCode.ROLLED_BACK
+    assert host.orders == ["place", "unplace"]
 
 
 def test_11_asked_to_stop_while_health_is_watched_it_is_undone(verified: VerifiedPlan) -> None:
