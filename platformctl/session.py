@@ -274,8 +274,8 @@ def locked(transport: Transport, owner: Owner, patience: Patience) -> Iterator[H
         yield HostLock(transport, token, heart)
     finally:
         stop.set()
+        heart.join(HEARTBEAT)  # first: a beat that is under way must not write where the input was, and is no more
         holder.release()
-        heart.join(HEARTBEAT)
 
 
 def _take(transport: Transport, layout: HostLayout, owner: Owner, patience: Patience) -> tuple[Held, int]:

@@ -1,7 +1,6 @@
 """Pipes to a process: fed and drained in one loop under one deadline, whoever the process belongs to."""
 
 import os
-import select
 import selectors
 from collections.abc import Callable
 from typing import IO, NamedTuple
@@ -105,7 +104,9 @@ def first_line(output: IO[bytes], deadline: Deadline) -> str:
 
 def readable(descriptor: int, deadline: Deadline) -> bool:
     """Whether there is something to read, or the end, before `deadline`."""
-    return bool(select.select([descriptor], [], [], deadline.left)[0])
+    with selectors.DefaultSelector() as waiting:  # `select` itself refuses numbers from 1024 on
+        waiting.register(descriptor, selectors.EVENT_READ)
+        return bool(waiting.select(deadline.left))
 
 
 class _Unsent:

@@ -1,10 +1,12 @@
 """What the local transport promises beyond the contract, and what the table of transports answers."""
 
 import os
+import resource
 import select
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +44,20 @@ def test_a_command_knows_only_path_home_and_language(local: LocalTransport) -> N
     names = {line.split("=")[0] for line in transport.run(Command(("env",))).text.splitlines()}
 
     assert names == {"PATH", "HOME", "LANG"}
+
+
+def test_a_held_command_is_heard_where_a_thousand_files_are_open(local: LocalTransport) -> None:
+    """As with many hosts at work at once."""
+    most = 1024 + 32
+    limit, ceiling = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (limit, ceiling))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(limit, 2 * most), ceiling), ceiling))
+        while stack.enter_context(open(os.devnull, "rb")).fileno() < most:
+            pass
+        held = local.hold(Command(("sh", "-c", "echo ready; cat >/dev/null")))
+        stack.callback(held.release)
+        assert held.answer(5) == "ready"
 
 
 def test_at_the_deadline_the_whole_group_is_killed(local: LocalTransport, tmp_path: Path) -> None:
