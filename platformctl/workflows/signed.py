@@ -127,10 +127,10 @@ def _index_of(parts: Parts, digest: Digest) -> Envelope | None:
     for path in sorted((parts.platform / "plans").glob("*.json")):
         try:
             sealed = read_envelope(path)
+            if _lists(sealed, digest):
+                return sealed
         except Refusal:
             continue  # what can not be read lists nothing; it must not keep other plans from being looked at
-        if _lists(sealed, digest):
-            return sealed
     return None
 
 

@@ -1,6 +1,7 @@
 """One comment a host below a pull request, the issue of what drifted, and the status of a commit."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,17 @@ def test_an_index_stands_for_its_plans_and_each_host_has_its_comment(tmp_path: P
         assert len(files) == len(report["plans"]) + 1 == 3
         assert comment(repo, forge, *files) == {"local": "posted", "other": "posted"}
         assert [each.body.count("<details>") for each in forge.comments[7]] == [1, 1]
+
+
+def test_an_index_of_a_newer_version_keeps_no_other_plan_from_being_shown(repo: PlatformRepo) -> None:
+    report = repo.run("plan", "--all", "--offline", "--json", expect=1).json
+    (plan,) = (repo.root / each["path"] for each in report["plans"])
+    index = repo.root / report["index"]
+    sealed = json.loads(index.read_text())
+    payload = b64decode(sealed["payload"]).replace(b'"1.0"', b'"2.0"', 1)
+    index.write_text(json.dumps({**sealed, "payload": b64encode(payload).decode()}))
+
+    assert repo.run("show", plan, "--json", expect=0).json["digest"] == report["plans"][0]["digest"]
 
 
 # --- what is refused ------------------------------------------------------------------------------
