@@ -10,8 +10,10 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from platformctl.applying.clock import Clock
+from platformctl.applying.proof import INTERRUPTED
 from platformctl.applying.web import Answer, Left, Refused, Url, get
 from platformctl.model.desired import Canary, ServedVersion
 from platformctl.model.events import CanaryAnswered, Event
@@ -24,8 +26,17 @@ REDIRECTS = 3
 """How many redirects an attempt follows, all of them within the origin: another one's answer would prove nothing."""
 
 
-def ask(canary: Canary, *, local: bool, tell: Callable[[Event], None], clock: Clock) -> CanaryResult:
+def ask(
+    canary: Canary,
+    *,
+    local: bool,
+    tell: Callable[[Event], None],
+    clock: Clock,
+    interrupted: Callable[[], bool],
+) -> CanaryResult:
     """Ask until the answer is the expected one or the attempts are used up; loopback may answer only when `local`.
+
+    Asked to stop between two attempts, it fails as `INTERRUPTED`.
 
     Raises for nothing that the network or the server does, nor for a URL that may not be asked: these fail the canary,
     the latter at attempt 0. The result's URL is without its query, which may bear a token.
@@ -40,6 +51,8 @@ def ask(canary: Canary, *, local: bool, tell: Callable[[Event], None], clock: Cl
         tell(CanaryAnswered(attempt, not result.reason, result.reason or f"status {result.status}"))
         if result.ok or attempt >= canary.attempts:
             return result
+        if interrupted():
+            return replace(result, reason=INTERRUPTED)
         clock.wait(PAUSE)
         attempt += 1
 

@@ -76,7 +76,7 @@ def prove(
     return Proof(
         containers=containers,
         health=shown,
-        canary=_canary(wish, tell, clock) if healthy else CanaryResult.not_run("not healthy"),
+        canary=_canary(wish, tell, clock, interrupted) if healthy else CanaryResult.not_run("not healthy"),
         unplanned=unplanned(wish, before, whole or see_whole(wish, hands, driver)),
         wrong_images=_wrong_images(wish, containers),
     )
@@ -220,12 +220,13 @@ def _with_log(
     return replace(verdict, log=(answer.text + answer.complaint)[-4096:])
 
 
-def _canary(wish: Wish, tell: Callable[[Event], None], clock: Clock) -> CanaryResult:
+def _canary(wish: Wish, tell: Callable[[Event], None], clock: Clock, interrupted: Callable[[], bool]) -> CanaryResult:
     if wish.canary is None:
         return CanaryResult.not_run("none is declared")
     from platformctl.applying import canary  # with it come http.client and ssl, which most applies do without
 
-    return canary.ask(wish.canary, local=wish.entry.transport == "local", tell=tell, clock=clock)
+    local = wish.entry.transport == "local"
+    return canary.ask(wish.canary, local=local, tell=tell, clock=clock, interrupted=interrupted)
 
 
 def unplanned(wish: Wish, before: ProjectSeen, after: ProjectSeen) -> tuple[str, ...]:

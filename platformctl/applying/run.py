@@ -123,7 +123,7 @@ class Apply:
         reason = failure or (proof.complaint if proof else "")
         if not reason:
             return ApplyResult(ExitCode.APPLIED, "", proof)
-        if proof is not None and any(verdict.reason == INTERRUPTED for verdict in proof.health):
+        if proof is not None and INTERRUPTED in {proof.canary.reason, *(verdict.reason for verdict in proof.health)}:
             reason = INTERRUPTED
         if self._leave:
             self._tell(RollbackStub(self._plan.module, self._plan.host.name, reason))

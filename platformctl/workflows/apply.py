@@ -32,7 +32,7 @@ from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.looking import Seen, look
 from platformctl.workflows.outcome import Outcome, remember_outcome, report_of
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
-from platformctl.workflows.preparing import preparation, prepare
+from platformctl.workflows.preparing import preparation, prepare, refuse_interrupted
 from platformctl.workflows.pull_request import require_pull_request
 from platformctl.workflows.readiness import learn_secrets, make_run
 from platformctl.workflows.records import require_receipt_key
@@ -117,12 +117,12 @@ def _under_lock(parts: Parts, case: Case, session: HostSession, driver: Driver, 
     observation, memory = seen.observation, seen.memory
     show_logs = learn_secrets(parts, case.release, session)
     needed = preparation(case, driver, observation, memory.record)
-    _refuse_interrupted(parts)
+    refuse_interrupted(parts)
     answers = session.consume(needed.with_intent, module=case.plan.module, plan=case.verified.digest, by=parts.operator)
     parts.tell(IntentWritten(case.verified.digest))
     with _untouched(session):
         before = prepare(parts, case, session, driver, observation, needed, answers)
-        _refuse_interrupted(parts)
+        refuse_interrupted(parts)
         result = make_run(parts, case, session, driver, memory.record.current, show_logs)(before)
     if not result.lost:
         parts.tell(Settled(result.exit_code.name))
@@ -195,13 +195,6 @@ def _refuse_expired(parts: Parts, case: Case) -> None:
         raise stale("plan_expired", "a plan has expired", f"it ended at {case.plan.expires_at}")
 
 
-def _refuse_interrupted(parts: Parts) -> None:
-    """Before the first mutation a signal ends everything."""
-    kind = parts.interrupted()
-    if kind is not None:
-        raise kind("interrupted before anything was touched", hint="plan again, in case this plan was consumed")
-
-
 def _in_its_time(parts: Parts, host: HostEntry) -> Parts:
     """Whose time for a run is over is asked to stop, as a supervisor would."""
     if host.timeouts.run is None:
@@ -217,4 +210,4 @@ def _in_its_time(parts: Parts, host: HostEntry) -> Parts:
 def _pause(parts: Parts, seconds: float) -> None:
     """Wait for the lock, unless somebody asks to stop."""
     parts.clock.wait(seconds)
-    _refuse_interrupted(parts)
+    refuse_interrupted(parts)

@@ -79,6 +79,7 @@ def prepare(
         kept, *rest = rest
         _refuse_swapped(observation, host_files.read_kept(kept, host.name))
     for image in needed.missing:
+        refuse_interrupted(parts)
         parts.tell(Preparing(f"image {image.ref}"))
         pull = replace(driver.fetch(image), timeout=host.timeouts.pull)
         _succeed(session.ask(pull), f"image {image.ref} can not be pulled", host)
@@ -90,6 +91,13 @@ def prepare(
     containers = driver.read_watch(session.ask(driver.watch(case.release.module.runtime.project)), host)
     _refuse_replaced(observation, containers)
     return ProjectSeen(containers, observation.resources)
+
+
+def refuse_interrupted(parts: Parts) -> None:
+    """Before the first mutation a signal ends everything."""
+    kind = parts.interrupted()
+    if kind is not None:
+        raise kind("interrupted before anything was touched", hint="plan again, in case this plan was consumed")
 
 
 def _refuse_swapped(observation: Observation, kept: Mapping[RepoPath, PlannedFile | None]) -> None:

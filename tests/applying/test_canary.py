@@ -69,6 +69,13 @@ class TestKeeping:
             (3, True),
         ]
 
+    def test_asked_to_stop_no_further_attempt_is_made(self) -> None:
+        clock = FakeClock()
+        with serving(saying(answer(503), answer(503), answer(200))) as server:
+            result = ask(Canary(server.url, attempts=100), clock, stop_after=2)
+
+        assert (result.ok, result.attempt, result.reason, clock.waits) == (False, 2, "interrupted", [1.0])
+
     def test_a_request_is_one_get_on_a_connection_of_its_own_that_no_cache_may_answer(self) -> None:
         with serving(saying(answer(503), answer(200))) as server:
             ask(Canary(f"{server.url}/a/b?c=d#e", attempts=2))
@@ -171,7 +178,7 @@ from platformctl.applying import canary
 from platformctl.model.desired import Canary, ServedVersion
 from tests.applying.web_server import FakeClock
 question = Canary(sys.argv[1], attempts=1, timeout=2)
-result = canary.ask(question, local=True, tell=lambda event: None, clock=FakeClock())
+result = canary.ask(question, local=True, tell=lambda event: None, clock=FakeClock(), interrupted=bool)
 print(json.dumps(dataclasses.asdict(result)))
 """
 

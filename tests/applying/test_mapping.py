@@ -13,8 +13,8 @@ from platformctl.applying.proof import Wish
 from platformctl.applying.run import Apply
 from platformctl.errors import ExitCode, Locked, OutcomeUnknown, Unreachable
 from platformctl.model.command import Command, Completed
-from platformctl.model.desired import ApprovalRule
-from platformctl.model.events import Event, RollbackStub
+from platformctl.model.desired import ApprovalRule, Canary
+from platformctl.model.events import CanaryAnswered, Event, RollbackStub
 from platformctl.model.observed import Container, ProjectSeen
 from platformctl.model.plan import Operation, Run, Step
 from platformctl.model.result import ApplyResult
@@ -114,14 +114,20 @@ class Ending:
 
 
 def ended(
-    verified: VerifiedPlan, host: FakeHost, *, wish: Wish = WISH, leave: bool = False, stop_after: int | None = None
+    verified: VerifiedPlan,
+    host: FakeHost,
+    *,
+    wish: Wish = WISH,
+    leave: bool = False,
+    stop_after: int | None = None,
+    stop_at: type[Event] | None = None,
 ) -> Ending:
-    """Apply; with `stop_after` somebody asks to stop when so many orders were given."""
+    """Apply; with `stop_after` somebody asks to stop behind so many orders, with `stop_at` when that is told."""
     told: list[Event] = []
 
     def back() -> Wish:
         host.notes.append("what must be back")
-        return replace(wish, images={})
+        return replace(wish, images={}, canary=None)
 
     before = ProjectSeen(host.containers, dict(host.resources))
     run = Apply(
@@ -133,7 +139,10 @@ def ended(
         driver=Reading(),
         tell=told.append,
         clock=StillClock(),
-        interrupted=lambda: stop_after is not None and len(host.orders) >= stop_after,
+        interrupted=lambda: (
+            (stop_after is not None and len(host.orders) >= stop_after)
+            or (stop_at is not None and any(isinstance(event, stop_at) for event in told))
+        ),
     )
     return Ending(run(before), told)
 
@@ -270,6 +279,14 @@ def test_11_a_step_behind_the_one_that_failed_is_not_undone(verified: VerifiedPl
 def test_11_asked_to_stop_while_health_is_watched_it_is_undone(verified: VerifiedPlan) -> None:
     host = FakeHost((OK,), {"up": becomes(NEW), "down": becomes(OK)})
     ending = ended(verified, host, stop_after=2)
+    assert (ending.code, ending.result.reason) == (ExitCode.ROLLED_BACK, "interrupted")
+
+
+def test_11_asked_to_stop_while_the_canary_is_asked_it_is_undone(verified: VerifiedPlan) -> None:
+    """By that reason: a release that nobody saw fail is not put in quarantine."""
+    host = FakeHost((OK,), {"up": becomes(NEW), "down": becomes(OK)})
+    asked = replace(WISH, canary=Canary("http://127.0.0.1:1/", attempts=100))
+    ending = ended(verified, host, wish=asked, stop_at=CanaryAnswered)
     assert (ending.code, ending.result.reason) == (ExitCode.ROLLED_BACK, "interrupted")
 
 

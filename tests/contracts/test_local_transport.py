@@ -53,7 +53,7 @@ def test_a_held_command_is_heard_where_a_thousand_files_are_open(local: LocalTra
     with ExitStack() as stack:
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (limit, ceiling))
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(limit, 2 * most), ceiling), ceiling))
-        while stack.enter_context(open(os.devnull, "rb")).fileno() < most:
+        while stack.enter_context(Path(os.devnull).open("rb")).fileno() < most:
             pass
         held = local.hold(Command(("sh", "-c", "echo ready; cat >/dev/null")))
         stack.callback(held.release)
