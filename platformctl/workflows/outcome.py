@@ -38,6 +38,7 @@ from platformctl.workflows.records import NAMESPACE, Memory, next_record, receip
 
 _Made = TypeVar("_Made")
 
+_OPEN = "the host's journal stays open: platformctl recover"
 LOG_TAIL = 2000
 """Characters of a failed container's last lines that a receipt keeps: a record has up to fifty receipts."""
 
@@ -76,8 +77,10 @@ def remember_outcome(
     Raises nothing: the host is as it is. The host's journal stays open, for `recover`, where the outcome is unknown or
     the host does not know of it.
     """
-    receipt = _receipt(parts, case, result, observation)
-    warnings = [*case.warnings, *(["the host's journal stays open: platformctl recover"] if result.lost else [])]
+    warnings = [*case.warnings, *([_OPEN] if result.lost else [])]
+    receipt = _attempt("the receipt", warnings, lambda: _receipt(parts, case, result, observation))
+    if receipt is None:
+        return Outcome(result, warnings=(*warnings, *([] if result.lost else [_OPEN])))
     sealed = _attempt("the receipt", warnings, lambda: _sealed(parts, case, receipt))
     told = Told(receipt.applied_at, "apply", _audit_fields(receipt, sealed or ""))
     record = _attempt("the host record", warnings, lambda: _record(case, memory, receipt, sealed, seen, result))
