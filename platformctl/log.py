@@ -77,6 +77,8 @@ class _Later(ModuleType):
     def __getattr__(self, name: str) -> Any:
         from importlib import import_module
 
+        if sys.modules.get(self.__name__) is self:  # asked for by another thread, while structlog is imported
+            del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), name)
 
 

@@ -209,3 +209,16 @@ print(asyncio.run(structlog.stdlib.BoundLogger(log._Lines(str, sys.stdout.write)
 
     said, loaded, later, *_ = done.stdout.splitlines()
     assert (said.endswith("said"), loaded, later.strip()) == (True, "False", "later")
+
+
+def test_who_needs_asyncio_while_structlog_is_imported_gets_it() -> None:
+    words = """
+import sys
+from platformctl import log
+sys.modules["asyncio"] = log._Later("asyncio")
+import asyncio
+print(asyncio.run(asyncio.sleep(0, "slept")), sys.modules["asyncio"].__file__)
+"""
+    done = subprocess.run((sys.executable, "-c", words), capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("slept /")
