@@ -19,7 +19,7 @@ from tests.applying.web_server import Behaviour, FakeClock, Talk, answer, saying
 def ask(url: str, *, local: bool, attempts: int = 1, told: list[Event] | None = None) -> CanaryResult:
     events: list[Event] = [] if told is None else told
     question = Canary(url, attempts=attempts, timeout=20)
-    return canary.ask(question, local=local, tell=events.append, clock=FakeClock())
+    return canary.ask(question, local=local, tell=events.append, clock=FakeClock(), interrupted=bool)
 
 
 METADATA = [
@@ -249,7 +249,11 @@ def test_an_endless_answer_neither_fills_memory_nor_passes(behaviour: Behaviour)
     with serving(behaviour) as server:
         before = time.monotonic()
         result = canary.ask(
-            Canary(server.url, attempts=1, timeout=60), local=True, tell=lambda _: None, clock=FakeClock()
+            Canary(server.url, attempts=1, timeout=60),
+            local=True,
+            tell=lambda _: None,
+            clock=FakeClock(),
+            interrupted=bool,
         )
         took = time.monotonic() - before
 
@@ -303,6 +307,6 @@ def test_no_answer_ends_the_tool_in_the_middle_of_an_apply(wire: bytes) -> None:
 def test_no_url_ends_the_tool_in_the_middle_of_an_apply(url: str) -> None:
     question = Canary(url, attempts=0, timeout=0)
 
-    result = canary.ask(question, local=False, tell=lambda _: None, clock=FakeClock())
+    result = canary.ask(question, local=False, tell=lambda _: None, clock=FakeClock(), interrupted=bool)
 
     assert result.ok is False
