@@ -2,18 +2,22 @@
 
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import paramiko
+import pytest
 
 from platformctl.model.command import Command, Completed
 from platformctl.transports.deadline import Deadline
 from platformctl.transports.ssh import SshTransport
 from platformctl.transports.ssh.ahead import Ahead
-from platformctl.transports.ssh.errand import carry_out
+from platformctl.transports.ssh.errand import Session, carry_out
 from platformctl.transports.ssh.greeting import pinned_host
 from platformctl.transports.ssh.login import log_in
+from platformctl.transports.words import shell_line
 from tests.contracts.reach import TRUE
 from tests.contracts.sshd import Sshd
+from tests.lab.machine import wait_until
 
 
 @dataclass
@@ -46,9 +50,9 @@ def test_a_session_opened_ahead_is_given_to_one_who_asks_and_not_beyond_its_conn
         assert ahead.take(first) is None, "nothing was heard of the host lately"
         ahead.heard()
         ahead.open(first, 5)
-        channel = ahead.take(first)
-        assert channel
-        assert carry_out(channel, "echo said", b"", Deadline.after(10)) == Completed(0, b"said\n", b"")
+        session = ahead.take(first)
+        assert session
+        assert carry_out(session, "echo said", b"", Deadline.after(10)) == Completed(0, b"said\n", b"")
         assert ahead.take(first) is None
 
         ahead.open(first, 5)
@@ -56,6 +60,61 @@ def test_a_session_opened_ahead_is_given_to_one_who_asks_and_not_beyond_its_conn
         ahead.open(first, 5)
         first.close()
         assert ahead.take(first) is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "stdin"),
+    [
+        (("printf", "%s|", "a b", "'\"$(id)`\n", "", "\u00e9}\n}"), b""),
+        (("cat",), bytes(range(256)) * 300),
+        (("sh", "-c", "cat; echo said >&2; exit 7"), b"2\nx\n}"),
+        (("sh", "-c", 'printf %s "$1" | wc -c', "x", "y" * 100_000), b""),
+        (("sh", "-c", "kill -9 $$"), b""),
+        (("no-such-program-anywhere",), b"x"),
+    ],
+    ids=["words", "input", "status", "a long word", "a signal", "no program"],
+)
+def test_a_session_that_listens_runs_a_command_as_any_other(sshd: Sshd, argv: tuple[str, ...], stdin: bytes) -> None:
+    with SshTransport(sshd.entry(), sshd.environment) as transport:
+        line, deadline = shell_line(argv), Deadline.after(20)
+        transport.run(TRUE)
+        connection = transport._connected()
+        plain, listening = Session(connection.open_session()), Session(connection.open_session(), listens=True)
+        listening.listen()
+        as_ever, ended = carry_out(plain, line, stdin, deadline), carry_out(listening, line, stdin, deadline)
+    assert (ended and replace(ended, stderr=b"")) == (as_ever and replace(as_ever, stderr=b""))
+    assert ended is None or ended.stdout or ended.status
+
+
+@pytest.mark.parametrize("cut", range(1, 40, 6))
+def test_a_line_that_is_cut_off_on_its_way_is_not_run(sshd: Sshd, tmp_path: Path, cut: int) -> None:
+    """What is left of it may be a command as well, and another one."""
+    told = b"{ touch " + str(tmp_path / "a").encode() + b" x\n}"
+    with SshTransport(sshd.entry(), sshd.environment) as transport:
+        transport.run(TRUE)
+        session = Session(transport._connected().open_session(), listens=True)
+        session.listen()
+        session.channel.sendall((b"%d\n%b" % (len(told), told))[:-cut])
+        session.channel.shutdown_write()
+        assert session.channel.recv_exit_status() != 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_while_something_is_held_the_session_ahead_listens_and_afterwards_not(fresh: Sshd) -> None:
+    told = Command(("cat",), b"said")
+
+    def started() -> int:
+        return fresh.log.count("Starting session: command")
+
+    with SshTransport(fresh.entry(), fresh.environment) as transport:
+        transport.run(TRUE)
+        held = transport.hold(Command(("cat",)))
+        assert [transport.run(told).stdout for _ in range(3)] == [b"said"] * 3
+        wait_until(lambda: started() == 6, "one more listens than was used")
+        held.release()
+        assert [transport.run(told).stdout for _ in range(3)] == [b"said"] * 3
+    wait_until(lambda: "Closing connection to" in fresh.log, "all is written down")
+    assert started() == 8, "that one was used, and none listens any more"
 
 
 def test_a_session_opened_ahead_takes_no_slot_from_who_needs_one(fresh: Sshd) -> None:

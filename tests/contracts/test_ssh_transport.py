@@ -23,7 +23,7 @@ from platformctl.transports.interface import Held
 from platformctl.transports.openssh import OpensshTransport
 from platformctl.transports.sessions import TRIES
 from platformctl.transports.ssh import SshTransport
-from platformctl.transports.ssh.errand import carry_out
+from platformctl.transports.ssh.errand import Session, carry_out
 from platformctl.transports.ssh.greeting import pinned_host
 from platformctl.transports.ssh.login import log_in
 from platformctl.transports.ssh.transport import KEEPALIVE
@@ -328,8 +328,8 @@ def test_an_end_of_input_that_comes_after_the_goodbye_ends_no_other_command(sshd
         other.exec_command("cat")
         connection.clear_to_send = Late(connection, first)
 
-        assert carry_out(first, "true", b"", Deadline.after(10))
-        assert carry_out(connection.open_session(), "echo still here", b"", Deadline.after(10))
+        assert carry_out(Session(first), "true", b"", Deadline.after(10))
+        assert carry_out(Session(connection.open_session()), "echo still here", b"", Deadline.after(10))
         assert not other.closed
 
 

@@ -121,7 +121,7 @@ def test_an_apply_asks_with_what_its_plan_knows(tmp_path: Path, host: Host) -> N
     repo, changed = with_an_approved_change(tmp_path, host)
     with counted(host) as seen:
         repo.apply(changed)
-    assert seen["exchanges"] == 6
+    assert seen["exchanges"] in {6, 7}, "at the end a session may listen that nobody needs"
     same = repo.plan(WEB, expect=0)
     repo.approve(same)
     with counted(host) as seen:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 
 import paramiko
 
-from platformctl.transports.ssh.errand import in_background
+from platformctl.transports.ssh.errand import Session, in_background
 
 LATELY = 1.0
 """Seconds since a host was heard of within which it is taken to answer."""
@@ -21,7 +21,7 @@ class Ahead:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._opening: Future[paramiko.Channel] | None = None
+        self._opening: Future[Session] | None = None
         self._refused_by: paramiko.Transport | None = None
         self._heard = 0.0
 
@@ -29,16 +29,19 @@ class Ahead:
         """The host has just ended a command."""
         self._heard = time.monotonic()
 
-    def open(self, connection: paramiko.Transport, timeout: float) -> None:
+    def open(self, connection: paramiko.Transport, timeout: float, *, listens: bool = False) -> None:
         """Begin to open one on `connection`, unless one is there or was refused there before; returns at once."""
         with self._lock:
             if self._opening is not None or self._refused_by is connection:
                 return
-            opening = self._opening = Future[paramiko.Channel]()
+            opening = self._opening = Future[Session]()
 
         def ask() -> None:
             try:
-                opening.set_result(connection.open_session(timeout=timeout))
+                session = Session(connection.open_session(timeout=timeout), listens)
+                if listens:
+                    session.listen()
+                opening.set_result(session)
             except Exception as error:  # noqa: BLE001 - who takes it is told
                 self._refused_by = connection
                 opening.set_exception(error)
@@ -48,26 +51,26 @@ class Ahead:
         except RuntimeError as error:  # there are as many threads as there may be
             opening.set_exception(error)
 
-    def take(self, connection: paramiko.Transport) -> paramiko.Channel | None:
+    def take(self, connection: paramiko.Transport) -> Session | None:
         """The session, where there is one on `connection`; one that is about to be opened is waited for."""
         opening = self._taken()
         if opening is None or opening.exception() is not None:
             return None
-        channel = opening.result()
-        if channel.closed or channel.get_transport() is not connection:
+        session = opening.result()
+        if session.channel.closed or session.channel.get_transport() is not connection:
             return None
         if time.monotonic() - self._heard <= LATELY:
-            return channel
-        in_background(channel.close)
+            return session
+        in_background(session.channel.close)
         return None
 
     def forget(self) -> None:
         """Close the session, or whatever comes of asking for it."""
         opening = self._taken()
         if opening is not None:
-            in_background(lambda: opening.result().close())
+            in_background(lambda: opening.result().channel.close())
 
-    def _taken(self) -> "Future[paramiko.Channel] | None":
+    def _taken(self) -> "Future[Session] | None":
         with self._lock:
             opening, self._opening = self._opening, None
         return opening

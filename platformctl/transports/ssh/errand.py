@@ -7,6 +7,7 @@ wait runs in a thread of its own, and the caller looks only at what it can leave
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 import paramiko
 
@@ -18,6 +19,39 @@ from platformctl.transports.ssh.connection import speaking_on
 CHUNK = 65536
 GRACE = 1.0
 """Seconds for a goodbye that a dead connection may swallow."""
+
+
+_LISTEN = 'IFS= read -r size && line=$(head -c "$size") && eval "$line"'
+"""Makes a login shell read its line from its input; what follows that line there is the command's own."""
+
+
+class Session(NamedTuple):
+    """A channel for one command. Where it `listens`, a shell was started there ahead and waits to be told its line.
+
+    OpenSSH takes no input before a command was asked for, which costs a round trip; one that listens takes the command
+    and its input at once.
+    """
+
+    channel: paramiko.Channel
+    listens: bool = False
+
+    def listen(self) -> None:
+        """Have a shell wait there for the line."""
+        with speaking_on(self.channel) as connection:
+            connection.begin(self.channel, _LISTEN)
+
+    def begin(self, line: str, stdin: bytes) -> None:
+        """Send a command and its input; more input may follow.
+
+        A line that is cut off lacks its brace: no shell runs any of it.
+        """
+        with speaking_on(self.channel) as connection:
+            if self.listens:
+                told = f"{{ {line}\n}}".encode()
+                self.channel.sendall(b"%d\n%b%b" % (len(told), told, stdin))
+            else:
+                connection.begin(self.channel, line)
+                self.channel.sendall(stdin)
 
 
 class News(threading.Event):
@@ -42,13 +76,14 @@ class News(threading.Event):
         return came
 
 
-def carry_out(channel: paramiko.Channel, line: str, stdin: bytes, deadline: Deadline) -> Completed | None:
+def carry_out(session: Session, line: str, stdin: bytes, deadline: Deadline) -> Completed | None:
     """Run `line` and return how it ended; None when its end was not seen.
 
     The end is an exit status. A command ended by a signal has none (RFC 4254, 6.10), nor has one whose connection
     was lost. Where a status came but a process it left behind keeps the output open, the output counts as truncated.
     """
-    in_background(lambda: _feed(channel, line, stdin))
+    channel = session.channel
+    in_background(lambda: _feed(session, line, stdin))
     stdout, stderr = Kept(), Kept()
     whole = _drain(channel, stdout, stderr, deadline)
     channel.status_event.wait(deadline.left)
@@ -81,11 +116,10 @@ def let_go(channel: paramiko.Channel) -> None:
         channel.get_transport().close()
 
 
-def _feed(channel: paramiko.Channel, line: str, stdin: bytes) -> None:
-    with speaking_on(channel) as connection:
-        connection.begin(channel, line)
-        channel.sendall(stdin)
-        channel.shutdown_write()
+def _feed(session: Session, line: str, stdin: bytes) -> None:
+    session.begin(line, stdin)
+    with speaking_on(session.channel):
+        session.channel.shutdown_write()
 
 
 def _drain(channel: paramiko.Channel, stdout: Kept, stderr: Kept, deadline: Deadline) -> bool:

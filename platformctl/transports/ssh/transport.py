@@ -1,7 +1,7 @@
 """Commands on a host over one SSH connection, made at first use and again after it was lost."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -13,8 +13,7 @@ from platformctl.transports.deadline import Deadline
 from platformctl.transports.entry import unreachable, unseen
 from platformctl.transports.sessions import Refused, Sessions
 from platformctl.transports.ssh.ahead import Ahead
-from platformctl.transports.ssh.connection import speaking_on
-from platformctl.transports.ssh.errand import carry_out, in_background, let_go
+from platformctl.transports.ssh.errand import Session, carry_out, in_background, let_go
 from platformctl.transports.ssh.greeting import pinned_host, scan_host_keys
 from platformctl.transports.ssh.held import SshHeld
 from platformctl.transports.ssh.login import lets_in_without_key, log_in
@@ -53,6 +52,7 @@ class SshTransport:
         self._connecting = threading.Lock()
         self._sessions = Sessions(entry)
         self._ahead = Ahead()
+        self._holders = 0
 
     def run(self, command: Command) -> Completed:
         """Run `command`; its timeout begins when it is sent.
@@ -61,11 +61,11 @@ class SshTransport:
         connection is lost, and when a signal ended the command: the host may still be at work on what it asked for.
         """
         line = shell_line(command.argv)
-        channel = self._open(command)
+        session = self._open(command, more=self._holders > 0)
         try:
-            ended = carry_out(channel, line, command.stdin, Deadline.after(command.timeout))
+            ended = carry_out(session, line, command.stdin, Deadline.after(command.timeout))
         finally:
-            let_go(channel)
+            let_go(session.channel)
             self._sessions.leave()
         if ended is None:
             self._ahead.forget()
@@ -79,9 +79,10 @@ class SshTransport:
         Raises as `run` does; its timeout is for the start alone.
         """
         line = shell_line(command.argv)
-        channel = self._open(command)
-        held = SshHeld(channel, self._sessions.leave)
-        start = in_background(_start(channel, line, command.stdin))
+        session = self._open(command, more=True)
+        self._holders += 1
+        held = SshHeld(session.channel, self._released)
+        start = in_background(lambda: session.begin(line, command.stdin))
         start.join(command.timeout)
         if start.is_alive():
             self._ahead.forget()
@@ -110,18 +111,23 @@ class SshTransport:
     ) -> None:
         self.close()
 
-    def _open(self, command: Command) -> paramiko.Channel:
-        channel = self._sessions.open(lambda: self._channel(ahead=not command.mutates), command.timeout)
+    def _released(self) -> None:
+        self._holders -= 1
+        self._sessions.leave()
+
+    def _open(self, command: Command, *, more: bool) -> Session:
+        """A session for `command`, and another one is opened ahead, which listens where `more` are sure to follow."""
+        session = self._sessions.open(lambda: self._session(ahead=not command.mutates), command.timeout)
         with self._connecting:
             self.exchanges += 1
-        self._ahead.open(channel.get_transport(), self._timeout)
-        return channel
+        self._ahead.open(session.channel.get_transport(), self._timeout, listens=more)
+        return session
 
-    def _channel(self, *, ahead: bool) -> paramiko.Channel:
+    def _session(self, *, ahead: bool) -> Session:
         connection, deadline = self._connected(), Deadline.after(self._timeout)
         try:
             opened = self._ahead.take(connection) if ahead else None
-            return opened or connection.open_session(timeout=self._timeout)
+            return opened or Session(connection.open_session(timeout=self._timeout))
         except LOST as error:
             # Nothing was sent. Of two refusals at once, paramiko can tell one caller only; the other gets an error that
             # names nothing. And it calls a connection active for a moment after its channels know that it is lost.
@@ -165,12 +171,3 @@ class SshTransport:
             return connection
         connection.close()
         return None
-
-
-def _start(channel: paramiko.Channel, line: str, stdin: bytes) -> Callable[[], None]:
-    def start() -> None:
-        with speaking_on(channel) as connection:
-            connection.begin(channel, line)
-            channel.sendall(stdin)
-
-    return start
