@@ -255,9 +255,7 @@ def _others(tree: Tree, module: Module, compose: ComposeModel) -> tuple[InputFil
 
 def _travels(tree: Tree, service: ComposeService, path: RepoPath) -> bool:
     """Whether an env file is in the tree, or must be: one that may be absent may be the host's own."""
-    entries = service.definition.get("env_file") or ()
-    optional = {entry["path"] for entry in entries if entry.get("required") is False}
-    return tree.object_id(path) is not None or not any(path.endswith(name.removeprefix("./")) for name in optional)
+    return tree.object_id(path) is not None or path not in service.optional_env_files
 
 
 def _expanded(tree: Tree, name: RepoPath) -> tuple[RepoPath, ...]:

@@ -152,6 +152,23 @@ def test_a_mounted_path_that_the_tree_does_not_have_is_the_hosts_own_data(clone:
     assert not [file.path for file in clone.release(kind).files if "data" in file.path]
 
 
+@pytest.mark.parametrize("optional", ["./b.env", "../up.env", "../web/b.env"])
+def test_an_env_file_that_may_be_absent_may_be_the_hosts_own(clone: Clone, optional: str) -> None:
+    entries = f"{{path: {optional}, required: false}}"
+    clone.write("modules/web/compose.yaml", COMPOSE.replace("[web.env]", f"[web.env, {entries}]"))
+    assert [file.path for file in clone.release("folder").files if file.path.endswith(".env")] == [
+        "modules/web/web.env"
+    ]
+
+
+def test_an_env_file_that_must_be_there_is_not_taken_for_one_whose_name_is_its_end(clone: Clone) -> None:
+    entries = "{path: b.env, required: false}, web-b.env"
+    clone.write("modules/web/compose.yaml", COMPOSE.replace("[web.env]", f"[web.env, {entries}]"))
+    with pytest.raises(InvalidInput) as refused:
+        clone.release("folder")
+    assert refused.value.file == "modules/web/web-b.env"
+
+
 # --- what counts ----------------------------------------------------------------------------------
 
 

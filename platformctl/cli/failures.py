@@ -17,7 +17,7 @@ def report_of(error: BaseException) -> ErrorReport:
         case OutcomeUnknown():
             return _failed(ExitCode.REMOTE_FAILED, error.summary, error.detail, "platformctl recover", error.host)
         case click.Abort() | KeyboardInterrupt():
-            return _failed(ExitCode.INTERRUPTED, "interrupted", "nothing was changed")
+            return _failed(ExitCode.INTERRUPTED, "interrupted", "no container was touched")
         case _:
             hint = "run it again with -v, and report what it says"
             return _failed(ExitCode.TOOL_ERROR, "platformctl made a mistake", _where(error), hint)

@@ -119,7 +119,8 @@ def _network_fields(declared: Mapping[str, Any], seen: ResourceSeen) -> Iterator
     for flag in ("internal", "attachable", "enable_ipv6"):
         wanted = _truth(declared.get(flag))
         if wanted != seen.definition[flag] and (flag in declared or flag != "enable_ipv6"):
-            yield f"network {seen.name}: {flag} is {_truth(seen.definition[flag])}, wanted {wanted}".lower()
+            told, asked = str(_truth(seen.definition[flag])).lower(), str(wanted).lower()
+            yield f"network {seen.name}: {flag} is {told}, wanted {asked}"
     subnets = _subnets(declared)
     if subnets and subnets != seen.definition["subnets"]:
         yield f"network {seen.name}: its subnet is {', '.join(seen.definition['subnets'])}, wanted {', '.join(subnets)}"

@@ -124,17 +124,19 @@ def _service(
 ) -> ComposeService:
     path = reading.path
     image = definition.get("image")
+    env_files = definition.get("env_file", ())
     return ComposeService(
         name=name,
         image=image if isinstance(image, str) and image else None,
         needs=tuple(dict.fromkeys(ServiceName(needed) for needed in _needs(definition))),
         mounted=_in_repository(path, _mounted(definition, document)),
-        env_files=_in_repository(path, (item["path"] for item in definition.get("env_file", ()))),
+        env_files=_in_repository(path, (item["path"] for item in env_files)),
         has_healthcheck=_has_healthcheck(definition.get("healthcheck")),
         definition=definition,
         variables=tuple(sorted({*reading.resolver.by_service.get(name, ()), *_handed_on(definition)})),
         inlined=dict(_inlined(definition, document)),
         granted=dict(_granted(path, definition, document)),
+        optional_env_files=_in_repository(path, (i["path"] for i in env_files if i.get("required") is False)),
     )
 
 
