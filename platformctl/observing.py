@@ -4,6 +4,7 @@ The identity is asked first and compared before anything else is said: the wrong
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from platformctl.drivers.interface import Driver, Question
 from platformctl.errors import Refusal, Unreachable, WrongHost
@@ -24,7 +25,8 @@ def identify(transport: Transport, driver: Driver, *, now: float, version: bool 
     Raises `WrongHost` unless it is the pinned machine and not uid 0.
     """
     entry = transport.entry
-    who = driver.read_identity(_answer(transport, driver.identify(version=version)), entry)
+    question = replace(driver.identify(version=version), followed=True)
+    who = driver.read_identity(_answer(transport, question), entry)
     refuse_stranger(who, entry)
     if abs(who.clock - now) > CLOCK_SKEW:
         raise Unreachable(

@@ -15,7 +15,7 @@ class Command:
 
     `terse` is one that nobody has to drain: it says a few lines at its end, or changes nothing that could be cut short.
     One that `mutates` is said only to a host that answers now, at the cost of a round trip: it must not be on its way
-    to one that stopped answering, and arrive when that is back.
+    to one that stopped answering, and arrive when that is back. One that is `followed` is not the last one.
     """
 
     argv: tuple[str, ...]
@@ -23,6 +23,7 @@ class Command:
     timeout: float = 120.0
     terse: bool = False
     mutates: bool = False
+    followed: bool = False
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def test_a_line_that_is_cut_off_on_its_way_is_not_run(sshd: Sshd, tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
-def test_while_something_is_held_the_session_ahead_listens_and_afterwards_not(fresh: Sshd) -> None:
+def test_where_more_is_sure_to_follow_the_session_ahead_listens_and_else_not(fresh: Sshd) -> None:
     told = Command(("cat",), b"said")
 
     def started() -> int:
@@ -113,8 +113,10 @@ def test_while_something_is_held_the_session_ahead_listens_and_afterwards_not(fr
         wait_until(lambda: started() == 6, "one more listens than was used")
         held.release()
         assert [transport.run(told).stdout for _ in range(3)] == [b"said"] * 3
+        assert transport.run(replace(TRUE, followed=True)).status == 0
+        assert transport.run(told).stdout == b"said"
     wait_until(lambda: "Closing connection to" in fresh.log, "all is written down")
-    assert started() == 8, "that one was used, and none listens any more"
+    assert started() == 10, "each that listens was used, and none does any more"
 
 
 def test_a_session_opened_ahead_takes_no_slot_from_who_needs_one(fresh: Sshd) -> None:

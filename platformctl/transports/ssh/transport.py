@@ -61,7 +61,7 @@ class SshTransport:
         connection is lost, and when a signal ended the command: the host may still be at work on what it asked for.
         """
         line = shell_line(command.argv)
-        session = self._open(command, more=self._holders > 0)
+        session = self._open(command, more=command.followed or self._holders > 0)
         try:
             ended = carry_out(session, line, command.stdin, Deadline.after(command.timeout))
         finally:
