@@ -22,7 +22,16 @@ from platformctl.model.codec import decode
 from platformctl.model.desired import HostEntry, Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, RepoPath, ServiceName
-from platformctl.model.observed import Container, FileSeen, Identity, ImageSeen, Observation, ResourceSeen, Source
+from platformctl.model.observed import (
+    Container,
+    FileSeen,
+    Identity,
+    ImageSeen,
+    Observation,
+    ResourceSeen,
+    Source,
+    short_name,
+)
 from platformctl.model.plan import OWN_FOLDER
 
 T = TypeVar("T")
@@ -324,7 +333,6 @@ def _registry_image(ref: str, data: Any, architecture: str) -> ImageSeen:
         platform = manifest["Descriptor"].get("platform") or {"os": "linux", "architecture": architecture}
         if (platform["os"], platform["architecture"]) == ("linux", architecture):
             body = manifest.get("SchemaV2Manifest") or manifest.get("OCIManifest") or {}
-            repository = ref.partition("@")[0].rpartition(":")[0] or ref
-            digest = f"{repository}@{Digest.parse(manifest['Descriptor']['digest'])}"
+            digest = f"{short_name(ref)}@{Digest.parse(manifest['Descriptor']['digest'])}"
             return ImageSeen(ref, Digest.parse(body["config"]["digest"]), (digest,), present=False)
     return ImageSeen(ref, None, present=False)

@@ -117,13 +117,18 @@ def repository(reference: str) -> str:
 
     `redis`, `library/redis:7` and `docker.io/library/redis@sha256:…` are one.
     """
-    path, slash, last = reference.partition("@")[0].rpartition("/")
-    name = f"{path}{slash}{last.partition(':')[0]}"
+    name = short_name(reference)
     first, slash, rest = name.partition("/")
     names_registry = "." in first or ":" in first or first == "localhost" or first != first.lower()
     registry, rest = (first, rest) if slash and names_registry else ("docker.io", name)
     registry = "docker.io" if registry == "index.docker.io" else registry
     return f"{registry}/library/{rest}" if registry == "docker.io" and "/" not in rest else f"{registry}/{rest}"
+
+
+def short_name(reference: str) -> str:
+    """The name of an image without tag and digest, as it was written; a registry's port is no tag."""
+    path, slash, last = reference.partition("@")[0].rpartition("/")
+    return f"{path}{slash}{last.partition(':')[0]}"
 
 
 @dataclass(frozen=True)

@@ -52,15 +52,20 @@ def test_the_registry_is_asked_of_images_that_each_up_would_ask_for(
     assert release.compose.services[ServiceName("web")].is_moving == moving
 
 
-def test_an_image_the_host_lacks_is_asked_of_its_registry(docker: FakeDocker, root: Path) -> None:
+@pytest.mark.parametrize("name", ["web", "ann/web", "localhost:5000/web", "ghcr.io/ann/web"])
+@pytest.mark.parametrize("rest", ["", ":1", f"@{OTHER_IMAGE}", f":1@{OTHER_IMAGE}"])
+def test_an_image_the_host_lacks_is_asked_of_its_registry_and_pulled_by_digest(
+    docker: FakeDocker, root: Path, name: str, rest: str
+) -> None:
     manifest = {
         "Descriptor": {"digest": OTHER_IMAGE, "platform": {"os": "linux", "architecture": "amd64"}},
         "OCIManifest": {"config": {"digest": IMAGE}},
     }
     lacking(docker).says("manifest inspect", line([manifest]))
-    (image,) = observe(docker, release_in(root)).images
+    (image,) = observe(docker, release_in(root, WEB.replace("web:1", name + rest))).images
 
-    assert image == ImageSeen("web:1", IMAGE, ("web@" + OTHER_IMAGE,), present=False)
+    assert image == ImageSeen(name + rest, IMAGE, (f"{name}@{OTHER_IMAGE}",), present=False)
+    assert image.digest == f"{name}@{OTHER_IMAGE}"
 
 
 def lacking(docker: FakeDocker) -> FakeDocker:
