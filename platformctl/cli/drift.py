@@ -16,4 +16,5 @@ from platformctl.workflows import drift as workflow
 @click.pass_context
 def command(context: click.Context, modules: tuple[str, ...], everything: bool) -> DriftReport:
     """Say where hosts are no longer what was applied last: containers, engine settings, files, images and values."""
+    context.obj.update(verb="drift")
     return workflow.drift(wiring.parts(context), () if everything else modules)

@@ -19,7 +19,10 @@ _OUTPUTS = ("GITHUB_OUTPUT", "FORGEJO_OUTPUT")
 
 
 def outcome_of(report: Report, command: str, plan: Path | None = None) -> dict[str, Any]:
-    """What is written: the same words as in the report itself; a refused plan is named by its digest all the same."""
+    """What is written: the same words as in the report itself; a refused plan is named by its digest all the same.
+
+    There are changes also where some module's could not be told, and the exit code speaks of that.
+    """
     outcomes = report.outcomes if isinstance(report, FleetReport) else ()
     one = getattr(report, "host", None)
     touched = EXIT_CODES[report.exit_code].touched
@@ -35,7 +38,7 @@ def outcome_of(report: Report, command: str, plan: Path | None = None) -> dict[s
         "modules": encode(outcomes),
         "reason": getattr(report, "reason", ""),
         "canary": _canary(getattr(report, "canary", None)),
-        **({"changes": report.exit_code is ExitCode.CHANGES_PRESENT} if command == "plan" else {}),
+        **({"changes": getattr(report, "has_changes", False)} if command in ("plan", "drift") else {}),
     }
 
 

@@ -113,6 +113,11 @@ class PlanReport(Report):
     warnings: tuple[str, ...] = ()
     long: bool = False
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything would change, of what could be planned."""
+        return any(planned.plan.has_changes for planned in self.plans)
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -283,6 +288,11 @@ class DriftRow:
     changes: tuple[Change, ...]
     note: str = ""
 
+    @property
+    def has_drifted(self) -> bool:
+        """Whether there is a release that is not there any more as it was applied."""
+        return bool(self.source_sha and (self.changes or self.note))
+
 
 @dataclass(frozen=True, kw_only=True)
 class DriftReport(Report):
@@ -291,6 +301,11 @@ class DriftReport(Report):
     kind: ClassVar[str] = "Drift"
     modules: tuple[DriftRow, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything drifted, of what could be compared."""
+        return any(row.has_drifted for row in self.modules)
 
 
 @dataclass(frozen=True)

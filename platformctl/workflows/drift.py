@@ -54,7 +54,7 @@ def drift(parts: Parts, names: tuple[str, ...]) -> DriftReport:
             rows.append(then if isinstance(then, DriftRow) else _row(parts, roots, then, seen[name]))
         except Refusal as refusal:
             warnings.append(f"{name}: {refusal.summary} ({refusal.detail})")
-    drifted = any(row.source_sha and (row.changes or row.note) for row in rows)
+    drifted = any(row.has_drifted for row in rows)
     code = ExitCode.UNREACHABLE if warnings else ExitCode.CHANGES_PRESENT if drifted else ExitCode.NO_CHANGES
     status = "incomplete" if warnings else "drift" if drifted else "ok"
     return DriftReport(exit_code=code, status=status, modules=tuple(rows), warnings=tuple(warnings))

@@ -69,6 +69,16 @@ def test_a_plan_says_whether_there_are_changes_in_the_outputs(repo: PlatformRepo
     assert path.read_text().count("changes<<") == 1
 
 
+def test_what_could_not_be_planned_hides_no_changes_of_the_rest_from_the_outputs(
+    bad: PlatformRepo, tmp_path: Path
+) -> None:
+    bad.add_module("other", {"services": {"other": WEB["services"]["web"]}}, host="local")
+    path = tmp_path / "outputs"
+    bad.run("plan", "--all", "--offline", expect=4, GITHUB_OUTPUT=str(path))
+
+    assert (outputs(path)["changes"], outputs(path)["exit_code"]) == ("true", "4")
+
+
 @pytest.mark.parametrize("words", [("validate",), ("plan", "web", "--offline"), ("plan", "nope", "--offline")])
 def test_the_step_summary_is_the_report_as_markdown(repo: PlatformRepo, tmp_path: Path, words: tuple[str, ...]) -> None:
     path = tmp_path / "summary"

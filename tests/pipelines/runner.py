@@ -96,6 +96,7 @@ class _Run:
         self.environment: dict[str, str] = {}
         self.inputs: Mapping[str, Any] = event.get("inputs", {})
         self.steps: dict[str, Any] = {}
+        self.first = 0
         self.sha = self.git("rev-parse", ref, cwd=runner.origin).strip()
         self.github = {
             "event": event,
@@ -133,7 +134,7 @@ class _Run:
     def functions(self) -> Mapping[str, Any]:
         return {
             "always": lambda: True,
-            "success": lambda: self.job.succeeded,
+            "success": lambda: all(step.code == 0 for step in self.job.steps[self.first :]),
             "format": lambda text, *values: text.format(*values),
             "hashFiles": lambda name: "0" * 64 if (self.workspace / name).is_file() else "",
         }
@@ -142,7 +143,7 @@ class _Run:
         return filled(str(template), self.contexts, self.functions)
 
     def holds(self, condition: str) -> bool:
-        """Without `always()` a step is for the case that all went well."""
+        """Without `always()` a step is for the case that all went well; within an action, all of that action."""
         return bool(evaluate(condition, self.contexts, self.functions))
 
     # --- steps -------------------------------------------------------------------------------------
@@ -170,15 +171,15 @@ class _Run:
         self, step: Mapping[str, Any], action: Path, given: Mapping[str, str], environment: Mapping[str, str]
     ) -> None:
         definition = yaml.load(action.read_text(), yaml.BaseLoader)
-        outer = self.inputs, self.steps
+        outer = self.inputs, self.steps, self.first
         self.inputs = {name: given.get(name, entry.get("default", "")) for name, entry in definition["inputs"].items()}
         assert not set(given) - set(self.inputs), f"{action} has no inputs {set(given) - set(self.inputs)}"
-        self.steps = {}
+        self.steps, self.first = {}, len(self.job.steps)
         for inner in definition["runs"]["steps"]:
             assert inner["shell"] == "bash"
             self.step(inner, environment)
         outputs = {name: self.text(entry["value"]) for name, entry in definition.get("outputs", {}).items()}
-        self.inputs, self.steps = outer
+        self.inputs, self.steps, self.first = outer
         self._keep(step, outputs)
 
     def _script(self, step: Mapping[str, Any], environment: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from platformctl.model.forge import ForgeKind
 from tests.forges.fake_forge import REPOSITORY, TOKEN, FakeForge, Pull, Said, running
 from tests.lab import Host
 from tests.pipelines.runner import Job, Runner
-from tests.platform_repo import WEB, PlatformRepo
+from tests.platform_repo import WEB, PlatformRepo, host_entry
 
 WEB_2 = json.loads(json.dumps(WEB).replace("web:1", "web:2"))
 
@@ -205,3 +205,27 @@ def test_every_night_hosts_are_observed_and_what_was_changed_by_hand_becomes_one
         (number,) = forge.issues
         (posted,) = forge.comments[number]
         assert "web" in posted.body
+
+
+@pytest.mark.lab
+def test_a_host_that_is_silent_ends_the_job_red_and_hides_nothing_about_the_others(tmp_path: Path, host: Host) -> None:
+    with running(ForgeKind.FORGEJO) as forge:
+        scene = Scene.set(tmp_path, host, forge, required=False)
+        scene.repo.hosts_file({"rs2000": host_entry(host), "gone": {**host_entry(host), "port": 1}})
+        scene.repo.add_module("web", WEB)
+        scene.push("main")
+        scene.repo.deploy("web")
+        scene.repo.add_module("away", {"services": {"away": WEB["services"]["web"]}}, host="gone")
+        scene.repo.add_module("web", WEB_2)
+        scene.push("main")
+        host.docker("rm", "--force", host.docker("ps", "-q").strip())
+
+        published, compared = scene.published(), scene.compared()
+
+        assert published.outputs["plan"] == compared.outputs["drift"] == {"exit_code": "69", "changes": "true"}
+        assert not published.succeeded
+        assert not compared.succeeded
+        plan = scene.repo.folder / f"published/plans/{scene.approve()}.json"
+        assert scene.repo.run("show", plan, "--json", expect=0).json["plan"]["host"]["name"] == "rs2000"
+        (number,) = forge.issues
+        assert "web" in forge.comments[number][0].body
