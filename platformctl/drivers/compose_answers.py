@@ -95,6 +95,11 @@ class _Listed:
 
 
 @dataclass(frozen=True)
+class _Image:
+    Id: Digest
+
+
+@dataclass(frozen=True)
 class _Network:
     Name: str
     Id: str
@@ -173,6 +178,16 @@ def whole(answer: bytes, entry: HostEntry) -> ProjectSeen:
         ids = {f"network {each.Name}": each.Id for each in every(_Network, networks.data)}
         none = {f"volume {each.Name}": "" for each in every(_Volume, volumes.data["Volumes"] or [])}
         return ProjectSeen(found, ids | none)
+
+
+def images(answer: bytes, entry: HostEntry) -> frozenset[Digest]:
+    """The ids of the host's images; raises `Unreachable` where the engine did not list them."""
+    with understood(entry.name):
+        section = read_sections(answer, entry.name)["engine"]
+        if section.status:
+            raise _unreachable(_DOWN, entry)
+        (listing,) = responses(section.body)
+        return frozenset(each.Id for each in every(_Image, listing.data))
 
 
 def kept(answer: bytes, entry: HostEntry) -> frozenset[str]:

@@ -16,6 +16,8 @@ from urllib.parse import quote, urlencode
 from platformctl.model.frozen import dataclass
 
 OK, CREATED = 200, 201
+IMAGES = "/images/json?all=1"
+"""The path of the list of all images."""
 _HOST = "Host: docker\r\n"
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?\r\n")
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import borrowed, lenders_of
-from platformctl.drivers.compose_engine import ASK, LISTED, of_containers, requests
+from platformctl.drivers.compose_engine import ASK, IMAGES, LISTED, of_containers, requests
 from platformctl.drivers.compose_questions import COMPOSE, FORMS, FRAME, PLUGIN, PROJECT, ROOM
 from platformctl.drivers.interface import Question
 from platformctl.model.command import EMPTIED, Command
@@ -26,7 +26,7 @@ from platformctl.model.plan import OWN_FOLDER
 
 LOOK_TIMEOUT, HASH_TIMEOUT, REGISTRY_TIMEOUT = 120, 30, 22
 """Seconds for a look, and more for each module that Compose and each image that a registry may be asked about."""
-LISTS = ("/images/json?all=1", "/networks", "/volumes")
+LISTS = (IMAGES, "/networks", "/volumes")
 """What the engine is asked about everything it has, behind the images by name and before the containers."""
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")

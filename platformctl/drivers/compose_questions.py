@@ -9,7 +9,7 @@ does, and programs that soon end are kept from starting a thread for each proces
 import re
 from collections.abc import Callable, Sequence
 
-from platformctl.drivers.compose_engine import ASK, LISTED, of_containers, of_networks, of_volumes, requests
+from platformctl.drivers.compose_engine import ASK, IMAGES, LISTED, of_containers, of_networks, of_volumes, requests
 from platformctl.drivers.compose_settings import HOST_CONFIG
 from platformctl.errors import Unreachable
 from platformctl.model.frozen import dataclass
@@ -147,6 +147,15 @@ need_work; tell containers again listed "$@"; tell engine cat "$work/engine"
 )
 
 # Argument: what to ask the engine.
+_IMAGES = (
+    FRAME
+    + ASK
+    + """
+tell engine ask "$1"
+"""
+)
+
+# Argument: what to ask the engine.
 _KEEP = (
     FRAME
     + ASK
@@ -179,6 +188,11 @@ def watch_whole(project: str) -> tuple[str, ...]:
     label = _of(project)
     asked = requests([of_networks(label), of_volumes(label), of_containers(label)])
     return ("sh", "-c", _WATCH, "watch-whole", asked, *FORMS)
+
+
+def images() -> tuple[str, ...]:
+    """The words that ask which images there are, also those without a name."""
+    return ("sh", "-c", _IMAGES, "images", requests([IMAGES]))
 
 
 def keep(tags: Sequence[tuple[str, str, str]], project: str) -> tuple[str, ...]:

@@ -138,6 +138,18 @@ class DockerCompose:
         """Ask for the image by its id: what was pulled is what was planned, or the host does not know it."""
         return Command(("docker", "image", "inspect", "--format", "{{.Id}}", "--", image.id), timeout=SHORT_TIMEOUT)
 
+    def images(self) -> Command:
+        """Ask the engine for its list of all images."""
+        from platformctl.drivers.compose_questions import images
+
+        return Command(images(), timeout=90)
+
+    def read_images(self, answer: Completed, entry: HostEntry) -> frozenset[Digest]:
+        """Raises `Unreachable` for garbage or a silent engine."""
+        from platformctl.drivers.compose_answers import images
+
+        return images(answer.stdout, entry)
+
     def keep(self, release: Release, images: Iterable[Digest]) -> Command:
         """Name the previous images `platformctl/<module>:<digest12>`; `docker image prune` then leaves them alone."""
         from platformctl.drivers.compose_questions import keep

@@ -89,6 +89,12 @@ class Driver(Protocol):
     def has(self, image: PlannedImage) -> Command:
         """Ask whether the image is there by its id; the status is 0 only then."""
 
+    def images(self) -> Command:
+        """Ask which images the host has, named or not."""
+
+    def read_images(self, answer: Completed, entry: HostEntry) -> frozenset[Digest]:
+        """The ids of all of them; raises `Unreachable` where they could not be listed."""
+
     def keep(self, release: Release, images: Iterable[Digest]) -> Command:
         """Give images of the previous release a name, so that a clean-up leaves them alone, and ask which containers
         the project has then.

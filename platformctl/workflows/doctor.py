@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from platformctl import observing
-from platformctl.errors import ExitCode, Refusal
+from platformctl.errors import ExitCode, Refusal, Unreachable
 from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.names import Digest, HostName
@@ -29,7 +29,6 @@ _LEAST_FREE = 1 << 20
 """Kilobytes below which a disk is worth a warning: 1 GiB."""
 _AT_ONCE = 16
 """Hosts that are asked at the same time."""
-_IMAGES = Command(("docker", "image", "ls", "--all", "--quiet", "--no-trunc"), timeout=20)
 
 
 def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
@@ -83,7 +82,13 @@ def _checks(parts: Parts, roots: TrustRoots, entry: HostEntry, modules: Sequence
         yield _disk(transport, entry)
         yield _journal(transport, entry)
         yield _lock(transport, entry)
-        there = frozenset(transport.run(_IMAGES).text.split())
+        listed = transport.run(driver.images())
+        there: frozenset[Digest] | None = None
+        try:
+            there = driver.read_images(listed, entry)
+        except Unreachable as refusal:
+            found = f"images could not be listed: {refusal.summary}"
+            yield Check(entry.name, "images", "warn", found, "look at the engine on the host, then doctor again")
         for module in modules:
             yield from _ways_back(parts, roots, transport, entry, module, there)
             if module.env.file is not None:
@@ -127,14 +132,24 @@ def _lock(transport: Transport, entry: HostEntry) -> Check:
 
 
 def _ways_back(
-    parts: Parts, roots: TrustRoots, transport: Transport, entry: HostEntry, module: Module, there: frozenset[str]
+    parts: Parts,
+    roots: TrustRoots,
+    transport: Transport,
+    entry: HostEntry,
+    module: Module,
+    there: frozenset[Digest] | None,
 ) -> Iterator[Check]:
-    """A clean-up of images takes the way back away, named or not; better said today than on the night it is needed."""
+    """A clean-up of images takes the way back away, named or not; better said today than on the night it is needed.
+
+    Nothing where nobody knows which images are `there`.
+    """
     ring, now = keyring(parts, roots), parts.clock.now()
     record = remember(transport, HostLayout(entry.root), module.id, ring, now, whole=True).record
+    if there is None:
+        return
     previous = before(record)
     for release, what in ((record.current, "running"), (previous, "previous")):
-        gone = [image.ref for image in release.images if not _has(there, image.id)] if release else []
+        gone = [image.ref for image in release.images if image.id not in there] if release else []
         if gone:
             yield Check(
                 entry.name,
@@ -146,10 +161,6 @@ def _ways_back(
             return
     if previous is not None:
         yield Check(entry.name, f"images of {module.id}", "ok", f"those of {previous.source_sha[:12]} are kept")
-
-
-def _has(there: frozenset[str], image: Digest) -> bool:
-    return str(image) in there
 
 
 def _env_file(transport: Transport, entry: HostEntry, module: Module, who: Identity) -> Check:

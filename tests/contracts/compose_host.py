@@ -123,6 +123,7 @@ IDENTITY = {
 }
 WATCH = {"containers": line(CONTAINER), "engine": http(listing(str(CONTAINER["id"])))}
 WHOLE = {**WATCH, "engine": http([NETWORK], {"Volumes": [VOLUME]}, listing(str(CONTAINER["id"])))}
+IMAGES = {"engine": http([FOUND])}
 KEPT = {"asked": b"", "engine": http(listing(str(CONTAINER["id"])))}
 
 

@@ -40,6 +40,7 @@ class Sample:
     look: Callable[[Release], Mapping[str, bytes]]
     watch: Mapping[str, bytes]
     whole: Mapping[str, bytes]
+    images: Mapping[str, bytes]
     kept: Mapping[str, bytes]
     framed: Callable[[Mapping[str, bytes | tuple[int, bytes]]], bytes]
 
@@ -50,6 +51,7 @@ SAMPLES = {
         compose_host.look,
         compose_host.WATCH,
         compose_host.WHOLE,
+        compose_host.IMAGES,
         compose_host.KEPT,
         compose_host.frame,
     ),
@@ -90,7 +92,7 @@ def commands(driver: Driver, release: Release, name: str = "web") -> Iterator[Co
     container = replace(watched(driver)[0], id=name)
     yield from (driver.identify(), driver.look((Question(release),), identified(driver)))
     yield from (ask(release.module.runtime.project) for ask in (driver.watch, driver.watch_whole))
-    yield from (driver.logs(container), driver.fetch(image))
+    yield from (driver.logs(container), driver.fetch(image), driver.images())
     yield driver.keep(release, [image.id])
     yield from driver.bring_up(release)
     seen = observed(driver, release)
@@ -126,6 +128,7 @@ def readers(driver: Driver) -> Mapping[str, tuple[Mapping[str, bytes], Reader]]:
         ),
         "watch": (sample.watch, lambda told: driver.read_watch(Completed(0, told, b""), HOST)),
         "watch-whole": (sample.whole, lambda told: driver.read_whole(Completed(0, told, b""), HOST)),
+        "images": (sample.images, lambda told: driver.read_images(Completed(0, told, b""), HOST)),
         "kept": (sample.kept, lambda told: driver.read_kept(Completed(0, told, b""), HOST)),
     }
 
@@ -135,7 +138,7 @@ def driver(request: pytest.FixtureRequest) -> Driver:
     return made(request.param)
 
 
-answers = pytest.mark.parametrize("answer", ["identity", "look", "watch", "watch-whole", "kept"])
+answers = pytest.mark.parametrize("answer", ["identity", "look", "watch", "watch-whole", "images", "kept"])
 
 
 def test_every_driver_of_the_table_is_tried_here() -> None:
