@@ -1,6 +1,7 @@
 """Small deeds by a person: lock and unlock a host, look at the audit chain."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from platformctl.errors import ExitCode, Refusal, ToolError, or_raise
 from platformctl.model.desired import HostEntry
@@ -25,16 +26,22 @@ from platformctl.workflows.vouching import Vouched, said
 
 
 def lock(parts: Parts, host: str, reason: str) -> NoteReport:
-    """Lock a host until somebody unlocks it; such a lock never expires."""
+    """Lock a host until somebody unlocks it; such a lock never expires.
+
+    Where it was locked and that could not be told, the refusal says so: nobody else would find out.
+    """
     entry = require_host(trust_roots(parts), HostName.parse(host))
     owner = Owner(parts.operator, moment(parts.clock.now()), reason)
     with hosts(parts) as reached:
         transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
         layout = HostLayout(entry.root)
         read_answer(transport.run(prepare_base(layout)), entry.name)
-        host_lock.read_lock(transport.run(host_lock.lock_by_hand(layout, owner)), entry.name)
+        with _saying(entry, "may be locked by now"):
+            answer = transport.run(host_lock.lock_by_hand(layout, owner))
+        host_lock.read_lock(answer, entry.name)
         fields = {"host": str(entry.name), "by": parts.operator, "reason": reason}
-        _tell_locked(parts, transport, _recalled(transport), Told(owner.since, "lock", fields))
+        with _saying(entry, "is locked, which may stand in no record"):
+            _tell_locked(parts, transport, _recalled(transport), Told(owner.since, "lock", fields))
     return NoteReport(message=f"✓ {entry.name} is locked: {reason}", details={"next": f"platformctl unlock {host}"})
 
 
@@ -49,6 +56,17 @@ def unlock(parts: Parts, host: str, reason: str) -> NoteReport:
             _tell_locked(parts, transport, recalled, Told(moment(parts.clock.now()), "unlock", fields))
         changed = host_lock.read_lock(transport.run(host_lock.unlock(HostLayout(entry.root))), entry.name)
     return NoteReport(message=f"✓ {entry.name} is {'unlocked' if changed else 'not locked by hand'}")
+
+
+@contextmanager
+def _saying(entry: HostEntry, what: str) -> Iterator[None]:
+    """A refusal in the block says too what the host is by then, and how to take that back."""
+    try:
+        yield
+    except Refusal as refusal:
+        refusal.detail = "; ".join(filter(None, (refusal.detail, f"{entry.name} {what}")))
+        refusal.hint = f"platformctl unlock {entry.name}, then lock it again"
+        raise
 
 
 def _recalled(transport: Transport) -> Recalled:

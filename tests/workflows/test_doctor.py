@@ -1,23 +1,18 @@
 """`doctor` by itself: what a host did not say is no finding about its modules."""
 
-from dataclasses import replace
 from pathlib import Path
 
-import click
 import pytest
 
-from platformctl.cli import wiring
-from platformctl.cli.verb import GLOBAL
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.model.command import Command, Completed
-from platformctl.model.desired import HostEntry
 from platformctl.transports.interface import Transport
-from platformctl.transports.table import transport_for
 from platformctl.transports.wrap import RecordingTransport
 from platformctl.workflows.doctor import doctor
 from tests.contracts.compose_host import frame, http
 from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo
+from tests.workflows.inside import parts_of
 
 LISTS = {
     "refused": Completed(0, frame({"engine": http({"message": "layer does not exist"}, statuses={0: 500})}), b""),
@@ -46,13 +41,8 @@ def test_images_that_could_not_be_listed_are_said_once_and_not_taken_for_gone(
     for name in ("web", "other"):
         repo.add_module(name, {"services": {name: {**WEB["services"]["web"], "ports": []}}})
         repo.deploy(name)
-    context = click.Context(click.Command("doctor"))
-    context.meta[GLOBAL] = {"directory": str(repo.root)}
 
-    def reach(entry: HostEntry) -> Transport:
-        return Unlisted(transport_for(entry, repo.environment), LISTS[case])
-
-    report = doctor(replace(wiring.parts(context), environment=repo.environment, reach=reach), ())
+    report = doctor(parts_of(repo, lambda inner: Unlisted(inner, LISTS[case])), ())
 
     (found,) = [check for check in report.checks if check.level == "warn" and check.name != "disk"]
     assert (found.name, found.found.partition(":")[0]) == ("images", "images could not be listed")
