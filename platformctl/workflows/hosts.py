@@ -8,7 +8,7 @@ from typing import Self
 
 from platformctl import observing
 from platformctl.drivers.interface import Driver
-from platformctl.errors import OutcomeUnknown, Unreachable
+from platformctl.errors import OutcomeUnknown, Refusal, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
 from platformctl.model.events import HostReached
@@ -79,6 +79,8 @@ class Reached:
 class Hosts:
     """The hosts of one run: each is connected to once, asked who it is, and closed at the end.
 
+    One that can not be reached is not for the rest of the run: as many modules as it has would wait for it in turn. Who
+    is to lock it tries again, as the plans before may have taken their time.
     A host that is locked stays so until it is let go of: whoever asks for its lock again gets the same.
     """
 
@@ -87,20 +89,27 @@ class Hosts:
         self._stack = stack
         self._why = why
         self._reached: dict[HostName, Reached] = {}
+        self._refused: dict[HostName, Refusal] = {}
         self._begun: dict[HostName, Future[Reached]] = {}
         self._pool = ThreadPoolExecutor(_AT_ONCE, "reach")
         self._locks: dict[HostName, tuple[HostLock, ExitStack]] = {}
 
     def reach(self, entry: HostEntry, driver: Driver) -> Reached:
         """The host, connected. Raises `WrongHost` before anything but the question who it is was said."""
+        if entry.name in self._refused:
+            raise self._refused[entry.name]
         if entry.name not in self._reached:
             begun = self._begun.pop(entry.name, None)
-            self._reached[entry.name] = begun.result() if begun else self._connect(entry, driver)
+            try:
+                self._reached[entry.name] = begun.result() if begun else self._connect(entry, driver)
+            except Refusal as refusal:
+                self._refused[entry.name] = refusal
+                raise
         return self._reached[entry.name]
 
     def begin(self, entry: HostEntry, driver: Driver) -> None:
         """Reach a host that will be asked while the caller has other things to do; `reach` raises what goes wrong."""
-        if entry.name not in self._begun and entry.name not in self._reached:
+        if not any(entry.name in known for known in (self._begun, self._reached, self._refused)):
             self._begun[entry.name] = self._pool.submit(self._connect, entry, driver)
 
     def _connect(self, entry: HostEntry, driver: Driver) -> Reached:
@@ -120,6 +129,7 @@ class Hosts:
         if kept is not None and kept[0].is_fed:
             return kept[0]
         self.let_go(entry.name)
+        self._refused.pop(entry.name, None)
         owner = Owner(self._parts.operator, moment(self._parts.clock.now()), self._why or why)
         with ExitStack() as stack:
             stack.enter_context(hold_locally(self._parts.platform, entry.name, owner, patience))

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from threading import Event, Semaphore
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
+from platformctl.cli import wiring
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.errors import Unreachable
 from platformctl.model.desired import HostEntry
 from platformctl.model.names import HostName
+from platformctl.store.patience import Patience
 from platformctl.transports.interface import Transport
 from platformctl.workflows.hosts import Hosts
 from platformctl.workflows.parts import Parts
@@ -41,8 +44,9 @@ def way() -> Way:
 
 
 @pytest.fixture
-def reached(way: Way) -> Iterator[Hosts]:
-    hosts = Hosts(cast("Parts", SimpleNamespace(reach=way.reach)), ExitStack(), "")
+def reached(way: Way, tmp_path: Path) -> Iterator[Hosts]:
+    parts = SimpleNamespace(reach=way.reach, platform=tmp_path, operator="ann", clock=wiring.SystemClock())
+    hosts = Hosts(cast("Parts", parts), ExitStack(), "")
     yield hosts
     way.gate.set()
     hosts.close()
@@ -60,11 +64,20 @@ def test_eight_hosts_are_reached_at_a_time(way: Way, reached: Hosts) -> None:
     assert not way.under_way.acquire(timeout=0.2)
 
 
-def test_what_went_wrong_ahead_is_told_to_who_asks_and_the_next_one_tries_again(way: Way, reached: Hosts) -> None:
+def test_what_went_wrong_ahead_is_told_to_everybody_and_nobody_sets_out_again(way: Way, reached: Hosts) -> None:
     way.gate.set()
-    for _ in range(2):
+    for _ in range(3):
         reached.begin(HOST, DRIVER)
-    for tries in (1, 2):
         with pytest.raises(Unreachable):
             reached.reach(HOST, DRIVER)
+
+    assert way.set_out == [HOST.name]
+
+
+def test_who_is_to_lock_a_host_sets_out_again(way: Way, reached: Hosts) -> None:
+    """The plan of an index that comes ten minutes after the one that found the host silent."""
+    way.gate.set()
+    for tries in (1, 2):
+        with pytest.raises(Unreachable):
+            reached.lock(HOST, DRIVER, "apply", Patience())
         assert way.set_out == [HOST.name] * tries
