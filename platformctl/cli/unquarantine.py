@@ -29,4 +29,5 @@ from platformctl.workflows import quarantine as workflow
 def command(context: click.Context, module: str, reason: str, key: Path | None) -> NoteReport:
     """Let releases of MODULE that were rolled back be planned again."""
     parts = wiring.parts(context)
-    return workflow.unquarantine(parts, workflow.Lift(module, reason, wiring.person_key(key, parts.repository)))
+    request = workflow.LiftRequest(module, reason, wiring.person_key(key, parts.repository))
+    return workflow.unquarantine(parts, request)

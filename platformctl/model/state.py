@@ -10,6 +10,7 @@ from platformctl.model.plan import OWN_FOLDER, PlannedFile, PlannedImage, Run
 from platformctl.model.result import ContainerHealth
 
 RECEIPT_PAYLOAD_TYPE = "application/vnd.platformctl.receipt.v1+json"
+LIFT_PAYLOAD_TYPE = "application/vnd.platformctl.lift.v1+json"
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,17 @@ class Quarantine:
     source_sha: GitSha
     reason: str
     at: str
+
+
+@dataclass(frozen=True)
+class Lift:
+    """An approver's word that releases which are quarantined on a host may be planned there again."""
+
+    module: ModuleId
+    host: HostName
+    reason: str
+    at: str
+    releases: tuple[Quarantine, ...]
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
 """Lift a quarantine: a release that was rolled back on a host may be planned there again."""
 
-from dataclasses import replace
 from pathlib import Path
 
+from platformctl.model import strict_json
+from platformctl.model.codec import encode
 from platformctl.model.desired import HostEntry, TrustRoots
 from platformctl.model.frozen import dataclass
-from platformctl.model.names import Digest, ModuleId
+from platformctl.model.names import ModuleId
 from platformctl.model.reports import NoteReport
+from platformctl.model.state import LIFT_PAYLOAD_TYPE, Lift
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
+from platformctl.trust import envelope
 from platformctl.trust.keys import seal
 from platformctl.trust.signatures import sole_signer
+from platformctl.trust.signers import APPROVAL
 from platformctl.workflows.auditing import Told, tell_both
 from platformctl.workflows.hosts import Hosts, holding, hosts
 from platformctl.workflows.left_there import DRIVER, remembering
@@ -21,7 +25,7 @@ from platformctl.workflows.remembered import current_trust
 
 
 @dataclass(frozen=True)
-class Lift:
+class LiftRequest:
     """A quarantine to lift: of which module, why, and the approver's key that says so."""
 
     module: str
@@ -29,25 +33,30 @@ class Lift:
     key: Path
 
 
-def unquarantine(parts: Parts, lift: Lift) -> NoteReport:
-    """Let a release that was rolled back be planned again, a removal too; signed by somebody who may approve."""
+def unquarantine(parts: Parts, request: LiftRequest) -> NoteReport:
+    """Let a release that was rolled back be planned again, a removal too; signed by somebody who may approve.
+
+    What was signed is kept in the audit chains. What is quarantined behind that stays so.
+    """
     roots = trust_roots(parts)
     ring, now = keyring(parts, roots), parts.clock.now()
     with hosts(parts) as reached:
-        module, entry = _kept_from(parts, roots, reached, lift.module)
-        payload = f"unquarantine {module} on {entry.name}: {lift.reason}".encode()
-        signed = seal(payload, "text/plain", lift.key, "approval@platformctl", parts.environment)
-        signer = sole_signer(signed, "text/plain", "approval@platformctl", ring, now)
+        module, entry = _kept_from(parts, roots, reached, request.module)
         transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
-        with holding(parts, transport, Digest.of(payload), f"unquarantine {module}") as session:
+        found = remember(transport, HostLayout(entry.root), module, ring, now).record.quarantine
+        lift = Lift(module, entry.name, request.reason, moment(now), found)
+        signed = seal(strict_json.dump(encode(lift)), LIFT_PAYLOAD_TYPE, request.key, APPROVAL, parts.environment)
+        signer = sole_signer(signed, LIFT_PAYLOAD_TYPE, APPROVAL, ring, now)
+        with holding(parts, transport, signed.digest, f"unquarantine {module}") as session:
             memory = remember(transport, HostLayout(entry.root), module, ring, now)
             current_trust(parts, roots, memory)
-            count = len(memory.record.quarantine)
-            content = record_bytes(replace(next_record(memory.record), quarantine=()), memory.envelopes)
+            left = tuple(each for each in memory.record.quarantine if each not in lift.releases)
+            content = record_bytes(next_record(memory.record, quarantine=left), memory.envelopes)
             session.write(write_record(HostLayout(entry.root), module, content, replacing=memory.content))
             fields = {"module": str(module), "host": str(entry.name), "by": signer.principal, "reason": lift.reason}
-            told = Told(moment(now), "unquarantine", fields)
+            told = Told(lift.at, "unquarantine", {**fields, "lift": envelope.write(signed).decode()})
             tell_both(parts, entry, memory.recalled.audit_tail, told, session.write)
+    count = len(memory.record.quarantine) - len(left)
     return NoteReport(message=f"✓ {module} on {entry.name}: {count} quarantined release(s) may be planned again")
 
 

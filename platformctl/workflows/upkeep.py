@@ -188,4 +188,4 @@ def _receipts(parts: Parts, transport: Transport, ring: Keyring) -> tuple[str, .
 
 
 def _plain(fields: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if name != "receipt"}
+    return {name: value for name, value in fields.items() if name not in ("receipt", "lift")}

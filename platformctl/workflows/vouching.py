@@ -1,29 +1,34 @@
-"""Whether signed receipts vouch for the records of an audit chain, and whether it has a record of each that there is.
+"""Whether signatures vouch for the records of an audit chain, and whether it has a record of each receipt there is.
 
-A chain that was written anew from some record on is sound in itself; a receipt is one person's signed word. What has
-none, as a lock or an unlock, nobody vouches for but the other end.
+A chain that was written anew from some record on is sound in itself; a receipt or a lift is one person's signed word.
+What has none, as a lock or an unlock, nobody vouches for but the other end.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from platformctl.errors import ApprovalMismatch, InvalidInput
+from platformctl.model import strict_json
+from platformctl.model.codec import decode
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
-from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, ModuleStatus, Receipt
+from platformctl.model.state import LIFT_PAYLOAD_TYPE, RECEIPT_PAYLOAD_TYPE, Lift, ModuleStatus, Receipt
 from platformctl.store.chain import Entry
 from platformctl.trust import envelope
 from platformctl.trust.keys import Keyring
 from platformctl.trust.moment import Moment
 from platformctl.trust.signatures import sole_signer
+from platformctl.trust.signers import APPROVAL
 from platformctl.workflows.records import NAMESPACE, read_receipt
 
 _SAME: Mapping[str, Mapping[str, str]] = {
     "apply": {"module": "module", "host": "host", "plan": "plan_digest", "outcome": "outcome"},
     "recover": {"module": "module", "host": "host", "plan": "plan_digest"},
     "import": {"module": "module", "host": "host", "source_sha": "source_sha"},
+    "unquarantine": {"module": "module", "host": "host", "reason": "reason"},
 }
-"""By event: what of a record stands in its receipt too, and how it is called there."""
+"""By event: what of a record stands in its receipt or lift too, and how it is called there."""
+_ALWAYS_SIGNED = ("apply", "unquarantine")
 
 
 @dataclass(frozen=True)
@@ -38,25 +43,38 @@ class Vouched:
         """What is not as the receipts say, record by record."""
         first: dict[str, int] = {}
         for entry in self.entries:
-            text = entry.fields.get("receipt")
-            if entry.event not in _SAME or (text is None and entry.event != "apply"):
+            kind, is_always = _kind_of(entry), entry.event in _ALWAYS_SIGNED
+            text = entry.fields.get(kind)
+            if entry.event not in _SAME or (text is None and not is_always):
                 continue
-            why = self._against(entry, text)
-            if why is None and entry.event == "apply" and first.setdefault(str(text), entry.seq) != entry.seq:
-                why = f"was added: its receipt is that of record {first[str(text)]}"
+            why = self._against(entry, kind, text)
+            if why is None and is_always and first.setdefault(str(text), entry.seq) != entry.seq:
+                why = f"was added: its {kind} is that of record {first[str(text)]}"
             if why is not None:
                 yield f"{self.where}: record {entry.seq} ({said(entry)}) {why}"
 
-    def _against(self, entry: Entry, text: Any) -> str | None:
+    def _against(self, entry: Entry, kind: str, text: Any) -> str | None:
         if not text:
-            return "may have been added: no signed receipt vouches for it"
+            return f"may have been added: no signed {kind} vouches for it"
         try:
-            receipt = believed(text, self.keyring, entry.at)
+            told = self._lifted(entry, text) if kind == "lift" else believed(text, self.keyring, entry.at)
         except (ApprovalMismatch, InvalidInput) as error:
-            return f"may have been added: its receipt is not believed ({error.reason or 'form'})"
-        told = ((here, there) for here, there in _SAME[entry.event].items())
-        other = [here for here, there in told if entry.fields.get(here) != str(getattr(receipt, there))]
-        return f"was changed: {', '.join(other)} is not what its receipt says" if other else None
+            return f"may have been added: its {kind} is not believed ({error.reason or 'form'})"
+        same = _SAME[entry.event].items()
+        other = [here for here, there in same if entry.fields.get(here) != str(getattr(told, there))]
+        return f"was changed: {', '.join(other)} is not what its {kind} says" if other else None
+
+    def _lifted(self, entry: Entry, text: Any) -> Lift:
+        """The lift of a record, made then and signed by who the record says did it."""
+        sealed = envelope.read(str(text).encode())
+        at = Moment.parse(entry.at).at
+        signer = sole_signer(sealed, LIFT_PAYLOAD_TYPE, APPROVAL, self.keyring, at, in_process=True)
+        lift = decode(Lift, strict_json.load(sealed.payload, "lift"), "lift")
+        if signer.principal != entry.fields.get("by"):
+            raise ApprovalMismatch("a lift is of somebody else", reason="signer")
+        if lift.at != entry.at:
+            raise ApprovalMismatch("a lift is of another time", reason="digest")
+        return lift
 
     def of_another_host(self, host: HostName) -> Iterator[str]:
         """Records in a host's chain that are about another one."""
@@ -82,6 +100,11 @@ class Vouched:
         for status in states:
             if status.plan_digest not in plans:
                 yield f"{self.where}: a record was removed: that of {status.plan_digest}, which the state is of"
+
+
+def _kind_of(entry: Entry) -> str:
+    """What vouches for a record, as its field is called."""
+    return "lift" if entry.event == "unquarantine" else "receipt"
 
 
 def believed(text: object, keyring: Keyring, at: str) -> Receipt:

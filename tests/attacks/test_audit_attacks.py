@@ -79,11 +79,49 @@ def test_a_deed_that_only_this_clone_tells_of(tmp_path: Path, host: Host) -> Non
     assert "whole" not in repo.run("audit", "show", expect=0).stdout, "nobody looked at that"
 
     true = here.read_bytes()
-    last = chain.parse(true.splitlines()[-1], "here")
-    forged = chain.next_line(true, "2026-06-01T12:00:00Z", "unquarantine", last.fields, what="here")
+    unlocked = chain.parse(true.splitlines()[3], "here")
+    forged = chain.next_line(true, "2026-06-01T12:00:00Z", "unlock", unlocked.fields, what="here")
     here.write_bytes(true + forged + b"\n")
     (problem,) = problems(repo, 3)
-    assert problem == "rs2000: record 7 here (unquarantine of web) is not on the host"
+    assert problem == "rs2000: record 7 here (unlock) is not on the host"
+
+
+LIFTS: dict[str, tuple[dict[str, object], str]] = {
+    "a copy": ({}, "was added: its lift is that of record"),
+    "nobody's word": ({"lift": None}, "may have been added: no signed lift vouches for it"),
+    "somebody else": ({"by": "ben@example.org"}, "may have been added: its lift is not believed (signer)"),
+    "another reason": ({"reason": "a try"}, "was changed: reason is not what its lift says"),
+    "another module": ({"module": "api"}, "was changed: module is not what its lift says"),
+}
+
+
+def test_who_lifted_a_quarantine_is_proven_by_their_signature(tmp_path: Path, host: Host) -> None:
+    """Of what, why and when too; a record without that, or that says something else, is found out anywhere."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", {"services": {"web": {"image": "platformctl-lab/crash:1"}}}, health={"timeout": "8s"})
+    repo.deploy("web", expect=11)
+    (held,) = json.loads(host.sh(f"cat {host.root}/.platformctl/modules/web.json"))["quarantine"]
+    repo.run("unquarantine", "web", "--reason", "mended", expect=0)
+
+    true = host.sh(f"cat {host.root}/{AUDIT}").encode()
+    record = chain.parse(true.splitlines()[-1], "the host")
+    assert json.loads(b64decode(json.loads(str(record.fields["lift"]))["payload"])) == {
+        "module": "web",
+        "host": "rs2000",
+        "reason": "mended",
+        "at": record.at,
+        "releases": [held],
+    }
+    assert problems(repo, 0) == []
+
+    clone = cloned(repo)
+    for name, (changes, words) in LIFTS.items():
+        host.write(AUDIT, with_record(true, **changes))
+        found = problems(repo, 3, "-C", clone)
+        assert any(each.startswith("rs2000: record 3 (unquarantine of ") and words in each for each in found), (
+            name,
+            found,
+        )
 
 
 def test_a_record_that_is_taken_away_or_written_anew(tmp_path: Path, host: Host) -> None:
