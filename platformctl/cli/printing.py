@@ -53,9 +53,9 @@ def _text(report: Report, form: str, *, color: bool) -> str:
             return _for_people(report, color=color)
 
 
-def markdown_of(report: Report) -> str:
+def markdown_of(report: Report, limit: int = markdown.LIMIT) -> str:
     """The report as it may be posted."""
-    return markdown.render(report, _redactor)
+    return markdown.render(report, _redactor, limit)
 
 
 def annotations(report: Report) -> str:

@@ -15,7 +15,7 @@ from platformctl.redaction import Redactor
 from platformctl.render import human, plans
 
 LIMIT = 58_000
-"""Characters of a whole text: a comment has 60,000 at most, and says more above it; forges refuse more than 65,536."""
+"""Characters of a text where nobody says how many there may be; forges refuse more than 65,536."""
 MODULES = 50
 """Blocks of one text; of further modules only the number is told."""
 _NAME, _WORDS = 64, 128
@@ -45,37 +45,37 @@ class _Block:
         return f"<details>\n<summary>{self.summary}</summary>\n\n{body}{rest}</details>\n\n"
 
 
-def render(report: Report, redactor: Redactor) -> str:
-    """The report as markdown, cleaned and safe to post, in at most `LIMIT` characters."""
-    return _text(report, redactor).rstrip("\n") + "\n"
+def render(report: Report, redactor: Redactor, limit: int = LIMIT) -> str:
+    """The report as markdown, cleaned and safe to post, in at most `limit` characters."""
+    return _text(report, redactor, limit).rstrip("\n") + "\n"
 
 
-def _text(report: Report, redactor: Redactor) -> str:
+def _text(report: Report, redactor: Redactor, limit: int) -> str:
     match report:
         case PlanReport():
-            return _plan(report, redactor)
+            return _plan(report, redactor, limit)
         case ShowReport():
-            return _show(report, redactor)
+            return _show(report, redactor, limit)
         case _:
-            return _within(_cleaned(human.render(report), redactor), LIMIT)
+            return _within(_cleaned(human.render(report), redactor), limit)
 
 
-def _plan(report: PlanReport, redactor: Redactor) -> str:
+def _plan(report: PlanReport, redactor: Redactor, limit: int) -> str:
     changing = [planned for planned in report.plans if planned.plan.has_changes]
     alike = plans.told_together(report)
     blocks = [_failed(each, redactor) for each in report.failed]
     blocks += [_planned(p, redactor) for p in (report.plans if report.long else changing) if p not in alike]
-    together = _within(_cleaned("\n".join(plans.upgrades(alike)), redactor), LIMIT // 8) if alike else ""
+    together = _within(_cleaned("\n".join(plans.upgrades(alike)), redactor), limit // 8) if alike else ""
     end = [f"! {warning}" for warning in report.warnings]
     if changing and not changing[0].plan.speculative:
         end.append(f"next: platformctl approve {report.index or changing[0].path or 'PLAN'}")
-    tail = _within(_cleaned("\n".join(end), redactor), LIMIT // 4) if end else ""
-    return _joined(f"**{human.plan_summary(report)}**\n\n{together}", blocks, tail)
+    tail = _within(_cleaned("\n".join(end), redactor), limit // 4) if end else ""
+    return _joined(f"**{human.plan_summary(report)}**\n\n{together}", blocks, tail, limit)
 
 
-def _show(report: ShowReport, redactor: Redactor) -> str:
-    tail = _within(_cleaned("\n".join(human.verify(report.verification)), redactor), LIMIT // 4)
-    return _joined(f"**Plan: {plans.counts(report.plan.plan)}**\n\n", [_planned(report.plan, redactor)], tail)
+def _show(report: ShowReport, redactor: Redactor, limit: int) -> str:
+    tail = _within(_cleaned("\n".join(human.verify(report.verification)), redactor), limit // 4)
+    return _joined(f"**Plan: {plans.counts(report.plan.plan)}**\n\n", [_planned(report.plan, redactor)], tail, limit)
 
 
 def _planned(planned: PlannedModule, redactor: Redactor) -> _Block:
@@ -95,13 +95,13 @@ def _failed(failed: NotPlanned, redactor: Redactor) -> _Block:
     return _Block(f"✗ {name}: no plan ({failed.error.exit_code.name})", tuple(map(_in_columns, lines)), whole)
 
 
-def _joined(head: str, blocks: Sequence[_Block], tail: str) -> str:
+def _joined(head: str, blocks: Sequence[_Block], tail: str, limit: int) -> str:
     """All blocks whole where they fit; else each as much as its fair share of the room."""
     left = len(blocks) - MODULES
     more = f"{left} more module{'s' * (left != 1)} not shown here: see the plans themselves\n\n" if left > 0 else ""
     shown = blocks[:MODULES]
-    room = LIMIT - len(head) - len(more) - len(tail)
-    shares = _shares([len(block.within(LIMIT)) for block in shown], room)
+    room = limit - len(head) - len(more) - len(tail)
+    shares = _shares([len(block.within(limit)) for block in shown], room)
     return head + "".join(b.within(share) for b, share in zip(shown, shares, strict=True)) + more + tail
 
 

@@ -25,8 +25,8 @@ _WORDS = 200
 """Characters of a reason that is quoted above a plan."""
 _MARKER = re.compile(r"<!-- platformctl host=([a-z0-9-]{1,63}) commit=([0-9a-f]{40}) -->\r?\n")
 
-Show = Callable[[Report], str]
-"""A report as text that may be posted."""
+Show = Callable[[Report, int], str]
+"""A report as text that may be posted, in at most so many characters."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,8 @@ def _body(host: str, plans: list[PlannedModule], outcomes: list[Outcome], there:
     digests = {each.digest for each in plans}
     about = [each for each in outcomes if host in each.hosts or each.plan_digest in digests]
     if about:
-        head += show(_told(about[-1])) + "\n"
-    body = head + show(PlanReport(plans=tuple(plans)))
-    if len(body) > LIMIT:
-        raise AssertionError("what is shown of a plan leaves room for what is said above it")
-    return body
+        head += show(_told(about[-1]), LIMIT // 4) + "\n"
+    return head + show(PlanReport(plans=tuple(plans)), LIMIT - len(head))
 
 
 def _is_of(planned_module: PlannedModule, there: PullRequest) -> bool:

@@ -78,6 +78,22 @@ def test_a_reason_that_quotes_a_host_does_not_speak_either(
         check(forge)
 
 
+def test_what_came_of_a_plan_and_all_of_the_plan_fit_into_a_comment_together(tmp_path: Path) -> None:
+    """A sign that turns lines round is shown by its name, which is eight times as long."""
+    repo = PlatformRepo.create(tmp_path)
+    many = {f"s{number}": {"image": "platformctl-lab/web:1", "labels": {"a": "x" * 80}} for number in range(400)}
+    repo.add_module("web", {"services": {"web": {"image": "web:1", "depends_on": [*many]}, **many}}, host="local")
+    plan, result, turned = repo.plan("web", "--offline"), tmp_path / "result.json", "\u202e" * 200
+    result.write_text(json.dumps({**APPLIED, "exit_code": 10, "reason": turned, "outcome": turned}))
+    with running(ForgeKind.FORGEJO) as forge:
+        forge.pulls[7] = Pull("ann", repo.head)
+        comment(repo, forge, plan, "--result", result)
+
+        check(forge)
+        assert "10 UNHEALTHY" in forge.comments[7][0].body
+        assert len(forge.comments[7][0].body) > 0.95 * LIMIT
+
+
 def test_a_comment_that_wears_our_marker_is_neither_edited_nor_taken_for_ours(
     repo: PlatformRepo, speculative: Path
 ) -> None:
