@@ -24,8 +24,12 @@ from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
 from platformctl.model.plan import OWN_FOLDER
 
-LOOK_TIMEOUT, HASH_TIMEOUT, REGISTRY_TIMEOUT = 120, 30, 22
-"""Seconds for a look, and more for each module that Compose and each image that a registry may be asked about."""
+LOOK_TIMEOUT = 120
+"""Seconds for all that is not said below."""
+COMPOSE_TIMEOUT, REGISTRY_TIMEOUT, KILL_AFTER = 60, 20, 2
+"""Seconds for Compose each time that it is asked about a module, for a registry about an image, and until one that does
+not end is killed.
+"""
 LISTS = (IMAGES, "/networks", "/volumes")
 """What the engine is asked about everything it has, behind the images by name and before the containers."""
 
@@ -84,7 +88,8 @@ images() { [ -s "$work/in/moving" ] || grep -q '^HTTP/1\.1 [^2]' "$work/engine" 
     found=$(docker image inspect --format "$image_form" -- "$ref" 2>/dev/null)
     if [ -n "$found" ] && ! grep -qxFe "$ref" "$work/in/moving"; then printf 'local %s %s\n' "$ref" "$found"
     else case $ref in 127.*:*/* | localhost:*/*) plain=--insecure ;; *) plain=--insecure=false ;; esac
-      found=$(timeout -k 2 20 docker manifest inspect "$plain" -v -- "$ref" 2>/dev/null | tr -d '\n\t')
+      found=$(timeout -k @KILL_AFTER@ @REGISTRY_TIMEOUT@ \
+        docker manifest inspect "$plain" -v -- "$ref" 2>/dev/null | tr -d '\n\t')
       printf 'remote %s %s\n' "$ref" "${found:-null}"; fi
   done <"$work/in/images"; }
 linked() { while IFS= read -r path; do at=$path
@@ -114,9 +119,7 @@ asked() { [ -r "$env_file" ] || return 66
   set -- -p "$project" --project-directory "$folder" --env-file "$env_file" --env-file "$in/set.env" "$@"
   [ -z "$program" ] || set -- DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND=docker "$program" compose "$@"
   [ -n "$program" ] || set -- docker compose "$@"
-  timeout -k 2 60 """
-    + EMPTIED
-    + """ "$@"; }
+  timeout -k @KILL_AFTER@ @COMPOSE_TIMEOUT@ @EMPTIED@ "$@"; }
 completed() { lend && rm -f "$in/failed" || return
   { asked "$@" config || : >"$in/failed"; } | changed && [ ! -e "$in/failed" ]; }
 changed() { set -- -f - -f "$in/lent.yaml"; [ ! -s "$in/dropped.yaml" ] || set -- "$@" -f "$in/dropped.yaml"
@@ -146,16 +149,25 @@ tell compose said "$work/version"
 every tell_hashes "$@"
 """
 )
+_LOOK = _LOOK.replace("@EMPTIED@", EMPTIED).replace("@KILL_AFTER@", str(KILL_AFTER))
+_LOOK = _LOOK.replace("@COMPOSE_TIMEOUT@", str(COMPOSE_TIMEOUT)).replace("@REGISTRY_TIMEOUT@", str(REGISTRY_TIMEOUT))
 
 
 def look(questions: Sequence[Question], *, version: bool) -> Command:
     """The question; all of one host, at least one. With `version` Compose is to say its own."""
     root = questions[0].release.host.root
     operands = (word for question in questions for word in _operands(question.release))
-    timeout = LOOK_TIMEOUT + HASH_TIMEOUT * sum(question.hashes for question in questions)
-    timeout += REGISTRY_TIMEOUT * len(images_of(questions))
+    timeout = LOOK_TIMEOUT + (COMPOSE_TIMEOUT + KILL_AFTER) * sum(map(_times, questions))
+    timeout += (REGISTRY_TIMEOUT + KILL_AFTER) * len(images_of(questions))
     words = ("sh", "-c", _LOOK, "look", root, _asked(questions), "yes" if version else "no", *operands)
     return Command(words, stdin=_enclosed(questions), timeout=timeout)
+
+
+def _times(question: Question) -> int:
+    """How often Compose may be asked, one time after the other: once more without env files, where there are any."""
+    if not question.hashes:
+        return 0
+    return 2 if any(service.env_files for service in question.release.compose.services.values()) else 1
 
 
 def paths_of(questions: Sequence[Question]) -> list[str]:

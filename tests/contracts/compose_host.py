@@ -161,6 +161,10 @@ case "$*" in
 {cases}*) echo "unexpected: $*" >&2; exit 64;;
 esac
 """
+_TIMEOUT = """#!/bin/sh
+case "$*" in *'docker {words}'*) printf '%s %s\\n' "$3" "$2" >>'{granted}'; shift 3; set -- -k 1 0.3 "$@";; esac
+exec {timeout} "$@"
+"""
 
 
 @dataclass
@@ -190,8 +194,19 @@ class FakeDocker:
         self.program("docker", _DOCKER.format(here=self.here, cases=cases))
         return self
 
+    def hangs(self, words: str) -> Path:
+        """From now on `docker WORDS…` does not end by itself, and is ended soon. The file has what it was granted each
+        time, in seconds: until it would have been ended, and until it would have been killed then.
+        """
+        granted, docker = self.here / "granted", (self.here / "bin/docker").read_text()
+        self.program("timeout", _TIMEOUT.format(words=words, granted=granted, timeout=shutil.which("timeout")))
+        silent = f"case \"$*\" in\n'{words}'*) exec {shutil.which('sleep')} 3600;;\n"
+        self.program("docker", docker.replace('case "$*" in\n', silent))
+        return granted
+
     def program(self, name: str, script: str) -> None:
         path = self.here / "bin" / name
+        path.unlink(missing_ok=True)
         path.write_text(script)
         path.chmod(0o755)
 

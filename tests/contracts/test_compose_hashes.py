@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from platformctl.drivers.compose_look import LOOK_TIMEOUT
 from platformctl.drivers.interface import Question
 from platformctl.errors import InvalidInput, Unreachable, or_raise
 from platformctl.model.command import Completed
@@ -69,6 +70,23 @@ def test_compose_that_is_not_there_is_found_out_by_the_look(docker: FakeDocker, 
     with pytest.raises(Unreachable) as caught:
         DRIVER.read_look(docker.run(DRIVER.look(question, unknown)), question, unknown, NOW)
     assert caught.value.reason == "compose_missing"
+
+
+def test_a_look_waits_for_each_module_that_compose_is_slow_about(docker: FakeDocker, root: Path) -> None:
+    """What the host grants Compose, time after time, is over before nobody waits for the look any more."""
+    with_env_file = "services: {web: {image: 'web:1', env_file: [{path: secrets/web.env, required: false}]}}"
+    releases = [release_in(root), release_in(root, with_env_file), release_in(root)]
+    questions = tuple(Question(each) for each in releases)
+    running(docker)
+    granted = docker.hangs("compose -p")
+    command = DRIVER.look(questions, WHO)
+    seen = DRIVER.read_look(docker.run(command), questions, WHO, NOW)
+
+    assert all(isinstance(each, InvalidInput) for each in seen)
+    asked = [sum(map(int, line.split())) for line in granted.read_text().splitlines()]
+    at_once = 2  # what has no hash without env files is read by one Compose and hashed by another
+    assert len(asked) == 2 + 2 * at_once
+    assert sum(asked) - 2 * asked[0] <= command.timeout - LOOK_TIMEOUT
 
 
 TWO = "services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'web:1'}, alone: {image: 'web:1'}}"

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from platformctl.drivers.compose_look import LOOK_TIMEOUT
 from platformctl.drivers.interface import Question
+from platformctl.errors import or_raise
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import ImageSeen
 from tests.contracts.compose_driver import (
     DRIVER,
+    NOW,
     WEB,
     WHO,
     docker,
@@ -27,13 +30,20 @@ from tests.contracts.compose_host import (
 
 __all__ = ["docker", "root"]
 
+REFS = ("web:1", "web:2", "web:1")
 
-def test_a_look_waits_for_each_image_that_a_registry_may_be_asked_about(root: Path) -> None:
-    first, other = (Question(release_in(root, WEB.replace("web:1", ref)), hashes=False) for ref in ("web:1", "web:2"))
-    one, two = (DRIVER.look(questions, WHO) for questions in ((first, first), (first, other)))
 
-    assert "timeout -k 2 20 docker manifest inspect" in one.argv[2]
-    assert two.timeout - one.timeout >= 20 + 2
+def test_a_look_waits_for_each_image_whose_registry_is_silent(docker: FakeDocker, root: Path) -> None:
+    questions = tuple(Question(release_in(root, WEB.replace("web:1", ref)), hashes=False) for ref in REFS)
+    gone = {"message": "no such image"}
+    lacking(docker).says("system dial-stdio", engine(gone, gone, statuses={0: 404, 1: 404}))
+    granted = docker.hangs("manifest inspect")
+    command = DRIVER.look(questions, WHO)
+    seen = [or_raise(each) for each in DRIVER.read_look(docker.run(command), questions, WHO, NOW)]
+
+    assert [each.images for each in seen] == [(ImageSeen(ref, None, present=False),) for ref in REFS]
+    assert len(granted.read_text().splitlines()) == 2
+    assert sum(map(int, granted.read_text().split())) <= command.timeout - LOOK_TIMEOUT
 
 
 @pytest.mark.parametrize(
