@@ -3,6 +3,7 @@
 A name is looked up when a module or a host asks for it, and only then is its code imported.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -13,6 +14,9 @@ from platformctl.model.frozen import dataclass
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,11 @@ class Socket:
     def names(self) -> tuple[str, ...]:
         """All there are, sorted."""
         return tuple(sorted({**_registered(self.group), **self.own}))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """What other packages bring, by names that a file of ours may have, sorted."""
+        return tuple(sorted(name for name in _registered(self.group) if _NAME.match(name) and name not in self.own))
 
     def find(self, name: str) -> Any:
         """What is plugged in by that name, None where nothing is; raises `ToolError` when it can not be imported.

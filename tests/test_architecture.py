@@ -26,7 +26,7 @@ ROOMS = {
     "model": May((), "nouns: whoever knows them must know nothing else"),
     "paths": May((), "opens files beneath a root for whoever asks"),
     "gitinfo": May((), "runs git; what the bytes mean is for others"),
-    "manifests": May(("paths",), "reads files beneath a root"),
+    "manifests": May(("paths", "sockets"), "reads files beneath a root, which name what is plugged in"),
     "policy": May((), "pure: judges what was loaded"),
     "releases": May(("paths", "gitinfo", "manifests"), "a release is manifests read from a commit or a folder"),
     "planning": May(("drivers.interface",), "pure: the driver says which words bring a change about"),

@@ -9,8 +9,27 @@ import pytest
 
 from platformctl.errors import ToolError
 from platformctl.sockets import DRIVERS, TRANSPORTS, Socket
+from tests.lab import Host
+from tests.platform_repo import WEB, PlatformRepo, host_entry
 
 FIND = "import sys; from platformctl.sockets import TRANSPORTS; print(TRANSPORTS.find(sys.argv[1]), TRANSPORTS.names)"
+
+REMOTE: dict[str, object] = {
+    "address": "192.0.2.1",
+    "user": "agent",
+    "root": "/opt/platform",
+    "host_key": ["SHA256:" + "A" * 43],
+    "machine_id": "a" * 32,
+}
+PIGEON = """from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.transports.ssh import SshTransport
+
+class Pigeon(SshTransport):
+    def fly(self): pass
+
+class Loft(DockerCompose):
+    name = "loft"
+"""
 
 
 @pytest.fixture
@@ -18,10 +37,11 @@ def others(tmp_path: Path) -> Path:
     """A folder with an installed package that brings transports."""
     made = tmp_path / "pigeon-1.dist-info"
     made.mkdir()
-    (tmp_path / "pigeon.py").write_text("class Pigeon:\n    def fly(self): pass\n")
+    (tmp_path / "pigeon.py").write_text(PIGEON)
     (made / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeon\nVersion: 1\n")
     (made / "entry_points.txt").write_text(
         "[platformctl.transports]\npigeon = pigeon:Pigeon\nssh = pigeon:Pigeon\nwing = pigeon:Pigeon.fly\n"
+        "a bird = pigeon:Pigeon\n[platformctl.drivers]\nloft = pigeon:Loft\n"
     )
     return tmp_path
 
@@ -67,3 +87,75 @@ def test_what_can_not_be_loaded_is_named_with_where_it_was_to_be(where: str) -> 
         Socket("platformctl.transports", {"lame": where}).find("lame")
 
     assert refused.value.detail == f"platformctl.transports: lame = {where}"
+
+
+# --- by what people write -------------------------------------------------------------------------
+
+
+def written(repo: PlatformRepo, host: dict[str, object], orchestrator: str) -> None:
+    """A module of that driver, on a host of that entry."""
+    repo.hosts_file({"rs2000": host})
+    runtime = {"orchestrator": orchestrator, "compose_file": "modules/web/compose.yaml"}
+    repo.add_module("web", WEB, runtime=runtime)
+
+
+@pytest.mark.lab
+def test_a_module_and_a_host_may_name_what_another_package_brings(tmp_path: Path, others: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path / "platform", {"rs2000": host})
+    written(repo, {**host_entry(host), "transport": "pigeon"}, "loft")
+
+    repo.run("validate", expect=0, PYTHONPATH=str(others))
+    (planned,) = repo.run("plan", "web", "--json", expect=1, PYTHONPATH=str(others)).json["plans"]
+    assert planned["plan"]["drivers"] == {"loft": "1"}
+    assert planned["plan"]["host"]["transport"] == "pigeon"
+    schema = repo.run("schema", "hosts", expect=0, PYTHONPATH=str(others)).stdout
+    assert '"pigeon"' in schema
+    assert '"a bird"' not in schema
+
+
+NAMED = {
+    "a transport that no package brings": (
+        ("pigeon", "docker-compose"),
+        (".platform/hosts.yaml", "expected one of local, ssh, openssh, tailscale", "write local"),
+    ),
+    "a driver that no package brings": (
+        ("ssh", "loft"),
+        ("modules/web/module.yaml", "expected docker-compose", "write docker-compose"),
+    ),
+    "a transport that is nearly one of a package": (
+        ("pidgeon", "docker-compose"),
+        (".platform/hosts.yaml", "expected one of local, ssh, openssh, tailscale, pigeon, wing", "write pigeon"),
+    ),
+    "a driver that is nearly one of a package": (
+        ("ssh", "lofd"),
+        ("modules/web/module.yaml", "expected one of docker-compose, loft", "write loft"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_what_is_not_there_is_refused_where_it_is_written(tmp_path: Path, others: Path, case: str) -> None:
+    (transport, orchestrator), (file, message, hint) = NAMED[case]
+    repo = PlatformRepo.create(tmp_path / "platform")
+    written(repo, {**REMOTE, "transport": transport}, orchestrator)
+    path = str(others) if "nearly" in case else ""
+
+    told = repo.run("validate", "--json", expect=65, PYTHONPATH=path).json
+    (finding,) = told["findings"] if "findings" in told else (told["error"],)
+    line = (repo.root / file).read_text().splitlines()[finding["line"] - 1]
+    assert (finding["file"], finding["hint"]) == (file, hint)
+    assert line.split(": ")[1].strip('",') in (transport, orchestrator)
+    assert finding.get("message", finding.get("detail")).endswith(message)
+
+
+def test_who_writes_names_of_ours_has_no_packages_looked_through(tmp_path: Path) -> None:
+    repo = PlatformRepo.create(tmp_path)
+    written(repo, {**REMOTE, "transport": "ssh"}, "docker-compose")
+    words = "import sys; from platformctl.__main__ import main; sys.argv[1:] = ['plan', 'web', '--offline']\n"
+    words += "try: main()\nfinally: print(*sys.modules)"
+    done = subprocess.run(
+        (sys.executable, "-c", words), cwd=repo.root, env=repo.environment, capture_output=True, text=True
+    )
+
+    assert "platformctl.planning.build" in done.stdout.split()
+    assert "importlib.metadata" not in done.stdout.split()

@@ -1,7 +1,8 @@
 """The shapes of the files people write: module.yaml, hosts.yaml and policy.yaml, version 1.
 
-`generate` writes them as JSON Schema for editors and other tools; docs/schemas holds the result. Rules that a schema
-can not tell (an id that is not its folder's name, a date that is none) are in `platformctl.manifests.load`.
+`generate` writes them as JSON Schema for editors and other tools; docs/schemas holds the result where no package brings
+drivers or transports. Rules that a schema can not tell (an id that is not its folder's name, a date that is none) are
+in `platformctl.manifests.load`.
 """
 
 import json
@@ -11,9 +12,9 @@ from collections.abc import Mapping
 from platformctl.manifests.shapes import Choice, Fields, Flag, Items, Named, Number, Shape, Text, Variants, name
 from platformctl.model.forge import ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import HostName, ModuleId, ProjectName, RepoPath, ServiceName, VariableName
+from platformctl.sockets import DRIVERS, TRANSPORTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-ORCHESTRATOR = "docker-compose"
 
 _PRINTED = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _LINE = Text(re.compile(_PRINTED + r"{0,500}\Z"), "one line of text, at most 500 characters", "Session cache")
@@ -98,7 +99,10 @@ MODULE = Fields(
             required={
                 "host": _HOST_NAME,
                 "runtime": Fields(
-                    required={"orchestrator": Choice((ORCHESTRATOR,)), "compose_file": _PATH},
+                    required={
+                        "orchestrator": Choice(tuple(DRIVERS.own), lambda: DRIVERS.others),
+                        "compose_file": _PATH,
+                    },
                     optional={
                         "compose_service": name(ServiceName, "redis"),
                         "project": name(ProjectName, "honcho"),
@@ -185,6 +189,21 @@ def _remote(transport: str) -> Fields:
     )
 
 
+_OF_OTHERS = Fields(
+    required={"transport": _WORD, "root": _ROOT},
+    optional={
+        "address": _ADDRESS,
+        "port": Number(1, 65535),
+        "user": _USER,
+        "host_key": Items(_HOST_KEY, least=1),
+        "node_id": _NODE_ID,
+        "dns_name": _DNS_NAME,
+        **_ANY_HOST,
+    },
+    any_of=_PINS,
+)
+"""A host that a transport of another package leads to: which of the keys it needs, only that knows."""
+
 HOSTS = Fields(
     required={
         "hosts": Named(
@@ -215,6 +234,8 @@ HOSTS = Fields(
                         },
                     ),
                 },
+                _OF_OTHERS,
+                lambda: TRANSPORTS.others,
             ),
         )
     }

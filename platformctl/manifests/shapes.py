@@ -6,7 +6,7 @@ both on generated documents with an independent implementation of JSON Schema.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
@@ -74,27 +74,34 @@ def schema_pattern(pattern: re.Pattern[str]) -> str:
     return "^" + pattern.pattern.replace(r"\Z", r"$(?!\n)")
 
 
+def _none() -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words."""
+    """One of a few words. What further ones there are, `others` is asked where a value is none of these."""
 
     words: tuple[str, ...]
+    others: Callable[[], tuple[str, ...]] = _none
 
     @property
     def meaning(self) -> str:
         """As `Shape.meaning`."""
-        return self.words[0] if len(self.words) == 1 else "one of " + ", ".join(self.words)
+        known = (*self.words, *self.others())
+        return known[0] if len(known) == 1 else "one of " + ", ".join(known)
 
     def schema(self) -> dict[str, Any]:
         """As `Shape.schema`."""
-        return {"const": self.words[0]} if len(self.words) == 1 else {"enum": list(self.words)}
+        known = [*self.words, *self.others()]
+        return {"const": known[0]} if len(known) == 1 else {"enum": known}
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
         """As `Shape.problems`."""
         if not isinstance(value, str):
             yield _wrong_type(self.meaning, value, path, f"write {self.words[0]}")
-        elif value not in self.words:
-            near = get_close_matches(value[:64], self.words, n=1)
+        elif value not in self.words and value not in self.others():
+            near = get_close_matches(value[:64], (*self.words, *self.others()), n=1)
             yield Problem(path, "wrong-value", f"expected {self.meaning}", f"write {(near or self.words)[0]}")
 
 
@@ -266,10 +273,14 @@ class Fields:
 
 @dataclass(frozen=True)
 class Variants:
-    """A mapping whose other keys depend on the word under `key`."""
+    """A mapping whose other keys depend on the word under `key`. Where that is one of the `others`, it is a `further`
+    one; they are asked for as those of a `Choice`.
+    """
 
     key: str
     cases: Mapping[str, Fields]
+    further: Fields = Fields({})
+    others: Callable[[], tuple[str, ...]] = _none
     meaning: str = "a mapping"
 
     def schema(self) -> dict[str, Any]:
@@ -277,7 +288,7 @@ class Variants:
         chosen = {"type": "object", "required": [self.key], "properties": {self.key: self._choice.schema()}}
         branches = [
             {"if": {"properties": {self.key: {"const": word}}, "required": [self.key]}, "then": case.schema()}
-            for word, case in self.cases.items()
+            for word, case in (*self.cases.items(), *((word, self.further) for word in self.others()))
         ]
         return {**chosen, "allOf": branches}
 
@@ -286,6 +297,8 @@ class Variants:
         word = value.get(self.key) if isinstance(value, dict) else None
         if isinstance(word, str) and word in self.cases:
             yield from self.cases[word].problems(value, path)
+        elif isinstance(word, str) and word in self.others():
+            yield from self.further.problems(value, path)
         elif isinstance(value, dict) and self.key in value:
             yield from self._choice.problems(word, _joined(path, self.key))
         elif isinstance(value, dict):
@@ -296,7 +309,7 @@ class Variants:
 
     @property
     def _choice(self) -> Choice:
-        return Choice(tuple(self.cases))
+        return Choice(tuple(self.cases), self.others)
 
 
 def _joined(path: str, key: str) -> str:
