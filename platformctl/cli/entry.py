@@ -7,23 +7,20 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from platformctl.cli.table import platformctl
-from platformctl.cli.verb import FORMS, GLOBAL
+from platformctl.cli.verb import GLOBAL, global_options
 
 if TYPE_CHECKING:
     from platformctl.model.reports import Report
 
-_OPTIONS = ("-o", "--output")
-
 
 def run(words: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    chosen: dict[str, Any] = {"output": _form_in(words)}
+    chosen: dict[str, Any] = {}
     try:
         report = _report(words, chosen)
     except click.exceptions.Exit as done:
@@ -49,6 +46,7 @@ def _report(words: Sequence[str], chosen: dict[str, Any]) -> "Report | None":
             return None
         from platformctl.cli import failures
 
+        chosen.update({**_global_in(words), **chosen})
         return failures.report_of(error)
 
 
@@ -67,13 +65,15 @@ def _answer(words: Sequence[str], chosen: dict[str, Any]) -> "Report | None":
         return result
 
 
-def _form_in(words: Sequence[str]) -> str:
-    """The form the words ask for, read before parsing so that a usage error comes in it too."""
-    if "--json" in words:
-        return "json"
-    asked = [word for option, word in pairwise(words) if option in _OPTIONS]
-    asked += [form for form in FORMS if f"-o{form}" in words]
-    return next((form for form in FORMS if form in asked), "human")
+def _global_in(words: Sequence[str]) -> Mapping[str, Any]:
+    """The global options among words that may be no command line, as click reads them: a usage error comes in the form
+    that was asked for, however that was spelled.
+    """
+    rest = {"ignore_unknown_options": True, "allow_extra_args": True, "resilient_parsing": True}
+    alone = click.Command("platformctl", rest, params=global_options(), add_help_option=False)
+    with alone.make_context("platformctl", list(words)) as context:
+        found: dict[str, Any] = context.meta.get(GLOBAL, {})
+        return found
 
 
 def _with_outcome(report: "Report", chosen: Mapping[str, Any]) -> "Report":
@@ -89,7 +89,7 @@ def _write(report: "Report", chosen: Mapping[str, Any]) -> None:
     """Print the report: the result on stdout, a person's error on stderr, what programs take always on stdout."""
     from platformctl.cli import printing
 
-    form = "json" if chosen.get("as_json") else str(chosen["output"])
+    form = "json" if chosen.get("as_json") else str(chosen.get("output") or "human")
     try:
         printing.write(report, form=form, color=not chosen.get("no_color"))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the exit code says what became of the host

@@ -74,6 +74,28 @@ def test_words_that_nobody_knows_are_a_usage_error_with_a_hint(repo: PlatformRep
     assert (told.json["error"]["name"], told.json["error"]["hint"]) == ("USAGE", hint)
 
 
+AS_JSON = ["--output=json", "-ojson", "-vo json", "-qojson", "-o human --json", "-o human -o json", "--json -o yaml"]
+
+
+@pytest.mark.parametrize("option", AS_JSON)
+def test_a_usage_error_comes_as_json_however_that_is_spelled(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        (*option.split(), "plan", "--frce"),
+        ("plan", "--frce=x", *option.split()),
+        (*option.split(), "plna"),
+    ):
+        assert run(words) == 2
+        assert json.loads(capsys.readouterr().out)["error"]["name"] == "USAGE"
+
+
+@pytest.mark.parametrize("option", ["-o json -o human", "-- --json", "--no-color", "-o"])
+def test_a_usage_error_is_for_people_where_json_is_not_asked_for(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(("plan", "--frce", *option.split())) == 2
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_unknown_option_of_any_verb_is_a_usage_error_in_json(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run((verb, "--no-such-option", "-o", "json")) == 2
