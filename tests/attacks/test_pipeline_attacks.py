@@ -111,4 +111,6 @@ def test_a_hostile_module_writes_no_outputs_of_its_own(tmp_path: Path) -> None:
 
     assert outputs(output)["changes"] == "false"
     assert summary.stat().st_size < 1 << 20
-    assert all(ONE_COMMAND.fullmatch(line) for line in ended.stderr.splitlines() if line.startswith("::"))
+    commands = [line for line in ended.stderr.splitlines() if line.startswith("::")]
+    assert any(line.startswith("::error file=modules/web/compose.yaml,") for line in commands)
+    assert all(ONE_COMMAND.fullmatch(line) for line in commands)
