@@ -90,12 +90,12 @@ class HostSession:
             read_answer(completed, self._host)
         return ended[len(ahead) :]
 
-    def write(self, command: Command) -> bool:
-        """Run one of the store's scripts; True when the disk confirmed it. Raises what `read_answer` raises.
+    def write(self, command: Command) -> None:
+        """Run one of the store's scripts; raises what `read_answer` raises, so when the disk did not confirm it.
 
         It is said to a host that answers now alone: what the host remembers must not change when nobody waits for it.
         """
-        return read_answer(self.ask(replace(command, mutates=True)), self._host).durable
+        read_answer(self.ask(replace(command, mutates=True)), self._host)
 
     def consume(self, then: Iterable[Command], **details: str) -> tuple[Completed, ...]:
         """Write the intent, here and then on the host, and run `then` behind it: from here on the plan is used.
@@ -153,18 +153,17 @@ class HostSession:
         """Go on writing behind the last line of the host's journal, which another process began."""
         self._tail = journal
 
-    def settle(self, outcome: str, first: Iterable[Command] = (), then: Iterable[Command] = ()) -> bool:
+    def settle(self, outcome: str, first: Iterable[Command] = (), then: Iterable[Command] = ()) -> None:
         """Say in both journals how it ended and put the host's away: the plan is used then and nothing is open.
 
-        All in one exchange: `first` must have done its work before, and `then` comes after. True when all of it was
-        done; raises what `read_answer` raises.
+        All in one exchange: `first` must have done its work before, and `then` comes after. Raises what `read_answer`
+        raises when any of it was not done.
         """
         record = Record(Kind.SETTLED, "", self._now(), {"event": "settled", "outcome": outcome})
         end = (self._host_line(record), host_records.settle_journal(self._layout, self._plan))
         for completed in self.say(*first, *end, *then):
             read_answer(completed, self._host)
         self._journals.append(self._plan, record)
-        return True
 
     def put_away(self, outcome: str) -> None:
         """As `settle`, for a journal of the host without a record, which nothing can be written behind."""

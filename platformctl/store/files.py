@@ -11,7 +11,6 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from enum import Enum
 from pathlib import Path
 
 from platformctl.errors import ToolError
@@ -31,14 +30,7 @@ _HINTS = {
 }
 
 
-class Durability(Enum):
-    """Whether a write that is visible will also survive a loss of power; unknown is for a warning, not an error."""
-
-    DURABLE = "durable"
-    UNKNOWN = "written, durability unknown"
-
-
-def write_atomically(path: Path, content: bytes, mode: int = 0o600, *, within: Path | None = None) -> Durability:
+def write_atomically(path: Path, content: bytes, mode: int = 0o600, *, within: Path | None = None) -> None:
     """Make `path` hold `content`; at any moment, a crash included, it holds the old bytes or all of the new.
 
     Folders below `within` are made when missing and may not be links; without `within` the folder must be there and is
@@ -53,7 +45,8 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600, *, within: P
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=folder)
             raise
-        return _sync_folder(folder)
+        with suppress(OSError):  # old or new is there by now; some file systems sync no folder
+            os.fsync(folder)
 
 
 def append_durably(path: Path, line: bytes, *, within: Path | None = None) -> None:
@@ -179,15 +172,6 @@ def _write_new(name: str, content: bytes, mode: int, folder: int) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def _sync_folder(folder: int) -> Durability:
-    """The rename is visible by now, so a failure here is not a failure to write."""
-    try:
-        os.fsync(folder)
-    except OSError:
-        return Durability.UNKNOWN
-    return Durability.DURABLE
 
 
 def _append(descriptor: int, data: bytes) -> None:

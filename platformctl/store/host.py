@@ -14,24 +14,25 @@ OWN_FOLDER = ".platformctl"
 NONE = "none"
 """Stands for the digest of what is not there."""
 
-# say VERDICT: it was done. no VERDICT: it was not. show FOLDER…: make durable what was renamed there; when the disk
-# will not confirm it, it is visible all the same and the verdict ends in `unsure`. why FOLDER BYTES: set `word` to
-# what keeps them from being written. into ROOT: go to its .platformctl. aside: "$work" is where this script may put
-# something meanwhile, and nothing is there. gone: nor any more. receive SIZE DIGEST: standard input goes there, whole.
-# digest FILE: its digest to `sum`. reach PATH make|look: go to the folder of a path below "$root" without
-# following a link; a folder that is swapped meanwhile shows in PWD, which `cd -P` sets to where it came to.
+# say VERDICT: it was done. no VERDICT: it was not. why FOLDER BYTES: set `word` to what keeps them from being written.
+# into ROOT: go to its .platformctl. aside: "$work" is where this script may put something meanwhile, and nothing is
+# there. gone: nor any more. receive SIZE DIGEST: standard input goes there, whole. digest FILE: its digest to `sum`.
+# reach PATH make|look: go to the folder of a path below "$root" without following a link; a folder that is swapped
+# meanwhile shows in PWD, which `cd -P` sets to where it came to.
+#
+# What is renamed is done when the folder's disk confirmed it: else a quarantine or a token could be gone after a loss
+# of power that somebody was told of.
 #
 # Each program that is started costs a host about a millisecond, a shell of its own for an answer a quarter of it, and
 # an apply says some fifteen scripts: so what the shell can tell by itself is not asked of a program. dash, busybox, ksh
 # and bash know `-O`; one that does not refuses.
 PRELUDE = r"""
-set -u; umask 077; LC_ALL=C; export LC_ALL; work=; unsure=
+set -u; umask 077; LC_ALL=C; export LC_ALL; work=
 trap 'gone' EXIT
 trap 'exit 74' HUP INT TERM
 gone() { if [ -n "$work" ] && { [ -e "$work" ] || [ -L "$work" ]; }; then rm -rf "$work"; fi; }
-say() { printf '%s\n' "$*$unsure"; exit 0; }
+say() { printf '%s\n' "$*"; exit 0; }
 no() { printf '%s\n' "$*"; exit 71; }
-show() { sync -- "$@" || unsure=' unsure'; }
 digest() { sum=$(sha256sum <"$1"); sum=${sum%% *}; }
 why() {
   probe=$1/.probe.$$
@@ -58,8 +59,7 @@ receive() {
   [ "$sum" = "$2" ] || no truncated
 }
 replace() {
-  if ! sync -- "$1" || ! mv -fT -- "$1" "$2"; then fail "${2%/*}" 4096; fi
-  show "${2%/*}"
+  if ! sync -- "$1" || ! mv -fT -- "$1" "$2" || ! sync -- "${2%/*}"; then fail "${2%/*}" 4096; fi
 }
 reach() {
   cd -P -- "$root" || no unsafe "$root"
@@ -83,7 +83,9 @@ PREPARE = r"""
 [ -d "$1" ] || no absent "$1"
 made=
 [ ! -L "$1/.platformctl" ] || no unsafe .platformctl
-if [ ! -e "$1/.platformctl" ]; then mkdir -- "$1/.platformctl" 2>/dev/null || fail "$1" 4096; made=1; fi
+if [ ! -e "$1/.platformctl" ]; then
+  if ! mkdir -- "$1/.platformctl" 2>/dev/null || ! sync -- "$1"; then fail "$1" 4096; fi
+fi
 into "$1"
 chmod 700 . || fail . 4096
 for folder in modules journal journal/settled blobs tmp; do
@@ -97,7 +99,7 @@ if [ ! -e key ]; then
   if ! sync -- "tmp/key.$$" || ! { ln -- "tmp/key.$$" key || [ -e key ]; }; then fail . 4096; fi
   rm -f "tmp/key.$$"; made=1
 fi
-[ -z "$made" ] || show . journal "$root"
+[ -z "$made" ] || sync -- . journal || fail . 4096
 """
 """Makes the tool's own folder below "$1", or leaves it as it is, and goes there."""
 
@@ -144,11 +146,6 @@ class Answer:
     word: str
     operands: tuple[str, ...]
     lines: tuple[str, ...]
-
-    @property
-    def durable(self) -> bool:
-        """False when the disk would not confirm what is already visible: worth a warning."""
-        return "unsure" not in self.operands
 
 
 def script(

@@ -36,8 +36,7 @@ for name; do
 done
 sums=$(sha256sum -- "$@") || no failed "$base/tmp"
 for name; do case $sums in *"$name  $name"*) ;; *) no damaged archive ;; esac; done
-if ! sync -- "$@" || ! mv -f -t "$base/blobs" -- "$@"; then fail "$base/blobs" 4096; fi
-show "$base/blobs"
+if ! sync -- "$@" || ! mv -f -t "$base/blobs" -- "$@" || ! sync -- "$base/blobs"; then fail "$base/blobs" 4096; fi
 say staged
 """
 )
@@ -85,8 +84,7 @@ if ! (set -C; cat -- "$blob" >"$part") 2>/dev/null; then
 fi
 digest "$part"
 if [ "$sum" != "$3" ]; then rm -f -- "$part"; no damaged "$3"; fi
-if ! chmod "$4" "$part" || ! sync -- "$part" || ! mv -fT -- "$part" "./$leaf"; then fail . 4096; fi
-show .
+if ! chmod "$4" "$part" || ! sync -- "$part" || ! mv -fT -- "$part" "./$leaf" || ! sync -- .; then fail . 4096; fi
 say placed
 """
 )
@@ -97,8 +95,7 @@ _REMOVE = (
     + r"""
 into "$1"
 if ! reach "$2" look || [ ! -e "./$leaf" ]; then say removed; fi
-rm -- "./$leaf" 2>/dev/null || fail . 4096
-show .
+if ! rm -- "./$leaf" 2>/dev/null || ! sync -- .; then fail . 4096; fi
 say removed
 """
 )

@@ -47,8 +47,8 @@ last=0; [ ! -e lock.token ] || IFS= read -r last <lock.token || :
 case $last in '' | *[!0-9]*) no damaged .platformctl/lock.token ;; esac
 token=$((last + 1))
 if ! printf '%s' "$token" >tmp/lock.token || ! printf '%s' "$2" >tmp/lock.owner; then fail tmp 4096; fi
-{ sync -- tmp/lock.owner tmp/lock.token && mv -f -t . -- tmp/lock.owner tmp/lock.token; } 9>&- || fail . 4096
-show . 9>&-
+{ sync -- tmp/lock.owner tmp/lock.token && mv -f -t . -- tmp/lock.owner tmp/lock.token && sync -- .; } 9>&- ||
+  fail . 4096
 exec 8>>step.lock
 flock -w "$4" 8 9>&- || { echo running; exit 75; }
 exec 8>&-
@@ -133,9 +133,9 @@ trap 'rm -f lock.manual; exit 74' HUP INT TERM
 ln -- "$work" lock.manual 2>/dev/null || busy
 flock -w "$3" 8 || { rm -f lock.manual; echo running; exit 75; }
 [ -e lock.manual ] || no lost
-show .
+sync -- . || { rm -f lock.manual; fail . 4096; }
 trap '' PIPE
-printf 'locked%s\n' "$unsure" || { rm -f lock.manual; exit 74; }
+printf 'locked\n' || { rm -f lock.manual; exit 74; }
 """
 )
 
@@ -160,8 +160,7 @@ _UNLOCK = (
     + r"""
 into "$1"
 [ -e lock.manual ] || say free
-rm -f -- lock.manual || fail . 4096
-show .
+if ! rm -f -- lock.manual || ! sync -- .; then fail . 4096; fi
 say unlocked
 """
 )

@@ -111,8 +111,7 @@ _SETTLE = (
     + r"""
 into "$1"
 if [ -f "journal/$2" ]; then
-  mv -fT -- "journal/$2" "journal/settled/$2" || fail journal 4096
-  show journal journal/settled
+  if ! mv -fT -- "journal/$2" "journal/settled/$2" || ! sync -- journal journal/settled; then fail journal 4096; fi
 fi
 [ -f "journal/settled/$2" ] || no missing "journal $2"
 say settled

@@ -13,7 +13,6 @@ from platformctl.model.codec import decode, encode
 from platformctl.model.names import ModuleId
 from platformctl.model.state import ModuleStatus
 from platformctl.store import files
-from platformctl.store.files import Durability
 
 FORMAT = "platformctl/state"
 FORMAT_VERSION = "1.0"
@@ -47,8 +46,8 @@ class StateStore:
         found = files.read_folder(folder, _SUFFIX, within=self._folder)
         return tuple(_parse(content, folder / name) for name, content in found.items())
 
-    def write(self, status: ModuleStatus) -> tuple[Path, Durability]:
-        """Remember `status`, and return where it stands and how safely.
+    def write(self, status: ModuleStatus) -> Path:
+        """Remember `status`, and return where it stands.
 
         Raises `ToolError` when what is there can not be read, is newer, or is another state of the same serial.
         """
@@ -60,7 +59,8 @@ class StateStore:
                 hint="another apply of this module ended meanwhile; plan again",
                 file=str(path),
             )
-        return path, files.write_atomically(path, _text(status), within=self._folder)
+        files.write_atomically(path, _text(status), within=self._folder)
+        return path
 
 
 def _text(status: ModuleStatus) -> bytes:

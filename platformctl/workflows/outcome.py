@@ -110,13 +110,21 @@ def _write_on_host(
     commands = [command for command in (record, audit) if command is not None]
     if settle and record is not None:
         then = commands[1:]
-        if _attempt("the host record", warnings, lambda: session.settle(outcome, first=(record,), then=then)):
+        if _did("the host record", warnings, lambda: session.settle(outcome, first=(record,), then=then)):
             return audit is not None
         commands = then
-    done = [
-        _attempt("what the host remembers", warnings, partial(session.write, each)) is not None for each in commands
-    ]
+    done = [_did("what the host remembers", warnings, partial(session.write, each)) for each in commands]
     return audit is not None and done[-1]
+
+
+def _did(what: str, warnings: list[str], deed: Callable[[], None]) -> bool:
+    """Whether `deed` came to its end; a warning where it did not."""
+
+    def done() -> bool:
+        deed()
+        return True
+
+    return bool(_attempt(what, warnings, done))
 
 
 def _attempt(what: str, warnings: list[str], deed: Callable[[], _Made]) -> _Made | None:
@@ -243,8 +251,7 @@ def _write_state(parts: Parts, case: Case, receipt: Receipt, result: ApplyResult
     else:
         return None
     serial = before.serial + 1 if before else 1
-    path, _ = parts.states.write(replace(status, serial=serial))
-    return shown(parts, path)
+    return shown(parts, parts.states.write(replace(status, serial=serial)))
 
 
 def _status(case: Case, receipt: Receipt, previous: GitSha | None, attempt: dict[str, str]) -> ModuleStatus:

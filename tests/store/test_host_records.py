@@ -53,7 +53,7 @@ def test_nothing_is_written_before_the_folder_is_prepared(tmp_path: Path) -> Non
 
 def test_a_record_is_written_and_replaced_and_recalled(tmp_path: Path) -> None:
     layout = prepared(tmp_path)
-    assert ask(host_records.write_record(layout, WEB, b"one", replacing=None)).durable
+    ask(host_records.write_record(layout, WEB, b"one", replacing=None))
     ask(host_records.write_record(layout, WEB, b"two", replacing=b"one"))
     recalled = host_records.read_recall(run(host_records.recall(layout, WEB)), HOST)
     assert recalled == host_records.Recalled({WEB: b"two"}, modules=(WEB,), ends=b"two")

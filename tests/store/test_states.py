@@ -10,7 +10,6 @@ import pytest
 
 from platformctl.errors import InvalidInput, ToolError
 from platformctl.model.names import ModuleId
-from platformctl.store.files import Durability
 from platformctl.store.states import StateStore
 from tests.store.samples import status
 
@@ -19,13 +18,12 @@ WEB = ModuleId.parse("web")
 
 def test_a_state_comes_back_as_it_was_written(tmp_path: Path) -> None:
     store = StateStore(tmp_path)
-    path, durability = store.write(status())
-    assert (path, durability) == (tmp_path / "state/modules/web.status.json", Durability.DURABLE)
+    assert store.write(status()) == tmp_path / "state/modules/web.status.json"
     assert store.read(WEB) == status()
 
 
 def test_the_file_can_be_read_with_any_json_tool(tmp_path: Path) -> None:
-    path, _ = StateStore(tmp_path).write(status())
+    path = StateStore(tmp_path).write(status())
     shown = subprocess.run([sys.executable, "-m", "json.tool", str(path)], capture_output=True, text=True, check=True)
     assert '"applied_at": "2025-01-01T00:00:00Z"' in shown.stdout
     assert f'"last_apply_sha": "{"c" * 40}"' in shown.stdout
@@ -58,7 +56,7 @@ def test_all_states_are_listed_by_id(tmp_path: Path) -> None:
 )
 def test_a_state_that_was_cut_off_or_edited_is_refused_and_left_alone(tmp_path: Path, spoil: object) -> None:
     store = StateStore(tmp_path)
-    path, _ = store.write(status())
+    path = store.write(status())
     spoiled = spoil(path.read_bytes())  # type: ignore[operator]
     path.write_bytes(spoiled)
     for refused in (lambda: store.read(WEB), store.all, lambda: store.write(status(serial=9))):
@@ -79,7 +77,7 @@ def sealed(text: bytes) -> bytes:
 
 def test_a_state_of_a_newer_tool_is_refused_and_left_alone(tmp_path: Path) -> None:
     store = StateStore(tmp_path)
-    path, _ = store.write(status())
+    path = store.write(status())
     newer = sealed(path.read_bytes().replace(b'"format_version":"1.0"', b'"format_version":"1.1"'))
     path.write_bytes(newer)
     with pytest.raises(ToolError) as caught:
@@ -90,7 +88,7 @@ def test_a_state_of_a_newer_tool_is_refused_and_left_alone(tmp_path: Path) -> No
 
 def test_a_state_with_a_field_of_another_type_is_refused(tmp_path: Path) -> None:
     store = StateStore(tmp_path)
-    path, _ = store.write(status())
+    path = store.write(status())
     path.write_bytes(sealed(path.read_bytes().replace(b'"last_apply_pr":7', b'"last_apply_pr":"7"')))
     with pytest.raises(ToolError) as caught:
         store.read(WEB)
@@ -99,7 +97,7 @@ def test_a_state_with_a_field_of_another_type_is_refused(tmp_path: Path) -> None
 
 def test_a_state_under_another_name_is_refused(tmp_path: Path) -> None:
     store = StateStore(tmp_path)
-    path, _ = store.write(status())
+    path = store.write(status())
     path.rename(path.with_name("db.status.json"))
     with pytest.raises(ToolError) as caught:
         store.all()
@@ -155,7 +153,7 @@ while True:
 def test_five_thousand_states_are_read_quickly(tmp_path: Path) -> None:
     """About 100 microseconds each here; the bound leaves room for a busy machine."""
     store = StateStore(tmp_path)
-    text = store.write(status("m0"))[0].read_bytes()
+    text = store.write(status("m0")).read_bytes()
     for number in range(1, 5000):
         named = sealed(text.replace(b'"module":"m0"', b'"module":"m%d"' % number))
         (tmp_path / f"state/modules/m{number}.status.json").write_bytes(named)
