@@ -12,7 +12,6 @@ from platformctl.errors import OutcomeUnknown
 from platformctl.model.command import Command
 from platformctl.transports.interface import Transport
 from platformctl.transports.output import OUTPUT_LIMIT
-from platformctl.transports.wrap import Recorded, RecordingTransport
 
 MEGABYTE = 1_000_000
 
@@ -227,7 +226,7 @@ def test_a_heart_beats_in_its_thread_while_commands_run(transport: Transport) ->
     assert all(beats)
 
 
-# --- counting, threads, records -------------------------------------------------------------------
+# --- counting, threads, closing -------------------------------------------------------------------
 
 
 def test_each_command_counts_as_one_exchange(transport: Transport) -> None:
@@ -243,18 +242,6 @@ def test_more_commands_at_once_than_channels_all_run(transport: Transport) -> No
         answers = pool.map(lambda number: transport.run(Command(("echo", str(number)))).text, range(20))
 
     assert list(answers) == [f"{number}\n" for number in range(20)]
-
-
-def test_a_recording_has_the_words_and_the_end_of_each_command_but_not_its_input(transport: Transport) -> None:
-    with RecordingTransport(transport) as recording:
-        ended = recording.run(Command(("wc", "-c"), b"hunter2"))
-        recording.hold(Command(("cat",), b"hunter2")).release()
-        with pytest.raises(OutcomeUnknown):
-            recording.run(Command(("sleep", "9"), timeout=0.1))
-
-    assert recording.log == [Recorded(("wc", "-c"), ended), Recorded(("cat",)), Recorded(("sleep", "9"))]
-    assert "hunter2" not in repr(recording.log)
-    assert recording.exchanges == transport.exchanges == 3
 
 
 def test_closing_twice_is_safe(transport: Transport) -> None:
