@@ -220,7 +220,6 @@ class ApplyReport(Report):
     quarantined: bool = False
     state_artifact: str | None = None
     warnings: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,6 @@ def apply(report: ApplyReport) -> Lines:
     yield f"{'✓' if good else '✗'} {report.status}: {report.module} on {report.host} at {report.source_sha[:12]}"
     if report.reason:
         yield f"  {report.reason}"
-    yield from (f"  would run: {words}" for words in report.steps)
     for verdict in report.health:
         yield f"  {'✓' if verdict.healthy else '✗'} {verdict.service} {verdict.state} {verdict.reason}".rstrip()
         yield from (f"    {line}" for line in verdict.log.splitlines())
