@@ -123,13 +123,6 @@ def test_a_common_word_is_redacted_where_a_name_says_that_it_is_a_secret() -> No
     assert cleaned("DB_PASSWORD=admin", "admin") == f"DB_PASSWORD={REDACTED}"
 
 
-def test_with_known_adds_to_a_new_redactor_and_leaves_the_old_one_alone() -> None:
-    old = Redactor([Secret("first-value")])
-    new = old.with_known([Secret("second-value")])
-    assert new.clean("first-value second-value") == f"{REDACTED} {REDACTED}"
-    assert old.clean("second-value") == "second-value"
-
-
 @given(a_value, st.sampled_from(sorted(ENCODINGS)), st.text(max_size=20), st.text(max_size=20))
 @settings(max_examples=300, deadline=None)
 def test_any_value_is_redacted_in_any_encoding(value: str, encoding: str, before: str, after: str) -> None:

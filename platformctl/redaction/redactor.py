@@ -22,19 +22,14 @@ _PART_OF_COMMAND = re.compile(r"#+\w{0,32}\Z")
 class Redactor:
     """Takes known and recognisable secrets out of text. Immutable; safe to share between threads."""
 
-    __slots__ = ("_known", "_secrets", "_words")
+    __slots__ = ("_known", "_words")
 
     def __init__(self, known: Iterable[Secret] = ()) -> None:
         # Here and in `spans`, imported on first use: the tables take longer to build than `--help` takes.
         from platformctl.redaction.known import KnownSecrets
 
-        self._secrets = frozenset(known)
-        self._known = KnownSecrets(self._secrets)
+        self._known = KnownSecrets(known)
         self._words: dict[str, str] = {}
-
-    def with_known(self, more: Iterable[Secret]) -> "Redactor":
-        """Return a redactor that knows these secrets too."""
-        return Redactor(self._secrets.union(more))
 
     def clean(self, text: str) -> str:
         """Return `text` as it may be shown: sanitised, each secret replaced by `[redacted]`; never raises."""

@@ -132,11 +132,6 @@ def keyring(parts: Parts, roots: TrustRoots) -> Keyring:
     return parts.keyrings[known]
 
 
-def require_head(parts: Parts) -> GitSha:
-    """The commit that is checked out."""
-    return parts.repository.head()
-
-
 def require_module(known: Sequence[ModuleId], name: str) -> ModuleId:
     """The module of that name; raises `InvalidInput` with the near names."""
     if name in known:
