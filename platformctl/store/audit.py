@@ -9,24 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from platformctl.model.frozen import dataclass
 from platformctl.store import chain, files
 from platformctl.store.chain import Entry
 
 _LOG = Path("audit", "audit.jsonl")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Records that one of two logs lacks, in the order of the log that has them."""
-
-    only_local: tuple[Entry, ...]
-    only_remote: tuple[Entry, ...]
-
-    @property
-    def agree(self) -> bool:
-        """Whether every local record is on the host; the host also has those of other clones."""
-        return not self.only_local
 
 
 class AuditLog:
@@ -50,15 +36,11 @@ class AuditLog:
         return files.whole_lines(files.read(self.path, within=self._folder) or b"")
 
 
-def compare(local: Sequence[Entry], remote: Sequence[Entry]) -> Comparison:
-    """Return what each end lacks; `local` are the clone's records about that host. Records equal twice count twice."""
-    return Comparison(_without(local, remote), _without(remote, local))
-
-
-def _without(entries: Sequence[Entry], others: Sequence[Entry]) -> tuple[Entry, ...]:
-    left = Counter(other.content for other in others)
+def missing_from(log: Sequence[Entry], records: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Return those of `records` that `log` lacks, in their order. A record that is there twice counts twice."""
+    left = Counter(entry.content for entry in log)
     missing = []
-    for entry in entries:
+    for entry in records:
         if left[entry.content]:
             left[entry.content] -= 1
         else:

@@ -37,14 +37,6 @@ class Entry:
         return strict_json.dump({"at": self.at, "event": self.event, "fields": self.fields})
 
 
-@dataclass(frozen=True)
-class Head:
-    """Where a log ends: how many records it has and the digest of its last line; None for an empty log."""
-
-    seq: int
-    digest: Digest | None
-
-
 class Damage(Enum):
     """What happened to a record since it was written."""
 
@@ -109,12 +101,9 @@ def _last_number(lines: Sequence[bytes], what: str) -> int:
     raise ToolError("a record can not be read", detail=f"{what}: none of its last lines is a record", hint=hint)
 
 
-def head(lines: Sequence[bytes]) -> Head:
-    """Return where a log ends; raises `ToolError` when its last line is no record."""
-    if not lines:
-        return Head(0, None)
-    last = parse(lines[-1], f"line {len(lines)}")
-    return Head(last.seq, last.digest)
+def head(lines: Sequence[bytes]) -> Digest | None:
+    """Return the digest of a log's last line, by which a log that was cut off can be told; None for an empty log."""
+    return digest_of(lines[-1]) if lines else None
 
 
 def records(lines: Sequence[bytes]) -> tuple[Entry, ...]:
@@ -122,16 +111,14 @@ def records(lines: Sequence[bytes]) -> tuple[Entry, ...]:
     return tuple(entry for line in lines if (entry := _readable(line)))
 
 
-def verify(lines: Sequence[bytes], torn: bytes = b"", *, expected: Head | None = None) -> tuple[Problem, ...]:
+def verify(lines: Sequence[bytes], torn: bytes = b"") -> tuple[Problem, ...]:
     """Return every place where a log is not as it was written, in the order of its lines; none when it is sound.
 
-    Goes backwards from the last line, because each record vouches for the one before. With `expected`, a head that was
-    kept elsewhere, a log that ends before it was cut.
+    Goes backwards from the last line, because each record vouches for the one before. That its end was cut off, a log
+    can not show.
     """
     problems = [Problem(Damage.TORN, len(lines) + 1, None)] if torn else []
     log = _Log([_readable(line) for line in lines], [digest_of(line) for line in lines])
-    if expected and expected.digest and expected.digest not in log.digests:
-        problems.append(Problem(Damage.REMOVED, len(lines), expected.seq))
     number = len(lines) - 1
     while number >= 0:
         found, number = log.step_back(number)

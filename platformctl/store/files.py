@@ -49,16 +49,12 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600, *, within: P
             os.fsync(folder)
 
 
-def append_durably(path: Path, line: bytes, *, within: Path | None = None) -> None:
-    """Add `line` and a newline to the end of `path` in one write, and wait until the disk has it."""
-    append_after(path, lambda _: line, within=within)
-
-
 def append_after(path: Path, compose: Callable[[bytes], bytes], *, within: Path | None = None) -> bytes:
     """Add the line that `compose` makes of the file's last lines; nobody else adds one in between. Returns the line.
 
-    `compose` is given whole lines from the end of the file, at least the last one. A torn last line, left by a crash or
-    a full disk, is closed with a newline and stays where it is.
+    It is added in one write, and the disk has it then. `compose` is given whole lines from the end of the file, at
+    least the last one. A torn last line, left by a crash or a full disk, is closed with a newline and stays where it
+    is.
     """
     with _converted(path, "a record could not be written"), _folder(path.parent, within, make=True) as folder:
         descriptor = os.open(path.name, os.O_RDWR | os.O_APPEND | os.O_CREAT | _FILE, 0o600, dir_fd=folder)

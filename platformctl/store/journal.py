@@ -54,17 +54,6 @@ class Journal:
         """Whether a step's intent was written; before that nothing was touched."""
         return any(record.detail.get("event") == "do" for record in self.records)
 
-    @property
-    def in_flight(self) -> tuple[str, ...]:
-        """The steps whose intent has no outcome: each may or may not have run."""
-        begun: dict[str, None] = {}
-        for record in self.records:
-            if record.kind is Kind.INTENT:
-                begun[record.step] = None
-            elif record.kind is Kind.OUTCOME:
-                begun.pop(record.step, None)
-        return tuple(begun)
-
 
 class Journals:
     """The journals of one clone; `folder` is its `.platform`."""

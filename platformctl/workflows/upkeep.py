@@ -9,7 +9,7 @@ from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 from platformctl.model.reports import AuditReport, NoteReport
 from platformctl.store import chain, host_lock
-from platformctl.store.audit import compare
+from platformctl.store.audit import missing_from
 from platformctl.store.files import whole_lines
 from platformctl.store.host import HostLayout, prepare_base, read_answer
 from platformctl.store.host_records import Recalled, read_audit, read_recall, recall
@@ -142,7 +142,7 @@ class _Chain:
     @property
     def head(self) -> Mapping[str, str]:
         """Where it ends, if it is sound."""
-        return {} if self.found else {self.where: str(chain.head(self.lines).digest or "none")}
+        return {} if self.found else {self.where: str(chain.head(self.lines) or "none")}
 
     @property
     def records(self) -> tuple[chain.Entry, ...]:
@@ -161,7 +161,7 @@ def _told_otherwise(here: _Chain, there: _Chain, entry: HostEntry) -> list[str]:
     return [
         f"{entry.name}: record {record.seq} here ({said(record)}) "
         + ("says something else on the host" if record.fields.get("plan") in plans else "is not on the host")
-        for record in compare(mine, theirs).only_local
+        for record in missing_from(theirs, mine)
     ]
 
 

@@ -65,7 +65,7 @@ def test_a_writer_killed_at_any_call_leaves_old_or_new(tmp_path: Path) -> None:
 
 def test_an_appender_killed_at_any_call_leaves_whole_records(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    deed = "files.append_durably(Path(sys.argv[1]), b'x' * 5000)"
+    deed = "files.append_after(Path(sys.argv[1]), lambda _: b'x' * 5000)"
     call = 1
     seen = set()
     while die_at(call, deed, path):
@@ -79,7 +79,7 @@ def test_fifty_appenders_tear_no_line(tmp_path: Path) -> None:
     path = tmp_path / "log"
     lines = [str(n).encode() * 50 for n in range(1000)]
     with ThreadPoolExecutor(50) as pool:
-        list(pool.map(lambda line: files.append_durably(path, line), lines))
+        list(pool.map(lambda line: files.append_after(path, lambda _: line), lines))
     assert sorted(files.whole_lines(path.read_bytes())[0]) == sorted(lines)
 
 
@@ -87,7 +87,7 @@ def test_a_torn_line_is_seen_and_does_not_spoil_the_next(tmp_path: Path) -> None
     path = tmp_path / "log"
     path.write_bytes(b"whole\ntor")
     assert files.whole_lines(path.read_bytes()) == ((b"whole",), b"tor")
-    files.append_durably(path, b"next")
+    files.append_after(path, lambda _: b"next")
     assert files.whole_lines(path.read_bytes()) == ((b"whole", b"tor", b"next"), b"")
 
 
@@ -121,8 +121,8 @@ def test_a_link_in_the_place_of_a_file_or_folder_is_refused(tmp_path: Path) -> N
     (inside / "file").symlink_to(outside / "x")
     for refused in (
         lambda: files.write_atomically(inside / "folder" / "x", b"", within=inside),
-        lambda: files.append_durably(inside / "folder" / "x", b"", within=inside),
-        lambda: files.append_durably(inside / "file", b"", within=inside),
+        lambda: files.append_after(inside / "folder" / "x", lambda _: b"", within=inside),
+        lambda: files.append_after(inside / "file", lambda _: b"", within=inside),
         lambda: files.read(inside / "folder" / "x", within=inside),
         lambda: files.read(inside / "file", within=inside),
         lambda: files.read_folder(inside / "folder", "x", within=inside),
@@ -145,7 +145,7 @@ def test_writing_over_a_link_puts_a_file_in_its_place(tmp_path: Path) -> None:
 def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path: Path) -> None:
     """/dev/full is where a write always finds the disk full."""
     with pytest.raises(ToolError) as caught:
-        files.append_durably(Path("/dev/full"), b"x")
+        files.append_after(Path("/dev/full"), lambda _: b"x")
     assert caught.value.detail == "/dev/full: No space left on device (ENOSPC)"
     assert "free some space" in caught.value.hint
 
