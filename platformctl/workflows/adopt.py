@@ -21,13 +21,13 @@ from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
 from platformctl.trust import envelope
 from platformctl.trust.keys import seal
+from platformctl.trust.signers import RECEIPT
 from platformctl.workflows.auditing import Told, tell_both
 from platformctl.workflows.desire import agreed, release_at, require_merged
 from platformctl.workflows.hosts import holding, hosts
 from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, keyring, moment, require_module, trust_roots
 from platformctl.workflows.records import (
-    NAMESPACE,
     Memory,
     next_record,
     receipt_payload,
@@ -99,7 +99,7 @@ def write_receipt(parts: Parts, roots: TrustRoots, session: HostSession, adoptio
         _require_as_committed(parts, release, adoption.observation, memory)
         session.stage(file.content for file in release.files)
     payload = receipt_payload(_receipt(parts, adoption))
-    sealed = envelope.write(seal(payload, RECEIPT_PAYLOAD_TYPE, adoption.key, NAMESPACE, parts.environment)).decode()
+    sealed = envelope.write(seal(payload, RECEIPT_PAYLOAD_TYPE, adoption.key, RECEIPT, parts.environment)).decode()
     record = next_record(memory.record, trust=seen, consumed=(*memory.record.consumed, adoption.subject))
     content = record_bytes(record, (*memory.envelopes, sealed))
     layout = HostLayout(release.host.root)

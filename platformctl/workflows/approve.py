@@ -20,7 +20,7 @@ from platformctl.trust.index import Index, IndexEntry, decode_index
 from platformctl.trust.keys import Keyring, seal
 from platformctl.trust.moment import Moment
 from platformctl.trust.signatures import sole_signer
-from platformctl.trust.signers import PLAN, TRUST
+from platformctl.trust.signers import APPROVAL, PLAN, TRUST
 from platformctl.workflows.parts import Parts, keyring, moment, roots_at, shown, trust_roots
 from platformctl.workflows.signed import (
     PlanFile,
@@ -31,8 +31,6 @@ from platformctl.workflows.signed import (
     verdict,
     verification,
 )
-
-NAMESPACE = "approval@platformctl"
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,8 @@ def approve(parts: Parts, request: ApproveRequest) -> ApproveReport:
         approved_at=moment(now),
         expires_at=moment(now + timedelta(seconds=roots.policy.expires_in)),
     )
-    sealed = seal(encode_approval(approval), APPROVAL_TYPE, request.key, NAMESPACE, parts.environment)
-    signer = sole_signer(sealed, APPROVAL_TYPE, NAMESPACE, ring, now)
+    sealed = seal(encode_approval(approval), APPROVAL_TYPE, request.key, APPROVAL, parts.environment)
+    signer = sole_signer(sealed, APPROVAL_TYPE, APPROVAL, ring, now)
     path = request.out or approval_path(parts, approval.subject, signer.key_id)
     write_atomically(path, envelope.write(sealed), 0o644, within=None if request.out else parts.platform)
     return ApproveReport(

@@ -8,6 +8,7 @@ from platformctl.model.frozen import dataclass
 from platformctl.model.reports import InitReport
 from platformctl.store.files import write_atomically
 from platformctl.trust.keys import make_key, public_line
+from platformctl.trust.signers import APPROVAL, OBSERVATION, PLAN, RECEIPT, TRUST
 
 _POLICY = """\
 # What may be planned and who must agree. Every field with its meaning: platformctl schema policy
@@ -20,8 +21,8 @@ sacred_paths: []
 waivers: []
 """
 _IGNORED = "plans/\napprovals/\nstate/\njournal/\naudit/\nobservation.json\n"
-_PLANNER_NAMESPACES = "plan@platformctl,observation@platformctl"
-_PERSON_NAMESPACES = "approval@platformctl,receipt@platformctl,trust@platformctl"
+_PLANNER_NAMESPACES = f"{PLAN},{OBSERVATION}"
+_PERSON_NAMESPACES = f"{APPROVAL},{RECEIPT},{TRUST}"
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,12 @@ from platformctl.store import host_records
 from platformctl.store.host import HostLayout
 from platformctl.trust import envelope
 from platformctl.trust.keys import seal
+from platformctl.trust.signers import RECEIPT
 from platformctl.trust.verify import VerifiedPlan
 from platformctl.workflows.auditing import NOT_HEARD, Told, behind
 from platformctl.workflows.case import Case
 from platformctl.workflows.parts import Parts, moment, shown
-from platformctl.workflows.records import NAMESPACE, Memory, next_record, receipt_payload, record_bytes
+from platformctl.workflows.records import Memory, next_record, receipt_payload, record_bytes
 
 _Made = TypeVar("_Made")
 
@@ -140,7 +141,7 @@ def _attempt(what: str, warnings: list[str], deed: Callable[[], _Made]) -> _Made
 
 def _sealed(parts: Parts, case: Case, receipt: Receipt) -> str:
     payload = receipt_payload(receipt)
-    return envelope.write(seal(payload, RECEIPT_PAYLOAD_TYPE, case.key, NAMESPACE, parts.environment)).decode()
+    return envelope.write(seal(payload, RECEIPT_PAYLOAD_TYPE, case.key, RECEIPT, parts.environment)).decode()
 
 
 def report_of(verified: VerifiedPlan, outcome: Outcome) -> ApplyReport:

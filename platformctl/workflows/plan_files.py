@@ -13,9 +13,8 @@ from platformctl.trust.envelope import Envelope
 from platformctl.trust.index import Index, IndexEntry, encode_index
 from platformctl.trust.keys import seal_each
 from platformctl.trust.plan_codec import encode_plan
+from platformctl.trust.signers import PLAN
 from platformctl.workflows.parts import Parts, shown
-
-NAMESPACE = "plan@platformctl"
 
 
 def write_plans(
@@ -61,7 +60,7 @@ def _sealed(parts: Parts, unsigned: Sequence[Envelope], key: Path | None) -> Seq
     if key is None:
         return unsigned
     contents = [(each.payload, each.payload_type) for each in unsigned]
-    return seal_each(contents, key, NAMESPACE, parts.environment)
+    return seal_each(contents, key, PLAN, parts.environment)
 
 
 def _written(parts: Parts, sealed: Envelope, out: Path | None) -> str:

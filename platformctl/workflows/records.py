@@ -28,8 +28,8 @@ from platformctl.trust import envelope
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import Keyring, seal
 from platformctl.trust.signatures import sole_signer
+from platformctl.trust.signers import RECEIPT
 
-NAMESPACE = "receipt@platformctl"
 KEPT_RECEIPTS = 40
 """Newest receipts a host record keeps whatever they say; the audit chain keeps them all."""
 KEPT_RELEASES = 10
@@ -216,7 +216,7 @@ class _Reader:
     def believed(self, text: str) -> SignedReceipt:
         """The receipt in an envelope; raises `ApprovalMismatch` or `InvalidInput` unless it holds and is of here."""
         sealed = envelope.read(text.encode())
-        sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, NAMESPACE, self.keyring, self.now, in_process=not self.whole)
+        sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, RECEIPT, self.keyring, self.now, in_process=not self.whole)
         receipt = read_receipt(sealed)
         if (receipt.module, receipt.host) != (self.module, self.host):
             raise ApprovalMismatch("a receipt is of another module or host", reason="digest")
@@ -252,5 +252,5 @@ def require_receipt_key(key: Path, keyring: Keyring, now: datetime, environment:
 
     Raises what `seal` raises, and `ApprovalMismatch` (`signer`) for a key that may not sign receipts.
     """
-    probe = seal(b"may this key sign receipts?", "text/plain", key, NAMESPACE, environment)
-    sole_signer(probe, "text/plain", NAMESPACE, keyring, now, in_process=True)  # it lets nothing run
+    probe = seal(b"may this key sign receipts?", "text/plain", key, RECEIPT, environment)
+    sole_signer(probe, "text/plain", RECEIPT, keyring, now, in_process=True)  # it lets nothing run

@@ -23,16 +23,15 @@ from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import seal
 from platformctl.trust.plan_codec import decode_plan, encode_plan
 from platformctl.trust.rules import approved_sha, for_apply
+from platformctl.trust.signers import APPROVAL, PLAN
 from platformctl.trust.verify import VerifiedPlan, verify
 from platformctl.workflows.apply import require_key_of, run_case
-from platformctl.workflows.approve import NAMESPACE as APPROVAL
 from platformctl.workflows.case import Case, refuse_unarmed
 from platformctl.workflows.desire import agreed, owners_at, release_at, require_merged
 from platformctl.workflows.going_back import target_of
 from platformctl.workflows.hosts import hosts
 from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, keyring, moment, shown, trust_roots
-from platformctl.workflows.plan_files import NAMESPACE as PLAN
 from platformctl.workflows.plan_files import write_plans
 from platformctl.workflows.pull_request import require_pull_request
 from platformctl.workflows.release_plan import circumstances, plan_release

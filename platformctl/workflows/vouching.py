@@ -18,8 +18,8 @@ from platformctl.trust import envelope
 from platformctl.trust.keys import Keyring
 from platformctl.trust.moment import Moment
 from platformctl.trust.signatures import sole_signer
-from platformctl.trust.signers import APPROVAL
-from platformctl.workflows.records import NAMESPACE, read_receipt
+from platformctl.trust.signers import APPROVAL, RECEIPT
+from platformctl.workflows.records import read_receipt
 
 _SAME: Mapping[str, Mapping[str, str]] = {
     "apply": {"module": "module", "host": "host", "plan": "plan_digest", "outcome": "outcome"},
@@ -110,7 +110,7 @@ def _kind_of(entry: Entry) -> str:
 def believed(text: object, keyring: Keyring, at: str) -> Receipt:
     """The receipt in an envelope, signed by who might at that time; raises `ApprovalMismatch` or `InvalidInput`."""
     sealed = envelope.read(str(text).encode())
-    sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, NAMESPACE, keyring, Moment.parse(at).at, in_process=True)
+    sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, RECEIPT, keyring, Moment.parse(at).at, in_process=True)
     return read_receipt(sealed)
 
 
