@@ -19,8 +19,7 @@ from platformctl.store.host_lock import look_at_lock, read_lock_look
 from platformctl.store.host_records import read_recall, recall
 from platformctl.transports.interface import Transport
 from platformctl.workflows.going_back import before
-from platformctl.workflows.hosts import Answering
-from platformctl.workflows.machines import DRIVER
+from platformctl.workflows.hosts import DRIVER, Answering
 from platformctl.workflows.neighbours import Neighbours, Unreadable, neighbours
 from platformctl.workflows.parts import Parts, keyring, require_host, trust_roots
 from platformctl.workflows.records import remember

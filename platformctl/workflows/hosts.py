@@ -28,6 +28,10 @@ jump host on the way.
 """
 
 
+DRIVER = "docker-compose"
+"""The driver to ask a host by where no module names one: who answers there is asked in the same words by each."""
+
+
 class Answering:
     """A transport whose unseen ends are a host that can not be asked.
 
@@ -94,8 +98,11 @@ class Hosts:
         self._pool = ThreadPoolExecutor(_AT_ONCE, "reach")
         self._locks: dict[HostName, tuple[HostLock, ExitStack]] = {}
 
-    def reach(self, entry: HostEntry, driver: Driver) -> Reached:
-        """The host, connected. Raises `WrongHost` before anything but the question who it is was said."""
+    def reach(self, entry: HostEntry, driver: Driver | None = None) -> Reached:
+        """The host, connected. Raises `WrongHost` before anything but the question who it is was said.
+
+        Without a `driver` it is asked by `DRIVER`: the caller has no module in mind.
+        """
         if entry.name in self._refused:
             raise self._refused[entry.name]
         if entry.name not in self._reached:
@@ -107,15 +114,15 @@ class Hosts:
                 raise
         return self._reached[entry.name]
 
-    def begin(self, entry: HostEntry, driver: Driver) -> None:
+    def begin(self, entry: HostEntry, driver: Driver | None = None) -> None:
         """Reach a host that will be asked while the caller has other things to do; `reach` raises what goes wrong."""
         if not any(entry.name in known for known in (self._begun, self._reached, self._refused)):
             self._begun[entry.name] = self._pool.submit(self._connect, entry, driver)
 
-    def _connect(self, entry: HostEntry, driver: Driver) -> Reached:
+    def _connect(self, entry: HostEntry, driver: Driver | None) -> Reached:
         transport = self._stack.enter_context(Answering(self._parts.reach(entry)))
         now = self._parts.clock.now().timestamp()
-        identity = observing.identify(transport, driver, now=now)
+        identity = observing.identify(transport, driver or self._parts.driver_for(DRIVER), now=now)
         self._parts.tell(HostReached(entry.name))
         return Reached(transport, identity)
 

@@ -12,9 +12,6 @@ from platformctl.workflows.looking import Seen
 from platformctl.workflows.parts import Parts, keyring, require_host
 from platformctl.workflows.records import Memory, remember, remember_each
 
-DRIVER = "docker-compose"
-"""Whoever has no manifest names no driver; who answers on a host is asked in the same words by each."""
-
 
 def applied(parts: Parts, desire: Desire, reached: Hosts, module: ModuleId) -> GitSha | None:
     """The commit of the release on the host that has one."""
@@ -55,7 +52,7 @@ def memories_at(
     if not modules:
         return ()
     try:
-        transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+        transport = reached.reach(entry).transport
         return remember_each(transport, HostLayout(entry.root), modules, keyring(parts, roots), parts.clock.now())
     except Refusal as refusal:
         return (refusal,) * len(modules)
@@ -92,6 +89,6 @@ def _candidates(parts: Parts, roots: TrustRoots, module: ModuleId) -> Iterator[H
 def _memory(
     parts: Parts, roots: TrustRoots, reached: Hosts, entry: HostEntry, module: ModuleId, *, whole: bool
 ) -> Memory:
-    transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+    transport = reached.reach(entry).transport
     layout, keys = HostLayout(entry.root), keyring(parts, roots)
     return remember(transport, layout, module, keys, parts.clock.now(), whole=whole)

@@ -5,17 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
-from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation, Usage, WrongHost
 from platformctl.model.desired import HostEntry, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 from platformctl.model.observed import Identity
 from platformctl.model.reports import TextReport, TrustReport
-from platformctl.workflows.hosts import Answering
+from platformctl.workflows.hosts import DRIVER, Answering
 from platformctl.workflows.parts import Parts, folder_roots, moment
-
-DRIVER = "docker-compose"
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def trust(parts: Parts, request: TrustRequest) -> TrustReport:
 
 def _identity(parts: Parts, entry: HostEntry, fingerprint: str) -> Identity:
     """Who answers behind the confirmed key. Nothing of it was pinned yet, so nothing of it is compared."""
-    driver: Driver = parts.driver_for(DRIVER)
+    driver = parts.driver_for(DRIVER)
     with Answering(parts.reach(replace(entry, host_key=(fingerprint,)))) as transport:
         return driver.read_identity(transport.run(driver.identify()), entry)
 

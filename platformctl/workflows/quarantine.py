@@ -18,7 +18,7 @@ from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import APPROVAL
 from platformctl.workflows.auditing import Told, tell_both
 from platformctl.workflows.hosts import Hosts, holding, hosts
-from platformctl.workflows.left_there import DRIVER, remembering
+from platformctl.workflows.left_there import remembering
 from platformctl.workflows.parts import Parts, keyring, moment, no_such_module, require_host, trust_roots
 from platformctl.workflows.records import next_record, record_bytes, remember
 from platformctl.workflows.remembered import current_trust
@@ -42,7 +42,7 @@ def unquarantine(parts: Parts, request: LiftRequest) -> NoteReport:
     ring, now = keyring(parts, roots), parts.clock.now()
     with hosts(parts) as reached:
         module, entry = _kept_from(parts, roots, reached, request.module)
-        transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+        transport = reached.reach(entry).transport
         found = remember(transport, HostLayout(entry.root), module, ring, now).record.quarantine
         lift = Lift(module, entry.name, request.reason, moment(now), found)
         signed = seal(strict_json.dump(encode(lift)), LIFT_PAYLOAD_TYPE, request.key, APPROVAL, parts.environment)

@@ -23,7 +23,6 @@ from platformctl.workflows.case import stale
 from platformctl.workflows.desire import planned_release
 from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import Hosts, holding, hosts
-from platformctl.workflows.left_there import DRIVER
 from platformctl.workflows.looking import look
 from platformctl.workflows.open_here import open_here
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
@@ -48,7 +47,7 @@ class _Round:
 
     def transport(self, entry: HostEntry) -> Transport:
         """The way to a host, whatever modules it has; raises what `Hosts.reach` raises."""
-        return self.reached.reach(entry, self.parts.driver_for(DRIVER)).transport
+        return self.reached.reach(entry).transport
 
     def recalled(self, entry: HostEntry) -> Recalled:
         """What the host remembers beside its modules."""
@@ -71,7 +70,7 @@ def recover(parts: Parts, key: Callable[[], Path]) -> RecoverReport:
     entries = every_host(parts, roots)
     with hosts(parts) as reached:
         for entry in entries:
-            reached.begin(entry, parts.driver_for(DRIVER))
+            reached.begin(entry)
         visit = _Round(parts, roots, reached, key)
         found = [(entry, _found(visit, entry)) for entry in entries]  # all of it before anything is put away
         told = [(str(entry.name), row) for entry, journals in found for row in _told(visit, entry, journals)]

@@ -15,7 +15,7 @@ from platformctl.store.host_records import read_recall, recall
 from platformctl.trust import envelope
 from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import Hosts, hosts
-from platformctl.workflows.left_there import DRIVER, remembering
+from platformctl.workflows.left_there import remembering
 from platformctl.workflows.parts import Parts, keyring, no_such_module, require_host, require_module, trust_roots
 from platformctl.workflows.records import Memory, read_receipt, remember
 
@@ -38,7 +38,7 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
     everywhere = () if names else every_host(parts, roots)
     with hosts(parts) as reached:
         for entry in everywhere:
-            reached.begin(entry, parts.driver_for(DRIVER))
+            reached.begin(entry)
         for name in wanted:
             try:
                 module = read_manifest(tree, name)
@@ -48,7 +48,7 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
                 warnings.append(f"{name}: {refusal.summary} ({refusal.detail})")
         for entry in (each for each in everywhere if each.name not in asked):
             try:
-                if _is_unsettled(parts, reached, entry):
+                if _is_unsettled(reached, entry):
                     besides.append(f"{entry.name}: {_UNSETTLED}")
             except Refusal as refusal:
                 besides.append(f"{entry.name}, which no module is on: {refusal.summary} ({refusal.detail})")
@@ -61,9 +61,9 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
     )
 
 
-def _is_unsettled(parts: Parts, reached: Hosts, entry: HostEntry) -> bool:
+def _is_unsettled(reached: Hosts, entry: HostEntry) -> bool:
     """Whether a host that no module is on has an apply whose end nobody saw: that of a module that was removed."""
-    transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+    transport = reached.reach(entry).transport
     return bool(read_recall(transport.run(recall(HostLayout(entry.root))), entry.name).journals)
 
 

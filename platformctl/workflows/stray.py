@@ -8,8 +8,7 @@ from platformctl.model.names import GitSha, HostName, ServiceName
 from platformctl.model.observed import Container
 from platformctl.model.reports import Stray, StrayReport
 from platformctl.releases import CommitTree, manifest_path, read_release
-from platformctl.workflows.hosts import Hosts, hosts
-from platformctl.workflows.left_there import DRIVER
+from platformctl.workflows.hosts import DRIVER, Hosts, hosts
 from platformctl.workflows.neighbours import Neighbours, Unreadable, neighbours
 from platformctl.workflows.parts import Parts, require_host, trust_roots
 
@@ -79,7 +78,7 @@ def _removed(parts: Parts) -> Mapping[str, str]:
 
 def _surveyed(parts: Parts, reached: Hosts, entry: HostEntry) -> Iterator[Container]:
     driver = parts.driver_for(DRIVER)
-    transport = reached.reach(entry, driver).transport
+    transport = reached.reach(entry).transport
     below = f"{entry.root}/"
     containers = driver.read_watch(transport.run(driver.survey()), entry)
     return (c for c in containers if f"{c.folder}/".startswith(below) or c.compose_file.startswith(below))

@@ -19,7 +19,6 @@ from platformctl.trust.keys import Keyring
 from platformctl.workflows.auditing import NOT_HEARD, Told, tell_both
 from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import hosts
-from platformctl.workflows.left_there import DRIVER
 from platformctl.workflows.parts import Parts, keyring, moment, require_host, trust_roots
 from platformctl.workflows.records import remember_each
 from platformctl.workflows.vouching import Vouched, said
@@ -33,7 +32,7 @@ def lock(parts: Parts, host: str, reason: str) -> NoteReport:
     entry = require_host(trust_roots(parts), HostName.parse(host))
     owner = Owner(parts.operator, moment(parts.clock.now()), reason)
     with hosts(parts) as reached:
-        transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+        transport = reached.reach(entry).transport
         layout = HostLayout(entry.root)
         read_answer(transport.run(prepare_base(layout)), entry.name)
         with _saying(entry, "may be locked by now"):
@@ -49,7 +48,7 @@ def unlock(parts: Parts, host: str, reason: str) -> NoteReport:
     """Take back a lock made by hand; a running apply's lock is not touched."""
     entry = require_host(trust_roots(parts), HostName.parse(host))
     with hosts(parts) as reached:
-        transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+        transport = reached.reach(entry).transport
         recalled = _recalled(transport)
         if recalled.manual_lock is not None:  # while it is there, nobody else writes
             fields = {"host": str(entry.name), "by": parts.operator, **({"reason": reason} if reason else {})}
@@ -101,7 +100,7 @@ def audit_verify(parts: Parts) -> AuditReport:
     with hosts(parts) as reached:
         for entry in every_host(parts, roots):
             try:
-                transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+                transport = reached.reach(entry).transport
                 receipts = _receipts(parts, transport, ring)
                 there, cut = whole_lines(read_audit(HostLayout(entry.root), transport.run, entry.name))
             except Refusal as refusal:
