@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-_DURATION = re.compile(r"(\d{1,6})(s|m|h|d)\Z", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from platformctl.model.duration import seconds
+
+_DURATION = re.compile(r"\d{1,6}[smhd]\Z", re.ASCII)
 
 PATH = click.Path(path_type=Path)
 
@@ -22,10 +23,9 @@ class Duration(click.ParamType[int]):
         """Raises click's usage error for anything else."""
         if isinstance(value, int):
             return value
-        found = _DURATION.match(str(value))
-        if found is None:
+        if _DURATION.match(str(value)) is None:
             self.fail("write a number and s, m, h or d, such as 30s", param, ctx)
-        return int(found[1]) * _SECONDS[found[2]]
+        return seconds(str(value))
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -36,14 +36,14 @@ from platformctl.model.desired import (
     Timeouts,
     Waiver,
 )
+from platformctl.model.duration import seconds
 from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import HostName, ModuleId, ProjectName, RepoPath, ServiceName, VariableName
 
-__all__ = ["InvalidManifest", "check_references", "read_hosts", "read_module", "read_policy", "seconds"]
+__all__ = ["InvalidManifest", "check_references", "read_hosts", "read_module", "read_policy"]
 
 MOST_FINDINGS = 100
 """Errors of one file that are told; more help nobody, and a suggestion for each of thousands takes its time."""
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class InvalidManifest(InvalidInput):
@@ -79,11 +79,6 @@ def read_hosts(text: bytes, file: str) -> Mapping[HostName, HostEntry]:
 def read_policy(text: bytes, file: str) -> Policy:
     """Return the policy; raises `InvalidManifest`, also for an empty file: no rule is no permission."""
     return _policy(_checked(text, file, POLICY, _policy_problems).value)
-
-
-def seconds(duration: str) -> int:
-    """The seconds of a checked duration such as `30s`, `5m`, `2h` or `7d`."""
-    return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
 def _checked(text: bytes, file: str, shape: Shape, further: Any, *, module: str = "") -> Document:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from platformctl.errors import ExitCode, InvalidInput
-from platformctl.manifests.load import InvalidManifest, read_hosts, read_module, read_policy, seconds
+from platformctl.manifests.load import InvalidManifest, read_hosts, read_module, read_policy
 from platformctl.model.desired import (
     ApprovalRule,
     Canary,
@@ -25,6 +25,7 @@ from platformctl.model.desired import (
     Strategy,
     Waiver,
 )
+from platformctl.model.duration import seconds
 from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import HostName, ModuleId, RepoPath
 
