@@ -8,13 +8,11 @@ from dataclasses import replace
 
 from platformctl.drivers.interface import Driver, Question
 from platformctl.errors import Refusal, Unreachable, WrongHost
-from platformctl.model.command import Command, Completed
+from platformctl.model.command import NO_ROOM, Command, Completed, no_room
 from platformctl.model.desired import HostEntry
 from platformctl.model.observed import Identity, Observation
 from platformctl.transports.interface import Transport
 
-NO_ROOM = 73
-"""The exit status of a question that found no room for its own temporary files (EX_CANTCREAT of sysexits.h)."""
 CLOCK_SKEW = 300
 """Seconds the host's clock may differ from ours: expiry and approvals are judged by ours, receipts are read by both."""
 
@@ -65,13 +63,7 @@ def _answer(transport: Transport, question: Command) -> Completed:
     """The answer to a question; one that failed or was cut short is no answer."""
     answer = transport.run(question)
     if answer.status == NO_ROOM:
-        raise Unreachable(
-            "the host's disk is full",
-            detail=f"{transport.entry.name}: there is no room for a temporary file",
-            hint="free some space or some inodes there",
-            reason="disk_full",
-            host=transport.entry.name,
-        )
+        raise no_room(transport.entry.name)
     if answer.status or answer.truncated:
         what = "is too long" if answer.truncated else f"ended with status {answer.status}"
         raise Unreachable(

@@ -7,9 +7,9 @@ import pytest
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.drivers.interface import Question
 from platformctl.errors import ExitCode, Unreachable, WrongHost
-from platformctl.model.command import Command, Completed
+from platformctl.model.command import NO_ROOM, Command, Completed
 from platformctl.model.desired import HostEntry
-from platformctl.observing import CLOCK_SKEW, NO_ROOM, identify, observe
+from platformctl.observing import CLOCK_SKEW, identify, observe
 from platformctl.transports.interface import Held
 from tests.contracts.compose_host import IDENTITY, frame
 from tests.contracts.releases import HOST, a_release

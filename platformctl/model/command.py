@@ -1,6 +1,11 @@
 """What to say to a host, and what it answered. A command is a tuple of words; only a transport quotes."""
 
+from platformctl.errors import Unreachable
 from platformctl.model.frozen import dataclass
+from platformctl.model.names import HostName
+
+NO_ROOM = 73
+"""The status of a script of ours that found no room for its own temporary files (EX_CANTCREAT of sysexits.h)."""
 
 _ENGINE = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 EMPTIED = " ".join(('env -i HOME="${HOME-}" PATH="$PATH"', *(f'${{{name}+"{name}=${name}"}}' for name in _ENGINE)))
@@ -44,3 +49,14 @@ class Completed:
     def complaint(self) -> str:
         """Standard error as text; not yet redacted."""
         return self.stderr.decode("utf-8", "replace").strip()
+
+
+def no_room(host: HostName) -> Unreachable:
+    """The refusal where a script ended with `NO_ROOM`: nothing of it was done."""
+    return Unreachable(
+        "the host's disk is full",
+        detail=f"{host}: there is no room for a temporary file",
+        hint="free some space or some inodes there",
+        reason="disk_full",
+        host=host,
+    )

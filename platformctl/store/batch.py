@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 
 from platformctl.errors import Unreachable
-from platformctl.model.command import Command, Completed
+from platformctl.model.command import NO_ROOM, Command, Completed, no_room
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 
@@ -20,7 +20,6 @@ WORDS_LIMIT = 60_000
 """Bytes of words that go into one exchange: a line of shell is one word to the kernel, which takes 128 KiB."""
 AT_ONCE = 32_768
 """Bytes of input that go out together with the words, as they fit into the window of a session that was just opened."""
-NO_ROOM = 73
 
 # nonce, output limit, size of what is put aside, or 0; then for each command: the size of its input, 1 where it is
 # terse, the number of its words, its words. Standard input: all inputs, one behind the other. Each command has its
@@ -105,13 +104,7 @@ class Batch:
         Raises `Unreachable` when the host had no room for the inputs, so that nothing ran.
         """
         if completed.status == NO_ROOM and not completed.stdout:
-            raise Unreachable(
-                "the host's disk is full",
-                detail=f"{host}: there is no room for a temporary file",
-                hint="free some space or some inodes there",
-                reason="disk_full",
-                host=host,
-            )
+            raise no_room(host)
         outputs, statuses = self._parts(completed.stdout)
         errors, _ = self._parts(completed.stderr)
         rows = zip(statuses, outputs, errors, strict=False)
