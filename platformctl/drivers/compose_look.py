@@ -6,11 +6,9 @@ deciding.0, environment.0, host-files.0, and hashes.0 where Compose is to comput
 why and other-hashes.0 what it says without env files that are not there yet. Who reads them filters by project.
 """
 
-import io
 import json
 import re
-import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from platformctl.drivers import compose_resources as resources
@@ -18,6 +16,7 @@ from platformctl.drivers.compose_borrowing import borrowed, lenders_of
 from platformctl.drivers.compose_engine import ASK, IMAGES, LISTED, of_containers, requests
 from platformctl.drivers.compose_questions import COMPOSE, FORMS, FRAME, PLUGIN, PROJECT, ROOM
 from platformctl.drivers.interface import Question
+from platformctl.model.archive import archive
 from platformctl.model.command import EMPTIED, Command
 from platformctl.model.compose import ComposeService
 from platformctl.model.desired import Release
@@ -211,7 +210,7 @@ def _enclosed(questions: Sequence[Question]) -> bytes:
     members["in/sources"] = _lines(sorted(sources))
     for number, question in enumerate(questions):
         members.update((f"in/{number}/{name}", content) for name, content in _of_module(question))
-    return _tar(members)
+    return archive(members)
 
 
 def _names(release: Release, service: ServiceName) -> Iterator[str]:
@@ -256,13 +255,3 @@ def _is_own(path: str) -> bool:
 
 def _lines(words: Iterable[str]) -> bytes:
     return "".join(f"{word}\n" for word in words).encode()
-
-
-def _tar(members: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o600
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()

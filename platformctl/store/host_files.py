@@ -5,12 +5,11 @@ before the rename that shows them.
 """
 
 import hashlib
-import io
-import tarfile
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 
 from platformctl.errors import InvalidInput, Unreachable
+from platformctl.model.archive import archive
 from platformctl.model.command import Command, Completed
 from platformctl.model.names import Digest, HostName, RepoPath
 from platformctl.model.plan import PlannedFile
@@ -126,7 +125,7 @@ def stage(layout: HostLayout, contents: Iterable[bytes]) -> Command:
     blobs = {hashlib.sha256(content).hexdigest(): content for content in contents}
     size = sum(map(len, blobs.values()))
     operands = (str(len(blobs)), str(size))
-    return script(_STAGE, layout.root, *operands, stdin=_archive(blobs), timeout=600, terse=True)
+    return script(_STAGE, layout.root, *operands, stdin=archive(blobs), timeout=600, terse=True)
 
 
 def keep(layout: HostLayout, paths: Iterable[RepoPath], room: int) -> Command:
@@ -176,16 +175,6 @@ def place(layout: HostLayout, path: RepoPath, digest: Digest, mode: int) -> tupl
 def remove(layout: HostLayout, path: RepoPath) -> tuple[str, ...]:
     """Return the words that remove the file at `path`, also when it is gone already; for `host_lock.guarded`."""
     return script(_REMOVE, layout.root, path).argv
-
-
-def _archive(blobs: Mapping[str, bytes]) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in sorted(blobs.items()):
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o600
-            archive.addfile(member, io.BytesIO(content))
-    return made.getvalue()
 
 
 def _kept(line: str, host: HostName) -> tuple[RepoPath, PlannedFile | None]:
