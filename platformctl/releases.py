@@ -22,7 +22,7 @@ from platformctl.model.compose import ComposeModel, ComposeService
 from platformctl.model.desired import TAG, HostEntry, InputFile, Module, Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, ModuleId, RepoPath
-from platformctl.model.plan import OWN_FOLDER
+from platformctl.model.plan import OWN_FOLDER, is_own
 
 MODULES = "modules"
 FILE_LIMIT = 16 << 20
@@ -190,15 +190,13 @@ def _deciding(module: Module, compose: ComposeModel) -> set[str]:
 
 def inputs_digest(tree: Tree, module: ModuleId, files: Iterable[str]) -> Digest:
     """One digest over the manifest and `files` by git's object ids; the tool's own files do not count."""
-    own = OWN_FOLDER + "/"
-    named = (manifest_path(module), *(RepoPath(path) for path in files if not path.startswith(own)))
+    named = (manifest_path(module), *(RepoPath(path) for path in files if not is_own(path)))
     return Digest.of(json.dumps(sorted((path, tree.object_id(path)) for path in named)).encode())
 
 
 def input_paths(module: Module, release: Release) -> frozenset[RepoPath]:
     """Every repository file the release was made from, the manifest too."""
-    own = OWN_FOLDER + "/"
-    return frozenset({module.path, *(file.path for file in release.files if not file.path.startswith(own))})
+    return frozenset({module.path, *(file.path for file in release.files if not is_own(file.path))})
 
 
 def _require_service(module: Module, compose: ComposeModel) -> None:

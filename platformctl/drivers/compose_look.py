@@ -21,7 +21,7 @@ from platformctl.model.command import EMPTIED, Command
 from platformctl.model.compose import ComposeService
 from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
-from platformctl.model.plan import OWN_FOLDER
+from platformctl.model.plan import is_own
 
 LOOK_TIMEOUT = 120
 """Seconds for all that is not said below."""
@@ -171,7 +171,7 @@ def _times(question: Question) -> int:
 
 def paths_of(questions: Sequence[Question]) -> list[str]:
     """The files that are looked at, in the order they are asked about."""
-    return sorted({file.path for each in questions for file in each.release.files if not _is_own(file.path)})
+    return sorted({file.path for each in questions for file in each.release.files if not is_own(file.path)})
 
 
 def images_of(questions: Sequence[Question]) -> list[str]:
@@ -228,7 +228,7 @@ def _of_module(question: Question) -> Iterator[tuple[str, bytes]]:
     yield "profiles", _lines(release.compose.services[release.module.runtime.compose_service].profiles)
     yield "borrowed.yaml", borrowed(release).encode()
     yield "lenders", _lines(lenders_of(release))
-    yield "set.env", b"".join(file.content for file in release.files if _is_own(file.path))
+    yield "set.env", b"".join(file.content for file in release.files if is_own(file.path))
     yield "required", _lines(release.required)
     yield "deciding", _lines(release.deciding)
     own = (path for service in release.closure for path in release.host_files(service).values())
@@ -247,10 +247,6 @@ def _dropped(release: Release) -> str:
         if away
     ]
     return f"services:\n{''.join(lines)}" if lines else ""
-
-
-def _is_own(path: str) -> bool:
-    return path.startswith(OWN_FOLDER + "/")
 
 
 def _lines(words: Iterable[str]) -> bytes:

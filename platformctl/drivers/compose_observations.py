@@ -32,7 +32,7 @@ from platformctl.model.observed import (
     Source,
     short_name,
 )
-from platformctl.model.plan import OWN_FOLDER
+from platformctl.model.plan import is_own
 
 T = TypeVar("T")
 R = TypeVar("R", bound="_Resource")
@@ -187,7 +187,7 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         at=at,
         identity=who,
         containers=tuple(container for of, container in host.containers if of == project),
-        files=tuple(host.files[f.path] for f in release.files if not f.path.startswith(OWN_FOLDER + "/")),
+        files=tuple(host.files[f.path] for f in release.files if not is_own(f.path)),
         images=tuple(host.images[ref] for ref in sorted({each.image for each in services if each.image})),
         hashes=_hashes(sections, release) if question.hashes else {},
         networks=tuple(n.seen for n in host.networks if n.project == project),

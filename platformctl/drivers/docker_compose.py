@@ -15,10 +15,9 @@ from platformctl.drivers.interface import Preceding, Question
 from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry, ModuleKind, Release
-from platformctl.model.names import Digest, RepoPath, ServiceName
+from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, Identity, Observation, ProjectSeen
 from platformctl.model.plan import (
-    OWN_FOLDER,
     Action,
     Cause,
     Change,
@@ -29,6 +28,7 @@ from platformctl.model.plan import (
     Remove,
     Run,
     Step,
+    is_own,
 )
 from platformctl.model.state import Receipt
 
@@ -270,7 +270,7 @@ def _prefix(release: Release) -> tuple[str, ...]:
         *("docker", "compose", "-f", f"{root}/{module.runtime.compose_file}", "-p", module.runtime.project),
         *("--project-directory", resources.project_folder(release)),
         *("--env-file", f"{root}/{module.env.file}" if module.env.file else "/dev/null"),
-        *(word for file in release.files if _is_own(file.path) for word in ("--env-file", f"{root}/{file.path}")),
+        *(word for file in release.files if is_own(file.path) for word in ("--env-file", f"{root}/{file.path}")),
     )
 
 
@@ -312,7 +312,7 @@ def _places(release: Release, observation: Observation) -> tuple[Place, ...]:
     return tuple(
         Place(file.path, file.digest, file.mode)
         for file in release.files
-        if not _is_own(file.path) and (seen[file.path].digest, seen[file.path].mode) != (file.digest, file.mode)
+        if not is_own(file.path) and (seen[file.path].digest, seen[file.path].mode) != (file.digest, file.mode)
     )
 
 
@@ -360,7 +360,7 @@ def _previous_files(release: Release, previous: Receipt) -> tuple[Place, ...]:
     They need not be the ones that were found: another module of the same compose file may have brought newer ones.
     """
     now = {file.path: (file.digest, file.mode) for file in release.files}
-    files = (file for file in previous.files if not _is_own(file.path))
+    files = (file for file in previous.files if not is_own(file.path))
     return tuple(Place(f.path, f.digest, f.mode) for f in files if now.get(f.path) != (f.digest, f.mode))
 
 
@@ -418,7 +418,3 @@ def _up_of(argv: tuple[str, ...], service: str, flags: tuple[str, ...]) -> tuple
 def _without_start(argv: tuple[str, ...]) -> tuple[str, ...]:
     at = argv.index("-d", argv.index("up"))
     return (*argv[:at], "--no-start", *argv[at + 1 :])
-
-
-def _is_own(path: RepoPath) -> bool:
-    return path.startswith(OWN_FOLDER + "/")

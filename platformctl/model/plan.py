@@ -20,6 +20,11 @@ OWN_FOLDER = ".platformctl"
 TARGET_PREFIX = "compose.service."
 
 
+def is_own(path: str) -> bool:
+    """Whether a path below a root is of platformctl's own folder, and so none that a module delivers."""
+    return path.startswith(f"{OWN_FOLDER}/")
+
+
 class Action(Enum):
     """What would happen to one container; update: to files it uses, while it stays."""
 

@@ -6,7 +6,7 @@ from dataclasses import field
 from platformctl.model.desired import NOTHING
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
-from platformctl.model.plan import OWN_FOLDER, PlannedFile, PlannedImage, Run
+from platformctl.model.plan import PlannedFile, PlannedImage, Run, is_own
 from platformctl.model.result import ContainerHealth
 
 RECEIPT_PAYLOAD_TYPE = "application/vnd.platformctl.receipt.v1+json"
@@ -68,7 +68,7 @@ class Receipt:
     def left_behind(self, paths: Iterable[str]) -> tuple[PlannedFile, ...]:
         """Files this release had delivered that are not among `paths`; the tool's own are not meant."""
         kept = set(paths)
-        return tuple(f for f in self.files if f.path not in kept and not f.path.startswith(OWN_FOLDER + "/"))
+        return tuple(f for f in self.files if f.path not in kept and not is_own(f.path))
 
     @property
     def healthy(self) -> bool:

@@ -21,7 +21,6 @@ from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, ServiceName
 from platformctl.model.observed import Observation, Source
 from platformctl.model.plan import (
-    OWN_FOLDER,
     Bystander,
     Change,
     Plan,
@@ -33,6 +32,7 @@ from platformctl.model.plan import (
     PolicyNote,
     Rollback,
     Step,
+    is_own,
 )
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.besides import bystanders, left_behind
@@ -299,7 +299,7 @@ def _ruled_out(release: Release, *, unmanaged: bool) -> Rollback | None:
 def _otherwise(release: Release, previous: Receipt) -> tuple[str, ...]:
     """Files that the previous release had otherwise, by path; the tool's own are not meant."""
     now = {file.path: (file.digest, file.mode) for file in release.files}
-    delivered = (file for file in previous.files if not file.path.startswith(f"{OWN_FOLDER}/"))
+    delivered = (file for file in previous.files if not is_own(file.path))
     return tuple(file.path for file in delivered if now.get(file.path) != (file.digest, file.mode))
 
 

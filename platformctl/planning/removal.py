@@ -7,7 +7,7 @@ from platformctl.errors import PolicyViolation
 from platformctl.model.desired import NOTHING, Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Container, Observation, Source
-from platformctl.model.plan import OWN_FOLDER, Action, Bystander, Change, Plan, Rollback
+from platformctl.model.plan import Action, Bystander, Change, Plan, Rollback, is_own
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.besides import bystanders
 from platformctl.planning.build import Circumstances, assemble, missing_for_return, observed_as, recorded_as
@@ -117,9 +117,8 @@ def _left(release: Release, observation: Observation, current: Receipt) -> tuple
     """What stays on the host and is nobody's now: data, secrets and files."""
     volumes = (Bystander("volume", volume.name, "its data stays") for volume in observation.volumes)
     secrets = [release.module.env.file] if release.module.env.file else []
-    own = f"{OWN_FOLDER}/"
     return (
         *volumes,
         *(Bystander("file", path, "the operator's own, with values that stay") for path in secrets),
-        *(Bystander("file", f.path, "it was delivered") for f in current.files if not f.path.startswith(own)),
+        *(Bystander("file", f.path, "it was delivered") for f in current.files if not is_own(f.path)),
     )

@@ -11,7 +11,7 @@ from platformctl.drivers.interface import Driver
 from platformctl.model.desired import Finding, Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Observation, Source
-from platformctl.model.plan import Plan, PlannedObservation
+from platformctl.model.plan import Plan, PlannedObservation, is_own
 from platformctl.model.state import HostRecord, Receipt
 from platformctl.planning.build import (
     Circumstances,
@@ -55,8 +55,8 @@ def _covers(seen: Observation, release: Release) -> bool:
     """Whether files and images of this release were looked at: the observation may be of another commit."""
     paths, refs = {file.path for file in seen.files}, {image.ref for image in seen.images}
     images = {release.compose.services[name].image for name in release.closure}
-    own = {file.path for file in release.files if not file.path.startswith(".platformctl/")}
-    return own <= paths and {image for image in images if image} <= refs
+    delivered = {file.path for file in release.files if not is_own(file.path)}
+    return delivered <= paths and {image for image in images if image} <= refs
 
 
 def _assumed(release: Release, seen: Observation, current: Receipt) -> Mapping[ServiceName, str]:

@@ -9,8 +9,8 @@ from platformctl.errors import Locked, Refusal, StalePlan, ToolError, Unreachabl
 from platformctl.model.command import Command, Completed
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName
+from platformctl.model.plan import OWN_FOLDER
 
-OWN_FOLDER = ".platformctl"
 NONE = "none"
 """Stands for the digest of what is not there."""
 

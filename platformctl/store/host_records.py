@@ -15,8 +15,9 @@ from platformctl.errors import ToolError
 from platformctl.model.command import Command, Completed
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName, ModuleId
+from platformctl.model.plan import OWN_FOLDER
 from platformctl.store.chain import digest_of
-from platformctl.store.host import NONE, OWN_FOLDER, PRELUDE, HostLayout, read_answer, refusal_of, script
+from platformctl.store.host import NONE, PRELUDE, HostLayout, read_answer, refusal_of, script
 from platformctl.store.journal import plan_named
 
 _END = 1024

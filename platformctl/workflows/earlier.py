@@ -10,7 +10,7 @@ from platformctl.model.compose import ComposeModel
 from platformctl.model.desired import Release
 from platformctl.model.names import Digest
 from platformctl.model.observed import Earlier, FileSeen, Observation
-from platformctl.model.plan import OWN_FOLDER, PlannedFile
+from platformctl.model.plan import PlannedFile, is_own
 from platformctl.model.state import HostRecord, Receipt
 from platformctl.releases import read_environment
 from platformctl.store.host import HostLayout
@@ -83,7 +83,7 @@ def _with(
 def _resolved(release: Release, current: Receipt, contents: Mapping[Digest, bytes]) -> ComposeModel | None:
     variables = {"COMPOSE_PROJECT_NAME": str(release.module.runtime.project)}
     for file in current.files:
-        if file.path.startswith(f"{OWN_FOLDER}/") and file.digest in contents:
+        if is_own(file.path) and file.digest in contents:
             variables.update(read_environment(contents[file.digest]))
     compose_file = current.files[0]
     if compose_file.digest not in contents:

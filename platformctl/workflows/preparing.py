@@ -11,7 +11,7 @@ from platformctl.model.events import Preparing
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath
 from platformctl.model.observed import Container, Observation, ProjectSeen
-from platformctl.model.plan import OWN_FOLDER, Operation, Place, PlannedFile, PlannedImage, Remove, Step
+from platformctl.model.plan import Operation, Place, PlannedFile, PlannedImage, Remove, Step, is_own
 from platformctl.model.state import HostRecord
 from platformctl.session import HostSession
 from platformctl.store import host_files
@@ -47,7 +47,7 @@ def preparation(case: Case, driver: Driver, observation: Observation, record: Ho
     wanted = {o.digest for o in (*forward, *_deliveries(case, lambda step: step.undo)) if isinstance(o, Place)}
     placed = {operation.digest for operation in forward if isinstance(operation, Place)}
     room = sum(len(file.content) + _BLOCK for file in case.release.files if file.digest in placed)
-    contents = [f.content for f in case.release.files if f.digest in wanted or f.path.startswith(OWN_FOLDER + "/")]
+    contents = [f.content for f in case.release.files if f.digest in wanted or is_own(f.path)]
     layout = HostLayout(case.release.host.root)
     previous = [image.id for image in record.current.images] if record.current else []
     stage = host_files.stage(layout, (case.payload, *contents))
