@@ -10,11 +10,9 @@ from platformctl.drivers.interface import Driver, Question
 from platformctl.errors import Refusal, Unreachable, WrongHost
 from platformctl.model.command import NO_ROOM, Command, Completed, no_room
 from platformctl.model.desired import HostEntry
+from platformctl.model.moment import HOST_SKEW
 from platformctl.model.observed import Identity, Observation
 from platformctl.transports.interface import Transport
-
-CLOCK_SKEW = 300
-"""Seconds the host's clock may differ from ours: expiry and approvals are judged by ours, receipts are read by both."""
 
 
 def identify(transport: Transport, driver: Driver, *, now: float, version: bool = False) -> Identity:
@@ -26,7 +24,7 @@ def identify(transport: Transport, driver: Driver, *, now: float, version: bool 
     question = replace(driver.identify(version=version), followed=True)
     who = driver.read_identity(_answer(transport, question), entry)
     refuse_stranger(who, entry)
-    if abs(who.clock - now) > CLOCK_SKEW:
+    if abs(who.clock - now) > HOST_SKEW.total_seconds():
         raise Unreachable(
             "the host's clock is off",
             detail=f"{entry.name} is {int(who.clock - now)} seconds from here",

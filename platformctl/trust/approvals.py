@@ -7,8 +7,8 @@ from platformctl.errors import InvalidInput
 from platformctl.model import codec, strict_json
 from platformctl.model.approval import PREDICATE_TYPE, STATEMENT_TYPE, Approval
 from platformctl.model.frozen import dataclass
+from platformctl.model.moment import Moment
 from platformctl.model.names import GitSha, HostName
-from platformctl.trust.moment import Moment
 from platformctl.trust.plan_document import Sha256
 
 

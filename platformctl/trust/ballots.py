@@ -10,13 +10,13 @@ from datetime import datetime
 from platformctl.errors import ApprovalMismatch, InvalidInput, Refusal
 from platformctl.model.approval import PAYLOAD_TYPE, Approval
 from platformctl.model.frozen import dataclass
+from platformctl.model.moment import SIGNER_SKEW, Moment
 from platformctl.model.names import Digest
 from platformctl.model.plan import Plan
 from platformctl.trust.approvals import decode_approval
-from platformctl.trust.case import CLOCK_SKEW, Ballot, SignedIndex
+from platformctl.trust.case import Ballot, SignedIndex
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import Keyring, Signer
-from platformctl.trust.moment import Moment
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import APPROVAL
 
@@ -76,7 +76,7 @@ def _is_for_this_host(polling: Polling, signer: Signer, approval: Approval) -> N
 
 
 def _is_not_from_the_future(polling: Polling, signer: Signer, approval: Approval) -> None:
-    if Moment(approval.approved_at).at > polling.now + CLOCK_SKEW:
+    if Moment(approval.approved_at).at > polling.now + SIGNER_SKEW:
         raise _refused("created_in_future", f"{signer.principal} approved at {approval.approved_at}")
 
 

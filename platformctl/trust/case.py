@@ -1,7 +1,7 @@
 """What is on the table when a plan is judged: the plan, who signed it, who approved it, and the time."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from platformctl.errors import Refusal
 from platformctl.model.frozen import dataclass
@@ -9,9 +9,6 @@ from platformctl.model.names import Digest, GitSha
 from platformctl.model.plan import Plan
 from platformctl.trust.index import Index
 from platformctl.trust.keys import Signer
-
-CLOCK_SKEW = timedelta(seconds=60)
-"""How far the clocks of two honest machines may be apart before a time counts as being in the future."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any, get_type_hints
 from platformctl.errors import InvalidInput
 from platformctl.model import codec, strict_json
 from platformctl.model.frozen import dataclass
+from platformctl.model.moment import Moment
 from platformctl.model.names import GitSha, HostName, ModuleId
 from platformctl.model.observed import Observation, Source
-from platformctl.trust.moment import Moment
 
 PAYLOAD_TYPE = "application/vnd.platformctl.observation.v1+json"
 FORMAT = "platformctl/observation"

@@ -12,8 +12,8 @@ from platformctl.errors import InvalidInput
 from platformctl.model import codec, strict_json
 from platformctl.model.desired import ApprovalRule
 from platformctl.model.frozen import dataclass
+from platformctl.model.moment import Moment
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
-from platformctl.trust.moment import Moment
 
 FORMAT = "platformctl/index"
 FORMAT_VERSION = "1.0"

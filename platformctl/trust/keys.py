@@ -13,6 +13,7 @@ from pathlib import Path
 
 from platformctl.errors import ApprovalMismatch, ToolError, Usage
 from platformctl.model.frozen import dataclass
+from platformctl.model.moment import Moment
 from platformctl.trust import signers, sshsig
 from platformctl.trust.envelope import Envelope, Signature, pae
 from platformctl.trust.public_key import NotAKey, PublicKey
@@ -178,7 +179,7 @@ def fingerprint(key: Path, environment: Mapping[str, str]) -> str:
 def _out_of_place(line: signers.SignerLine, namespace: str, at: datetime) -> str:
     if namespace not in line.namespaces:
         return f"is not for {namespace}"
-    return "" if line.in_force(at) else f"is not valid at {at:%Y-%m-%dT%H:%M:%SZ}"
+    return "" if line.in_force(at) else f"is not valid at {Moment.of(at)}"
 
 
 def _derived(key: Path, environment: Mapping[str, str]) -> str:

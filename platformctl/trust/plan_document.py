@@ -12,9 +12,9 @@ from typing import Any
 from platformctl.errors import InvalidInput, PolicyViolation
 from platformctl.model import plan as model
 from platformctl.model.frozen import dataclass
+from platformctl.model.moment import Moment
 from platformctl.model.names import Checked, Digest, GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.model.plan import Action, Cause, Run
-from platformctl.trust.moment import Moment
 
 TOOL_NAME = "platformctl"
 

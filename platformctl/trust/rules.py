@@ -14,9 +14,9 @@ from platformctl.errors import (
     StalePlan,
 )
 from platformctl.model.desired import ApprovalRule
+from platformctl.model.moment import SIGNER_SKEW, Moment
 from platformctl.model.names import GitSha
-from platformctl.trust.case import CLOCK_SKEW, Ballot, Case, Rule
-from platformctl.trust.moment import Moment
+from platformctl.trust.case import Ballot, Case, Rule
 
 Reasons = tuple[Refusal, ...]
 
@@ -103,8 +103,8 @@ def is_not_dirty(case: Case) -> Reasons:
 
 
 def is_not_from_the_future(case: Case) -> Reasons:
-    """The plan was made before now, give or take `CLOCK_SKEW`."""
-    if Moment(case.plan.created_at).at <= case.now + CLOCK_SKEW:
+    """The plan was made before now, give or take `SIGNER_SKEW`."""
+    if Moment(case.plan.created_at).at <= case.now + SIGNER_SKEW:
         return ()
     return _mismatch("created_in_future", "a plan is from the future", f"made at {case.plan.created_at}")
 

@@ -8,6 +8,7 @@ from platformctl.errors import ApprovalMismatch, DestructiveNeedsApproval, Inter
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
 from platformctl.model.frozen import dataclass
+from platformctl.model.moment import Moment
 from platformctl.model.names import GitSha, HostName
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
 from platformctl.model.reports import ApproveReport, NoteReport, ShowReport, TextReport, VerifyReport
@@ -18,7 +19,6 @@ from platformctl.trust.history import PAYLOAD_TYPE as TRUST_TYPE
 from platformctl.trust.history import TrustChange, Trusted, encode_trust_change
 from platformctl.trust.index import Index, IndexEntry, decode_index
 from platformctl.trust.keys import Keyring, seal
-from platformctl.trust.moment import Moment
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import APPROVAL, PLAN, TRUST
 from platformctl.workflows.parts import Parts, keyring, moment, roots_at, shown, trust_roots

@@ -1,9 +1,10 @@
 """Which release a rollback goes to, and whether one person's word is enough for it."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, StalePlan
 from platformctl.model.desired import NOTHING, RollbackRule, Strategy
+from platformctl.model.moment import Moment
 from platformctl.model.names import GitSha
 from platformctl.model.state import HostRecord, Receipt
 
@@ -63,7 +64,7 @@ def _same(one: Receipt, other: Receipt) -> bool:
 def _not_preapproved(rule: RollbackRule, target: Receipt, now: datetime) -> Refusal | None:
     """Why one person's word is not enough, None where it is."""
     hint = f"platformctl rollback {target.module} --to {target.source_sha}, and have its plan approved"
-    age = (now - datetime.strptime(target.applied_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)).total_seconds()
+    age = (now - Moment.parse(target.applied_at).at).total_seconds()
     if rule.preapproved is not Strategy.PREVIOUS:
         return PolicyViolation(
             "policy does not accept a rollback by one person",

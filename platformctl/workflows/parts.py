@@ -12,6 +12,7 @@ from platformctl.gitinfo import Repository
 from platformctl.manifests.load import read_hosts, read_policy
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.frozen import dataclass
+from platformctl.model.moment import Moment
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath
 from platformctl.model.secret import Secret
 from platformctl.releases import CommitTree, FolderTree, Tree
@@ -100,9 +101,9 @@ class Parts:
         return self.driver_for(module.runtime.orchestrator)
 
 
-def moment(at: datetime) -> str:
-    """A time as every file has it: `YYYY-MM-DDTHH:MM:SSZ`."""
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+def moment(at: datetime) -> Moment:
+    """A time as every file has it."""
+    return Moment.of(at)
 
 
 def trust_roots(parts: Parts) -> TrustRoots:

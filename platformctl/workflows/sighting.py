@@ -1,11 +1,11 @@
 """An observation that was written down, read again: what it says of a module, and whose word that is."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from platformctl import observing
 from platformctl.errors import ApprovalMismatch, Refusal, Unreachable
 from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.moment import OBSERVER_SKEW, Moment
 from platformctl.trust.fleet_observation import PAYLOAD_TYPE, FleetObservation, decode_fleet
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import OBSERVATION
@@ -13,9 +13,6 @@ from platformctl.workflows.looking import Seen
 from platformctl.workflows.parts import Parts, keyring
 from platformctl.workflows.records import memory_from
 from platformctl.workflows.signed import read_envelope
-
-SKEW = timedelta(minutes=5)
-"""How far ahead of ours the clock of who observed may be."""
 
 
 def read_observation(parts: Parts, path: Path, roots: TrustRoots) -> FleetObservation:
@@ -27,7 +24,7 @@ def read_observation(parts: Parts, path: Path, roots: TrustRoots) -> FleetObserv
     now = parts.clock.now()
     sole_signer(sealed, PAYLOAD_TYPE, OBSERVATION, keyring(parts, roots), now)
     fleet = decode_fleet(sealed.payload)
-    if datetime.strptime(fleet.at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) > now + SKEW:
+    if Moment.parse(fleet.at).at > now + OBSERVER_SKEW:
         raise ApprovalMismatch(
             "an observation is from the future",
             detail=f"made at {fleet.at}",

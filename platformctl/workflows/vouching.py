@@ -11,12 +11,12 @@ from platformctl.errors import ApprovalMismatch, InvalidInput
 from platformctl.model import strict_json
 from platformctl.model.codec import decode
 from platformctl.model.frozen import dataclass
+from platformctl.model.moment import Moment
 from platformctl.model.names import HostName
 from platformctl.model.state import LIFT_PAYLOAD_TYPE, RECEIPT_PAYLOAD_TYPE, Lift, ModuleStatus, Receipt
 from platformctl.store.chain import Entry
 from platformctl.trust import envelope
 from platformctl.trust.keys import Keyring
-from platformctl.trust.moment import Moment
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import APPROVAL, RECEIPT
 from platformctl.workflows.records import read_receipt

@@ -15,12 +15,12 @@ from platformctl.model import approval as approval_model
 from platformctl.model import plan as model
 from platformctl.model import strict_json
 from platformctl.model.approval import Approval
+from platformctl.model.moment import Moment
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, ServiceName
 from platformctl.trust import envelope
 from platformctl.trust.approvals import encode_approval
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import make_key, seal
-from platformctl.trust.moment import Moment
 from platformctl.trust.plan_codec import decode_plan, encode_plan
 from tests.e2e.refusals import refusal
 from tests.e2e.witness import untouched

@@ -10,12 +10,12 @@ import pytest
 from platformctl.errors import ApprovalMismatch, InvalidInput
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.desired import ApprovalRule
+from platformctl.model.moment import Moment
 from platformctl.model.names import HostName
 from platformctl.model.plan import PAYLOAD_TYPE
 from platformctl.trust import rules
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import Keyring
-from platformctl.trust.moment import Moment
 from platformctl.trust.plan_codec import encode_plan
 from platformctl.trust.signers import APPROVAL, PLAN
 from platformctl.trust.verify import VerifiedPlan, verify

@@ -9,6 +9,7 @@ import pytest
 from platformctl.errors import ApprovalMismatch
 from platformctl.model.desired import ApprovalRule, ForgeRule, Policy, TrustRoots
 from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
+from platformctl.model.moment import Moment
 from platformctl.model.names import GitSha
 from platformctl.model.state import TrustSeen
 from platformctl.trust.envelope import Envelope
@@ -20,7 +21,6 @@ from platformctl.trust.history import (
     check_trust,
     encode_trust_change,
 )
-from platformctl.trust.moment import Moment
 from platformctl.trust.signers import APPROVAL, TRUST
 from tests.trust.workshop import HOST, NOW, Workshop, some_digest
 

@@ -17,12 +17,12 @@ from platformctl.errors import (
 )
 from platformctl.model.approval import PAYLOAD_TYPE
 from platformctl.model.desired import ApprovalRule
+from platformctl.model.moment import Moment
 from platformctl.model.names import GitSha, HostName
 from platformctl.model.plan import Action, Rollback
 from platformctl.trust import rules
 from platformctl.trust.case import Rule
 from platformctl.trust.envelope import Envelope
-from platformctl.trust.moment import Moment
 from platformctl.trust.signers import APPROVAL
 from platformctl.trust.verify import Verdict, VerifiedPlan, assess, verify
 from tests.trust.security_key import SecurityKey

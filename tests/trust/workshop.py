@@ -10,13 +10,13 @@ import pytest
 from platformctl.model import approval as approval_model
 from platformctl.model import plan as model
 from platformctl.model.approval import Approval
+from platformctl.model.moment import Moment
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath, ServiceName
 from platformctl.model.observed import Source
 from platformctl.trust import keys
 from platformctl.trust.approvals import encode_approval
 from platformctl.trust.envelope import Envelope, digest
 from platformctl.trust.index import Index, IndexEntry, encode_index
-from platformctl.trust.moment import Moment
 from platformctl.trust.plan_codec import encode_plan
 from platformctl.trust.signers import APPROVAL, OBSERVATION, PLAN
 

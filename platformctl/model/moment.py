@@ -1,12 +1,18 @@
-"""Times as our files spell them: `YYYY-MM-DDTHH:MM:SSZ`, UTC, whole seconds."""
+"""Times as our files spell them, `YYYY-MM-DDTHH:MM:SSZ`, UTC, whole seconds; and how far two clocks may be apart."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from platformctl.errors import InvalidInput
 from platformctl.model.names import Checked
 
+HOST_SKEW = timedelta(minutes=5)
+"""How far a host's clock may be from ours: nothing is judged by it, but receipts of both are compared."""
+SIGNER_SKEW = timedelta(minutes=1)
+"""How far ahead of ours a time in a plan or an approval may be: until when it may run is judged by our clock."""
+OBSERVER_SKEW = timedelta(minutes=5)
+"""How far ahead of ours the time of an observation may be: apply looks at the host again, whatever a plan rests on."""
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
