@@ -5,7 +5,7 @@ ours is any other exception and ends as `TOOL_ERROR`. The numbers are the contra
 that a host may have been touched, every other code that no host was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import ClassVar, TypeVar
@@ -142,6 +142,29 @@ EXIT_CODES: Mapping[ExitCode, CodeRow] = {
 
 APPLY_CODES = tuple(code for code in ExitCode if code is not ExitCode.CHANGES_PRESENT)
 """How an apply, in either direction, may end."""
+
+_WORST_FIRST = (
+    ExitCode.ROLLBACK_FAILED,
+    ExitCode.REMOTE_FAILED,
+    ExitCode.UNHEALTHY,
+    ExitCode.ROLLED_BACK,
+    ExitCode.TOOL_ERROR,
+    ExitCode.INVALID_INPUT,
+    ExitCode.POLICY_VIOLATION,
+    ExitCode.WRONG_HOST,
+    ExitCode.LOCKED,
+    ExitCode.UNREACHABLE,
+)
+"""First what may have touched a host; then what a person must mend here, then there, then what may pass by itself."""
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """The code that speaks for several modules or hosts, `NO_CHANGES` where all ended so.
+
+    One that is not in the order comes behind those that are, the first of them first.
+    """
+    bad = [code for code in codes if code is not ExitCode.NO_CHANGES]
+    return next((code for code in (*_WORST_FIRST, *bad) if code in bad), ExitCode.NO_CHANGES)
 
 
 class Refusal(Exception):

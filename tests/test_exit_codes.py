@@ -9,7 +9,7 @@ import pytest
 
 from platformctl.cli.table import VERBS, platformctl
 from platformctl.cli.verb import Verb
-from platformctl.errors import EXIT_CODES, ExitCode, Refusal, Touched
+from platformctl.errors import EXIT_CODES, ExitCode, Refusal, Touched, worst
 
 DOCUMENT = Path(__file__).parents[1] / "docs/exit-codes.md"
 LINE_OF_HELP = re.compile(r"^\s+(\d+)\s+([A-Z_]+): ", re.MULTILINE)
@@ -98,3 +98,21 @@ def test_only_plan_and_drift_may_say_that_there_are_changes() -> None:
 
     assert "plan" in saying
     assert saying <= WITH_CHANGES
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ((), 0),
+        ((0, 0), 0),
+        ((0, 69), 69),
+        ((69, 3), 3),
+        ((77, 69, 75), 77),
+        ((69, 77, 4, 65), 65),
+        ((3, 11), 11),
+        ((5, 69), 69),
+        ((7, 5), 7),
+    ],
+)
+def test_the_worst_code_speaks_for_several_and_is_not_the_greatest(codes: tuple[int, ...], expected: int) -> None:
+    assert worst(ExitCode(code) for code in codes) == expected

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from platformctl import observing
-from platformctl.errors import ExitCode, Refusal, Unreachable
+from platformctl.errors import ExitCode, Refusal, Unreachable, worst
 from platformctl.model.command import Command
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.names import Digest, HostName
@@ -43,9 +43,9 @@ def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
 
     with ThreadPoolExecutor(_AT_ONCE, "doctor") as pool:
         found = tuple(pool.map(examined, entries))
-    worst = max((code for code, _ in found), default=ExitCode.NO_CHANGES)
+    code = worst(code for code, _ in found)
     checks = tuple(check for _, of_host in found for check in of_host)
-    return DoctorReport(exit_code=worst, status="failed" if worst else "ok", checks=checks)
+    return DoctorReport(exit_code=code, status="failed" if code else "ok", checks=checks)
 
 
 def _unread(entry: HostEntry, known: Neighbours) -> Iterator[Check]:

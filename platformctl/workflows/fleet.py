@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from platformctl.errors import ApprovalMismatch, ExitCode, Refusal, ToolError
+from platformctl.errors import EXIT_CODES, ApprovalMismatch, ExitCode, Refusal, ToolError, Touched, worst
 from platformctl.model.desired import TrustRoots
 from platformctl.model.events import Event, OfModule
 from platformctl.model.frozen import dataclass
@@ -29,7 +29,6 @@ from platformctl.workflows.signed import read_envelope
 Result = ApplyReport | ErrorReport
 Results = dict[ModuleId, Result]
 GOOD = (ExitCode.NO_CHANGES, ExitCode.APPLIED)
-WORST_FIRST = (ExitCode.ROLLBACK_FAILED, ExitCode.REMOTE_FAILED, ExitCode.UNHEALTHY, ExitCode.ROLLED_BACK)
 PARALLEL = 4
 """Hosts at work at the same time, unless the operator says otherwise."""
 
@@ -200,9 +199,8 @@ def code_of(codes: Sequence[ExitCode], *, skipped: bool, interrupted: type[Refus
     bad = [code for code in codes if code not in GOOD]
     if ExitCode.APPLIED in codes:
         return ExitCode.PARTIAL if bad or skipped else ExitCode.APPLIED
-    touching = [code for code in WORST_FIRST if code in bad]
-    if touching or bad:
-        return (touching or bad)[0]
+    if bad:
+        return worst(code for code in bad if EXIT_CODES[code].touched is not Touched.NO) or bad[0]
     return interrupted.exit_code if skipped and interrupted else ExitCode.NO_CHANGES
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platformctl.drivers.interface import Preceding
-from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, or_raise
+from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, or_raise, worst
 from platformctl.model.desired import NOTHING, Finding, Release, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, ServiceName
@@ -31,14 +31,6 @@ from platformctl.workflows.release_plan import circumstances, plan_release
 if TYPE_CHECKING:
     from platformctl.trust.fleet_observation import FleetObservation
     from platformctl.workflows.looking import Seen
-
-_WORST_FIRST = (
-    ExitCode.TOOL_ERROR,
-    ExitCode.INVALID_INPUT,
-    ExitCode.POLICY_VIOLATION,
-    ExitCode.WRONG_HOST,
-    ExitCode.UNREACHABLE,
-)
 
 
 @dataclass(frozen=True)
@@ -308,12 +300,11 @@ def _report(
     failed: Sequence[NotPlanned],
 ) -> PlanReport:
     changing = any(planned.plan.has_changes for planned in plans)
-    codes = [each.error.exit_code for each in failed]
-    worst = next((code for code in (*_WORST_FIRST, *codes) if code in codes), None)
-    code = worst or (ExitCode.CHANGES_PRESENT if changing else ExitCode.NO_CHANGES)
+    blocked = worst(each.error.exit_code for each in failed)
+    code = blocked or (ExitCode.CHANGES_PRESENT if changing else ExitCode.NO_CHANGES)
     return PlanReport(
         exit_code=code,
-        status="blocked" if worst else "changes" if changing else "no_changes",
+        status="blocked" if blocked else "changes" if changing else "no_changes",
         plans=plans,
         unchanged=unchanged,
         failed=tuple(failed),

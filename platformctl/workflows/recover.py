@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from platformctl.applying.proof import prove
-from platformctl.errors import ExitCode, Refusal
+from platformctl.errors import ExitCode, Refusal, worst
 from platformctl.model.desired import NOTHING, HostEntry, Release, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, ModuleId
@@ -32,7 +32,6 @@ from platformctl.workflows.verdict import judge, planned
 
 Row = Mapping[str, str]
 """What became of one apply: on which host (empty where none knows), of which plan, the outcome and why."""
-_WORST_FIRST = (ExitCode.TOOL_ERROR, ExitCode.WRONG_HOST, ExitCode.LOCKED, ExitCode.UNREACHABLE)
 _UNKNOWN = "a step of it had begun here, and no host of the allow-list knows of it; look at the host that it was for"
 
 
@@ -121,9 +120,7 @@ def _report(told: Sequence[tuple[str, Row | Refusal]]) -> RecoverReport:
     if len(refused) == 1 and not settled:
         raise refused[0][1]
     needs = any(row["outcome"] == "needs_person" for row in settled)
-    codes = {refusal.exit_code for _, refusal in refused}
-    worst = next((code for code in _WORST_FIRST if code in codes), ExitCode.TOOL_ERROR)
-    code = ExitCode.REMOTE_FAILED if needs else worst if refused else ExitCode.NO_CHANGES
+    code = ExitCode.REMOTE_FAILED if needs else worst(refusal.exit_code for _, refusal in refused)
     return RecoverReport(
         exit_code=code,
         status="needs_person" if needs else "incomplete" if refused else "settled",
