@@ -2,7 +2,7 @@
 
 import copy
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -52,6 +52,19 @@ def test_nothing_is_set_or_deleted_afterwards(name: str) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         delattr(one, name)
     assert one == OURS(1)
+
+
+def test_what_is_said_of_the_class_is_not_set_on_one_and_not_shown() -> None:
+    @dataclass(frozen=True)
+    class Named:
+        kind: ClassVar[str] = "Plan"
+        x: int = 1
+
+    one = Named()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.kind = "Apply"  # type: ignore[misc]
+    assert (Named.kind, one.kind) == ("Plan", "Plan")
+    assert repr(one).endswith("Named(x=1)")
 
 
 def test_methods_of_their_own_stay() -> None:

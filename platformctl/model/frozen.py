@@ -16,7 +16,7 @@ class _Methods:
     """What all of these classes share. Each field is set once, by `__init__`."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in self.__dict__ or name not in _fields(self):
+        if name in self.__dict__ or all(name != each.name for each in _fields(self)):
             raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
         self.__dict__[name] = value
 
@@ -24,7 +24,7 @@ class _Methods:
         raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __repr__(self) -> str:
-        shown = (f"{name}={getattr(self, name)!r}" for name, each in _fields(self).items() if each.repr)
+        shown = (f"{each.name}={getattr(self, each.name)!r}" for each in _fields(self) if each.repr)
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
@@ -34,12 +34,13 @@ class _Methods:
         return hash(_compared(self))
 
 
-def _fields(instance: object) -> dict[str, "dataclasses.Field[Any]"]:
-    return instance.__dataclass_fields__  # type: ignore[attr-defined,no-any-return]
+def _fields(instance: object) -> tuple["dataclasses.Field[Any]", ...]:
+    """Those of each instance: what is said of the class, as `ClassVar`, is none of them."""
+    return dataclasses.fields(instance)  # type: ignore[arg-type]
 
 
 def _compared(instance: object) -> tuple[object, ...]:
-    return tuple(getattr(instance, name) for name, each in _fields(instance).items() if each.compare)
+    return tuple(getattr(instance, each.name) for each in _fields(instance) if each.compare)
 
 
 def _init_at_first(cls: type) -> Callable[..., None]:
