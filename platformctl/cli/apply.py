@@ -6,7 +6,7 @@ import click
 
 from platformctl.cli import wiring
 from platformctl.cli.options import PATH, Duration, key_option, plan_argument, trust_options
-from platformctl.cli.verb import verb
+from platformctl.cli.verb import chosen, verb
 from platformctl.errors import APPLY_CODES
 from platformctl.model.reports import Report
 from platformctl.workflows import fleet
@@ -48,7 +48,7 @@ def command(
     trust_root: Path | None,
 ) -> Report:
     """Verify an approved plan, plan again, run it, and prove what happened; with an index, each of its plans."""
-    context.obj.update(result_file=result_file, exit_zero=exit_zero_on_success, verb="apply", plan=plan)
+    chosen(context).leave("apply", plan=plan, result_file=result_file, exit_zero=exit_zero_on_success)
     parts = wiring.parts(context, TrustSource(trust_ref, trust_root))
     request = ApplyRequest(
         plan=plan,

@@ -5,14 +5,14 @@ Reports and the sink are imported when there is something to report: `--help` an
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from platformctl.cli.table import platformctl
-from platformctl.cli.verb import GLOBAL, global_options
+from platformctl.cli.verb import Chosen, global_options
 
 if TYPE_CHECKING:
     from platformctl.model.reports import Report
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def run(words: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    chosen: dict[str, Any] = {}
+    chosen = Chosen()
     try:
         report = _report(words, chosen)
     except click.exceptions.Exit as done:
@@ -32,10 +32,10 @@ def run(words: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - what became of a host is known by now, and no mistake of ours changes it
         print(f"the report could not be written: {type(error).__name__}", file=sys.stderr)  # noqa: T201
     applied = report.exit_code.name == "APPLIED"
-    return 0 if applied and chosen.get("exit_zero") else int(report.exit_code)
+    return 0 if applied and chosen.exit_zero else int(report.exit_code)
 
 
-def _report(words: Sequence[str], chosen: dict[str, Any]) -> "Report | None":
+def _report(words: Sequence[str], chosen: Chosen) -> "Report | None":
     try:
         return _answer(words, chosen)
     except click.exceptions.Exit:
@@ -46,7 +46,8 @@ def _report(words: Sequence[str], chosen: dict[str, Any]) -> "Report | None":
             return None
         from platformctl.cli import failures
 
-        chosen.update({**_global_in(words), **chosen})
+        if isinstance(error, click.UsageError):
+            _read_global(words, chosen)
         return failures.report_of(error)
 
 
@@ -55,43 +56,38 @@ def _only_prints(words: Sequence[str]) -> bool:
     return not words or not {"-h", "--help", "--version", "redact"}.isdisjoint(words)
 
 
-def _answer(words: Sequence[str], chosen: dict[str, Any]) -> "Report | None":
+def _answer(words: Sequence[str], chosen: Chosen) -> "Report | None":
     command = platformctl()
-    with command.make_context("platformctl", list(words)) as context:
-        context.obj = chosen
-        chosen.update(context.meta.setdefault(GLOBAL, chosen))
-        context.meta[GLOBAL] = chosen
+    with command.make_context("platformctl", list(words), obj=chosen) as context:
         result: Report | None = command.invoke(context)
         return result
 
 
-def _global_in(words: Sequence[str]) -> Mapping[str, Any]:
-    """The global options among words that may be no command line, as click reads them: a usage error comes in the form
-    that was asked for, however that was spelled.
+def _read_global(words: Sequence[str], chosen: Chosen) -> None:
+    """Read the global options among words that are no command line, as click does: a usage error comes in the form that
+    was asked for, however that was spelled.
     """
     rest = {"ignore_unknown_options": True, "allow_extra_args": True, "resilient_parsing": True}
     alone = click.Command("platformctl", rest, params=global_options(), add_help_option=False)
-    with alone.make_context("platformctl", list(words)) as context:
-        found: dict[str, Any] = context.meta.get(GLOBAL, {})
-        return found
+    with alone.make_context("platformctl", list(words), obj=chosen):
+        pass
 
 
-def _with_outcome(report: "Report", chosen: Mapping[str, Any]) -> "Report":
+def _with_outcome(report: "Report", chosen: Chosen) -> "Report":
     """The verbs that pipelines are made of leave more than what they print."""
-    if not chosen.get("verb"):
+    if not chosen.verb:
         return report
     from platformctl.cli import pipeline
 
     return pipeline.told(report, chosen)
 
 
-def _write(report: "Report", chosen: Mapping[str, Any]) -> None:
+def _write(report: "Report", chosen: Chosen) -> None:
     """Print the report: the result on stdout, a person's error on stderr, what programs take always on stdout."""
     from platformctl.cli import printing
 
-    form = "json" if chosen.get("as_json") else str(chosen.get("output") or "human")
     try:
-        printing.write(report, form=form, color=not chosen.get("no_color"))
+        printing.write(report, form=chosen.form, color=not chosen.no_color)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the exit code says what became of the host
         _forget(sys.stdout)
         if not isinstance(error, BrokenPipeError):

@@ -7,9 +7,9 @@ told on stderr.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from platformctl.cli import printing, result_file
+from platformctl.cli.verb import Chosen
 from platformctl.model.reports import Report
 from platformctl.store.files import write_atomically
 
@@ -18,13 +18,12 @@ SUMMARY = 1 << 20
 _SUMMARIES = ("GITHUB_STEP_SUMMARY", "FORGEJO_STEP_SUMMARY")
 
 
-def told(report: Report, chosen: Mapping[str, Any]) -> Report:
+def told(report: Report, chosen: Chosen) -> Report:
     """Leave everything that was asked for; the report is returned, with a warning where its outcome was lost."""
-    verb = str(chosen["verb"])
-    if verb != "validate":
-        report = result_file.written(report, verb, chosen.get("result_file"), chosen.get("plan"))
+    if chosen.verb != "validate":
+        report = result_file.written(report, chosen.verb, chosen.result_file, chosen.plan)
     try:
-        _leave(report, chosen.get("sarif"), os.environ)
+        _leave(report, chosen.sarif, os.environ)
     except Exception as error:  # noqa: BLE001 - the report itself is still to be printed, whatever goes wrong here
         why = getattr(error, "strerror", None) or type(error).__name__
         printing.progress(f"! the pipeline could not be told: {why}")

@@ -6,7 +6,7 @@ import click
 
 from platformctl.cli import wiring
 from platformctl.cli.options import PATH, Duration, key_option, modules_argument, sarif_option, trust_options
-from platformctl.cli.verb import verb
+from platformctl.cli.verb import chosen, verb
 from platformctl.errors import ExitCode
 from platformctl.model.reports import PlanReport
 from platformctl.workflows import plan as workflow
@@ -51,7 +51,7 @@ def command(
     trust_root: Path | None,
 ) -> PlanReport:
     """Say what would change on the host and why, and sign that."""
-    context.obj.update(verb="plan", sarif=sarif)
+    chosen(context).leave("plan", sarif=sarif)
     request = workflow.PlanRequest(
         modules=modules,
         everything=everything,

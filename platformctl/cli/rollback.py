@@ -6,7 +6,7 @@ import click
 
 from platformctl.cli import wiring
 from platformctl.cli.options import PATH, Duration, key_option, trust_options
-from platformctl.cli.verb import verb
+from platformctl.cli.verb import chosen, verb
 from platformctl.errors import APPLY_CODES
 from platformctl.model.reports import Report
 from platformctl.workflows import rollback as workflow
@@ -42,7 +42,7 @@ def command(
     For another release than the one before, the plan is written and wants the approvals of any other; the same command
     goes on when it has them.
     """
-    context.obj.update(result_file=result_file, exit_zero=exit_zero_on_success, verb="rollback")
+    chosen(context).leave("rollback", result_file=result_file, exit_zero=exit_zero_on_success)
     parts = wiring.parts(context, TrustSource(trust_ref, trust_root))
     request = workflow.RollbackRequest(
         module=module,

@@ -3,24 +3,24 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 from platformctl import log
 from platformctl.cli import printing
+from platformctl.cli.verb import Chosen
 from platformctl.model.events import Event, HealthSeen, HostReached, OfModule, RollbackStub
 from platformctl.render.progress import line_of, takes_time
 
 
-def teller(chosen: Mapping[str, Any]) -> Callable[[Event], None]:
+def teller(chosen: Chosen) -> Callable[[Event], None]:
     """Who is told of events, by the global options: in words for people, as fields for programs.
 
     Nobody who listens has a say in what becomes of a host, nor does what goes wrong with listening.
     """
-    level: log.Level = "quiet" if chosen.get("quiet") else "verbose" if chosen.get("verbose") else "normal"
-    form: log.Form = "json" if chosen.get("log_format") == "json" else "text"
+    level: log.Level = "quiet" if chosen.quiet else "verbose" if chosen.verbose else "normal"
+    form: log.Form = "json" if chosen.log_format == "json" else "text"
     rewriting = form == "text" and level != "quiet" and _watched() and os.environ.get("TERM", "dumb") != "dumb"
 
     def tell(event: Event) -> None:

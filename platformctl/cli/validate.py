@@ -6,7 +6,7 @@ import click
 
 from platformctl.cli import wiring
 from platformctl.cli.options import modules_argument, sarif_option
-from platformctl.cli.verb import verb
+from platformctl.cli.verb import chosen, verb
 from platformctl.errors import ExitCode
 from platformctl.model.reports import ValidateReport
 from platformctl.workflows import validate as workflow
@@ -18,5 +18,5 @@ from platformctl.workflows import validate as workflow
 @click.pass_context
 def command(context: click.Context, modules: tuple[str, ...], sarif: Path | None) -> ValidateReport:
     """Check schemas, references and policy of the working tree; asks no host and no network."""
-    context.obj.update(verb="validate", sarif=sarif)
+    chosen(context).leave("validate", sarif=sarif)
     return workflow.validate(wiring.parts(context), modules)

@@ -6,19 +6,61 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from platformctl.errors import ExitCode
 
-GLOBAL = "platformctl.global"
-"""Where the global options are kept in click's `Context.meta`."""
 FORMS = ("human", "json", "markdown")
 """Forms of a result."""
+
+
+class Chosen:
+    """What a command line asks for beside its workflow: the global options, and what a pipeline is left.
+
+    Filled in while the words are read; made by the standard library it would cost `--help` an import.
+    """
+
+    directory: str = "."
+    output: str = "human"
+    as_json: bool = False
+    no_color: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    log_format: str = "text"
+    verb: str = ""
+    plan: "Path | None" = None
+    result_file: "Path | None" = None
+    sarif: "Path | None" = None
+    exit_zero: bool = False
+
+    @property
+    def form(self) -> str:
+        """One of `FORMS`."""
+        return "json" if self.as_json else self.output
+
+    def leave(
+        self,
+        verb: str,
+        *,
+        plan: "Path | None" = None,
+        result_file: "Path | None" = None,
+        sarif: "Path | None" = None,
+        exit_zero: bool = False,
+    ) -> None:
+        """Have the outcome of this verb left for pipelines too, and in these files; `exit_zero` turns 9 into 0."""
+        self.verb, self.plan, self.result_file, self.sarif, self.exit_zero = verb, plan, result_file, sarif, exit_zero
+
+
+def chosen(context: click.Context) -> Chosen:
+    """What the command line that is being read asks for."""
+    return context.ensure_object(Chosen)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
     """Remember a global option wherever it stood; the last one counts, as with most programs."""
     source = context.get_parameter_source(parameter.name or "")
     if source is not None and source.name == "COMMANDLINE":
-        context.meta.setdefault(GLOBAL, {})[parameter.name] = value
+        setattr(chosen(context), str(parameter.name), value)
 
 
 def _option(*names: str, **settings: Any) -> click.Option:

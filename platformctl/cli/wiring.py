@@ -17,7 +17,7 @@ import click
 
 from platformctl import __version__
 from platformctl.cli import printing
-from platformctl.cli.verb import GLOBAL
+from platformctl.cli.verb import Chosen, chosen
 from platformctl.drivers.interface import Driver
 from platformctl.errors import Interrupted, PolicyViolation, Terminated, Usage
 from platformctl.gitinfo import Repository
@@ -61,7 +61,7 @@ def environment() -> Mapping[str, str]:
 
 def directory(context: click.Context) -> Path:
     """Where the operator works: `-C DIR`, else here."""
-    return Path(_chosen(context).get("directory") or ".").resolve()
+    return Path(chosen(context).directory).resolve()
 
 
 def keys_folder() -> Path:
@@ -83,7 +83,7 @@ def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts: 
         get_ready=_get_ready,
         forge=forge,
         driver_for=_driver,
-        tell=_teller(_chosen(context)),
+        tell=_teller(chosen(context)),
         learn=_learn,
         hide=lambda text: Redactor().clean(text),
         clean=printing.clean,
@@ -118,11 +118,11 @@ def _get_ready(entries: "Iterable[HostEntry]") -> None:
     Thread(target=load, name="loading").start()
 
 
-def _teller(chosen: Mapping[str, Any]) -> "Callable[[Event], None]":
+def _teller(asked: Chosen) -> "Callable[[Event], None]":
     def tell(event: "Event") -> None:
         from platformctl.cli.telling import teller
 
-        teller(chosen)(event)
+        teller(asked)(event)
 
     return tell
 
@@ -214,11 +214,6 @@ def _learn(values: Iterable[Secret]) -> None:
     with _learning:
         _known.extend(values)
         printing.learn(Redactor(_known))
-
-
-def _chosen(context: click.Context) -> dict[str, Any]:
-    chosen: dict[str, Any] = context.meta.get(GLOBAL, {})
-    return chosen
 
 
 def _from_environment(name: str) -> Path | None:
