@@ -1,6 +1,8 @@
 """Socket 1: what to say and what the answer means. A driver is pure: it returns commands and reads answers.
 
-Every driver passes tests/contracts/test_drivers.py.
+Commands that only ask change nothing on the host. Each `read_…` takes the answer to the command of that name and raises
+`Unreachable` where the engine did not answer or the answer can not be understood. Every driver passes
+tests/contracts/test_drivers.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +20,7 @@ from platformctl.model.state import Receipt
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be looked at: a release, and with `hashes` what the host's orchestrator computes for it."""
+    """A release to look at on its host. With `hashes` the orchestrator is to compute the hashes of its services too."""
 
     release: Release
     hashes: bool = True
@@ -26,7 +28,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Preceding:
-    """A plan of the same run that is to be applied before another one: of which release, and what was seen for it."""
+    """A plan that will be applied first: its release, and the observation of the host that it was made from."""
 
     release: Release
     plan: Plan
@@ -34,60 +36,61 @@ class Preceding:
 
 
 class Driver(Protocol):
-    """How one orchestrator is asked, planned for and told. `version` is of the driver's own reading and writing."""
+    """One orchestrator. `name` is what manifests call it; `version` is the driver's own and is signed in plans."""
 
     name: str
     version: str
 
     def identify(self, *, version: bool = False) -> Command:
-        """The first words said to a host: who are you? With `version` also the orchestrator's. They change nothing."""
+        """Return a command that asks for user, machine, engine and clock; `version`: for the orchestrator's too."""
 
     def read_identity(self, answer: Completed, entry: HostEntry) -> Identity:
-        """Raises `Unreachable` with a reason when the engine or the orchestrator does not answer."""
+        """Return who answered. The reason of an `Unreachable` says what did not answer: engine or orchestrator."""
 
     def look(self, questions: Sequence[Question], identity: Identity) -> Command:
-        """One question for everything that plans of these releases need, all of one host, which is `identity`.
+        """Return one command that asks the host `identity` for all that planning these releases of it needs.
 
-        Where that does not have the orchestrator's version, it is asked for too, with the first hashes. It changes
-        nothing.
+        Where hashes are asked for and `identity` has no version of the orchestrator, it asks for the version too.
         """
 
     def read_look(
         self, answer: Completed, questions: Sequence[Question], identity: Identity, at: str
     ) -> tuple[Observation | Refusal, ...]:
-        """What was seen for each question, or why there is nothing: `InvalidInput` when the orchestrator does not
-        accept the release. Raises `Unreachable` for garbage.
+        """Return an observation made at the time `at` for each question, in their order, or a refusal in its place.
+
+        That is `InvalidInput` where the orchestrator does not accept the release, and `PolicyViolation` where a file
+        that the operator has to place is missing.
         """
 
     def foresee(self, release: Release, seen: Observation, before: Preceding) -> Observation:
-        """`seen`, a look for `release`, as it would be after the plan `before` for the same host was applied."""
+        """Return the observation `seen`, made for `release`, as it will be once the plan `before` was applied there."""
 
     def stands_alone(self, release: Release) -> bool:
-        """Whether a look for it sees nothing of another project, so that no step there can change what it sees."""
+        """Whether an observation of the release has nothing that applying another project could change."""
 
     def watch(self, release_project: str) -> Command:
-        """A short question: how are the project's containers now?"""
+        """Return a short command that asks for the state of a project's containers."""
 
     def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
-        """The project's containers."""
+        """Return the containers that were asked for by `watch` or `survey`."""
 
     def watch_whole(self, release_project: str) -> Command:
-        """What `watch` asks, and which networks and volumes the project has; for the look that decides."""
+        """Return the command that asks for what `watch` does, and for the project's networks and volumes."""
 
     def read_whole(self, answer: Completed, entry: HostEntry) -> ProjectSeen:
-        """The project's containers, networks and volumes."""
+        """Return the project's containers, networks and volumes."""
 
     def survey(self) -> Command:
-        """A question for the containers of every project on the host, answered as `watch` is."""
+        """Return a command that asks for the containers of all projects on the host; `read_watch` reads it."""
 
     def logs(self, container: Container) -> Command:
-        """The last lines a container wrote."""
+        """Return the command that prints the last lines a container wrote, on both of its outputs."""
 
     def fetch(self, image: PlannedImage) -> Command:
-        """Get an image by digest; it must change no running container."""
+        """Return the command that pulls an image by digest. It moves no tag and changes no container."""
 
     def has(self, image: PlannedImage) -> Command:
-        """Ask whether the image is there by its id; the status is 0 only then."""
+        """Return a command that ends with status 0 only where the host has the image by its id."""
 
     def images(self) -> Command:
         """Ask which images the host has, named or not."""
@@ -96,18 +99,19 @@ class Driver(Protocol):
         """The ids of all of them; raises `Unreachable` where they could not be listed."""
 
     def keep(self, release: Release, images: Iterable[Digest]) -> Command:
-        """Give images of the previous release a name, so that a clean-up leaves them alone, and ask which containers
-        the project has then.
+        """Return the command that names images, so that a clean-up of the host leaves them, and then lists the project.
+
+        `images` are those of the previous release, by id.
         """
 
     def read_kept(self, answer: Completed, entry: HostEntry) -> frozenset[str]:
-        """The ids of all of the project's containers; raises `PrepareFailed` unless every image has its name."""
+        """Return the ids of all the project's containers. Raises `PrepareFailed` where an image could not be named."""
 
     def bring_up(self, release: Release) -> tuple[Run, ...]:
-        """The words that bring this release up when its files and images are in place."""
+        """Return the operations that bring the release up once its files and images are in place."""
 
     def spoken(self, run: Run) -> tuple[str, ...]:
-        """The words that do on a host what an operation's do, where some take it less; the operation's own else."""
+        """Return the argv to run on the host for `run`: a cheaper equivalent if there is one, else `run.argv`."""
 
     def steps(
         self,
@@ -117,48 +121,52 @@ class Driver(Protocol):
         observation: Observation,
         previous: Receipt | None,
     ) -> tuple[Step, ...]:
-        """The way there and the way back; empty when nothing changes."""
+        """Return what to do for `changes`, each step with its undo; empty when nothing changes.
+
+        `images` are those of the closure; `previous` is the release that the undo brings back, None for a first one.
+        """
 
     def removal(
         self, release: Release, changes: tuple[Change, ...], observation: Observation, current: Receipt
     ) -> tuple[Step, ...]:
-        """The way to have nothing of `current` left but what stays by `changes`, and the way back to it.
+        """Return the steps that remove the services which `changes` delete, and the undo that brings `current` back.
 
-        Raises `PolicyViolation` where the host has not kept what it takes.
+        `release` is that of a module without a manifest. Raises `PolicyViolation` where the host has not kept a file
+        that is needed to remove them.
         """
 
     def dependents(self, release: Release, service: ServiceName, version: str) -> Mapping[ServiceName, Action]:
-        """Services of the closure that an orchestrator of that version touches when it recreates `service`, and how."""
+        """Return what an orchestrator of that version does to others of the closure when it recreates `service`."""
 
     def borrowers(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
-        """Services of the closure that use a part of `service`'s container: another one means another one of them."""
+        """Return the services of the closure that must be recreated when `service` gets a new container."""
 
     def drift(self, release: Release, observation: Observation, container: Container) -> Mapping[str, tuple[Any, Any]]:
-        """What was changed by hand on a container: what its definition asks for and what there is, by field."""
+        """Return what somebody changed by hand on a container, by field: as its definition says, and as it is."""
 
     def lost_networks(self, release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
-        """Networks a container was made for that are gone, or others by now."""
+        """Return the networks, by name, that a container was made for and that were removed or made anew since."""
 
     def other_volumes(self, release: Release, container: Container) -> tuple[tuple[str, str], ...]:
-        """Volumes that a container is to mount and has others in the place of: wanted and seen, by name."""
+        """Return the names of volumes that a container should mount, each with the one mounted in its place."""
 
     def makes(self, release: Release) -> frozenset[str]:
-        """Networks and volumes that are made with the release where they are not there, named as in `ProjectSeen`."""
+        """Return the networks and volumes that `bring_up` makes where they are missing, named as in `ProjectSeen`."""
 
     def new_volumes(self, release: Release, observation: Observation, service: ServiceName) -> tuple[str, ...]:
-        """Volumes a service mounts that would be made, empty."""
+        """Return the names of volumes that a service mounts and that `bring_up` would make, empty."""
 
     def contradictions(self, release: Release, observation: Observation) -> tuple[str, ...]:
-        """What is there with another definition than the release has and would not become it, one sentence each."""
+        """Return a sentence for each network or volume whose definition differs and that `bring_up` would leave so."""
 
     def leading_out(self, release: Release, observation: Observation) -> tuple[str, ...]:
-        """Volumes that somebody else made and that lead to the host's own files, by name."""
+        """Return the names of volumes of others whose driver or options can lead to the host's own files."""
 
     def project_of(self, receipt: Receipt) -> str:
-        """The project that the release of a receipt was brought up in."""
+        """Return the project that the release of a receipt was brought up in."""
 
     def absent(self, release: Release, observation: Observation) -> tuple[str, ...]:
-        """Networks and volumes that somebody else is to make and that are not there, named as in `ProjectSeen`."""
+        """Return the networks and volumes that somebody else has to make and has not, named as in `ProjectSeen`."""
 
     def one_shots(self, release: Release) -> frozenset[ServiceName]:
-        """Services whose success is to end with status 0."""
+        """Return the services that are done when they end with status 0, rather than healthy while they run."""

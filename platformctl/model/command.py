@@ -18,9 +18,9 @@ those would go to another engine than all else that a host is asked and told.
 class Command:
     """Words to run on a host, bytes for its standard input, and seconds until its outcome counts as unknown.
 
-    `terse` is one that nobody has to drain: it says a few lines at its end, or changes nothing that could be cut short.
-    One that `mutates` is said only to a host that answers now, at the cost of a round trip: it must not be on its way
-    to one that stopped answering, and arrive when that is back. One that is `followed` is not the last one.
+    `terse`: its output is small, so that it is run in a row without the output cap. `mutates`: it must not arrive at a
+    host that stopped answering and came back, so that a transport asks, at the cost of a round trip, whether the host
+    answers before it is sent. `followed`: the caller sends another one right behind it, whatever the answer is.
     """
 
     argv: tuple[str, ...]
@@ -33,7 +33,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Completed:
-    """A command that ended. Output beyond the transport's cap is dropped and `truncated` says so."""
+    """A command that ended, with its exit status. `truncated`: output beyond the cap of the transport was dropped."""
 
     status: int
     stdout: bytes

@@ -64,11 +64,11 @@ class CutShort(Unreachable):
 
 @dataclass(frozen=True)
 class Batch:
-    """Commands that go to a host together. The nonce is fresh, so that no command can know the marks.
+    """Commands that go to a host in one exchange. The nonce is fresh, so that no command can know the marks.
 
-    They are `reading` when none changes anything: then the host needs not see to it that nothing begins before all
-    input is there, and that nobody waits for us to read, which costs it more than a session. Input as short as
-    `AT_ONCE` it needs not wait for either: it comes with the words, and who reads it checks that it is whole.
+    Before it begins the first command the host waits for all input, unless that is at most `AT_ONCE` bytes, and it
+    filters the output of each command that is not terse. `reading` says that none of them changes anything: then the
+    host does neither, as being cut short does no harm and both cost it more than opening a session.
     """
 
     commands: tuple[Command, ...]
@@ -77,9 +77,9 @@ class Batch:
 
     @property
     def limit(self) -> int:
-        """Bytes kept of each output that passes the filter; the rest is drained on the host, which waits for no reader.
+        """Bytes kept of each output of a command that is filtered; the host drains the rest without sending it.
 
-        What does not pass it has as much as one that does, all together.
+        All unfiltered commands share one such limit.
         """
         filtered = sum(not (command.terse or self.reading) for command in self.commands)
         return ROW_LIMIT // (filtered + 1) - MARK_LIMIT
@@ -119,10 +119,10 @@ class Batch:
 def run_together(
     run: Callable[[Command], Completed], commands: Sequence[Command], host: HostName, *, reading: bool = False
 ) -> tuple[Completed, ...]:
-    """Run commands in as few exchanges as their words fit into; the first that fails is the last that is run.
+    """Return how the commands ended, run in as few exchanges as their words fit into, up to the first that failed.
 
-    Raises what `run` raises, and `Unreachable` when the end of one was not seen, `CutShort` where that is because all
-    of them said more than is kept of a row.
+    Raises what `run` raises, `Unreachable` when the end of a command was not seen, and `CutShort` when it was not seen
+    because their output was longer than what is kept of an exchange.
     """
     ended: list[Completed] = []
     for row in batches(commands):

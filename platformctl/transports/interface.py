@@ -14,19 +14,19 @@ class Held(Protocol):
     """A process on the host that lives only while it is fed: the lock's holder."""
 
     def answer(self, timeout: float) -> str:
-        """Return the first line it printed, without the newline; "" when it ended or said nothing within `timeout`."""
+        """Return the first line it printed, without the newline; "" when it printed none within `timeout` seconds."""
 
     def beat(self) -> bool:
-        """Feed it one byte; False when it or the way to it is gone."""
+        """Write one byte to its standard input; False when the process or the connection is gone."""
 
     def release(self) -> None:
-        """Close its input, so that it ends, and wait for its end a moment. Safe to call twice."""
+        """Close its standard input, so that it ends, and wait for that a few seconds at most. Safe to call twice."""
 
 
 class Transport(Protocol):
-    """One way to run commands on one host. Connects at first use; not for use by several threads unless it says so.
+    """One way to run commands on one host. It connects at first use, and several threads may use it at once.
 
-    `exchanges` counts requests that waited for the host, for benchmarks.
+    `exchanges` is the number of commands that were run or held, for benchmarks.
     """
 
     entry: HostEntry
@@ -40,7 +40,10 @@ class Transport(Protocol):
         """
 
     def hold(self, command: Command) -> Held:
-        """Start `command` and leave it running until it is released. Other commands may run meanwhile."""
+        """Start `command` and return it while it runs; its input stays open behind `command.stdin`.
+
+        Other commands may run meanwhile. Raises as `run` does; `command.timeout` is for the start alone.
+        """
 
     def close(self) -> None:
         """Give up the connection. Safe to call twice."""
@@ -54,10 +57,10 @@ class Transport(Protocol):
 
 @runtime_checkable
 class ShowsHostKeys(Protocol):
-    """What a transport can do besides whose host has keys to pin."""
+    """A transport whose host proves itself by a key, which can be asked for before it is pinned."""
 
     def scan_host_keys(self) -> tuple[tuple[str, str], ...]:
-        """Return kind and fingerprint of every key the host shows, for a person to compare; nobody logs in.
+        """Return kind and fingerprint of every key that the host offers, for a person to compare; without logging in.
 
         It checks none of them. Raises `Unreachable` when nobody answers.
         """

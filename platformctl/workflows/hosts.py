@@ -33,10 +33,10 @@ DRIVER = "docker-compose"
 
 
 class Answering:
-    """A transport whose unseen ends are a host that can not be asked.
+    """A transport that reports `OutcomeUnknown` as `Unreachable`; only for callers that treat both alike.
 
-    Of what is said through it only a step of a plan can change anything, and who runs those takes every refusal for an
-    outcome that nobody knows (`applying.run`); everywhere else nothing was touched.
+    They do: of what is said through it only a step of a plan touches anything, and `applying.run`, which runs those,
+    takes every refusal of one for an unknown outcome.
     """
 
     def __init__(self, transport: Transport) -> None:
