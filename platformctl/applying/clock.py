@@ -14,4 +14,4 @@ class Clock(Protocol):
         """Return seconds since some moment, on a clock that nobody sets: for deadlines."""
 
     def wait(self, seconds: float) -> None:
-        """Return when `seconds` have passed."""
+        """Return when `seconds` have passed, or earlier where somebody asks to stop meanwhile."""

@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # what most commands do without takes its time to import
 _asked_to_stop: list[type[Interrupted]] = []
 _known: list[Secret] = []
 _learning = Lock()
+_NAP = 0.1
+"""Seconds after which who waits looks whether it was asked to stop."""
 
 
 class SystemClock:
@@ -50,8 +52,10 @@ class SystemClock:
         return time.monotonic()
 
     def wait(self, seconds: float) -> None:
-        """Wait; a signal that was asked for ends it early."""
-        time.sleep(seconds)
+        """Wait; who is asked to stop meanwhile waits no longer. Python goes on with a sleep behind a signal."""
+        end, asked = time.monotonic() + seconds, bool(_asked_to_stop)
+        while bool(_asked_to_stop) == asked and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _NAP))
 
 
 def environment() -> Mapping[str, str]:
