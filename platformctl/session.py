@@ -76,7 +76,7 @@ class HostSession:
         self.untouched = True
 
     def ask(self, command: Command) -> Completed:
-        """Run a command that changes nothing."""
+        """Run one command, as `say` does."""
         return self.say(command)[0]
 
     def say(self, *commands: Command) -> tuple[Completed, ...]:
@@ -93,7 +93,8 @@ class HostSession:
     def write(self, command: Command) -> None:
         """Run one of the store's scripts; raises what `read_answer` raises, so when the disk did not confirm it.
 
-        It is said to a host that answers now alone: what the host remembers must not change when nobody waits for it.
+        It is sent as a command that `mutates`, so that it does not arrive late. What `consume`, `settle` and
+        `note` write may (ADR 0037).
         """
         read_answer(self.ask(replace(command, mutates=True)), self._host)
 

@@ -1,4 +1,7 @@
-"""Interpret a verified plan: forward, look, and back when what is seen is not good (design section 5, 11 to 13)."""
+"""Interpret a verified plan: forward, look, and back when what is seen is not good.
+
+These are steps 11 to 13 of docs/architecture.md.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -115,7 +118,7 @@ class Apply:
         )
 
     def _verdict(self, before: ProjectSeen, failure: str, proof: Proof | None) -> ApplyResult:
-        """Design section 5, step 13: unplanned changes are left for a person, everything else may be undone."""
+        """Step 13: unplanned changes are left for a person, everything else may be undone."""
         strange = proof.unplanned if proof else unplanned(self._wish, before, self._whole())
         if strange:
             reason = f"unplanned: {', '.join(strange)}"

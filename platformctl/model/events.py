@@ -34,7 +34,10 @@ class Preparing:
 
 @dataclass(frozen=True)
 class OperationStarted:
-    """One operation of a step begins; `words` are what runs, or the file that is placed."""
+    """An operation of a step that is about to run; `words` are what runs, or the file that is placed.
+
+    All operations of a step are told of before the first begins, and all ends behind the last (ADR 0018).
+    """
 
     step: str
     words: str
@@ -43,7 +46,7 @@ class OperationStarted:
 
 @dataclass(frozen=True)
 class OperationEnded:
-    """It ended; `detail` is a failing command's last words, not yet redacted."""
+    """How an operation ended; `detail` is a failing command's last words, not yet redacted."""
 
     step: str
     words: str
@@ -93,7 +96,7 @@ class RollbackStub:
 
 @dataclass(frozen=True)
 class Settled:
-    """The apply ended; `outcome` is the name of its exit code."""
+    """The apply ended, and that was written down as far as it could be; `outcome` is the name of its exit code."""
 
     outcome: str
 

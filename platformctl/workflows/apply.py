@@ -1,4 +1,4 @@
-"""Verify, plan again, run, and prove: design section 5, in its order. Each function is one sentence of it."""
+"""Verify, plan again, run, and prove, in the order of safety: the numbered steps of docs/architecture.md."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -124,9 +124,10 @@ def _under_lock(parts: Parts, case: Case, session: HostSession, driver: Driver, 
         before = prepare(parts, case, session, driver, observation, needed, answers)
         refuse_interrupted(parts)
         result = make_run(parts, case, session, driver, memory.record.current, show_logs)(before)
+    outcome = remember_outcome(parts, case, session, memory, result, trust, observation)
     if not result.lost:
         parts.tell(Settled(result.exit_code.name))
-    return report_of(case.verified, remember_outcome(parts, case, session, memory, result, trust, observation))
+    return report_of(case.verified, outcome)
 
 
 @contextmanager
