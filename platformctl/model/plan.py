@@ -1,6 +1,7 @@
 """The plan: a small program, complete in its signed bytes; applying is its interpreter.
 
-The field names are the file format of design section 3.2. Times are `YYYY-MM-DDTHH:MM:SSZ`. Nothing here is secret.
+The field names are those of the plan's file; `trust.plan_document` has the rest of its form. Times are
+`YYYY-MM-DDTHH:MM:SSZ`. Nothing here is secret.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How a plan is spelt in JSON (design section 3.2), where that is not how `model.plan` holds it.
+"""How a plan is spelt in JSON, where that is not how `model.plan` holds it.
 
 Digests of files stand as 64 hexadecimal digits under `sha256`, permission bits as in `chmod`. `resource_changes`
 follows `terraform show -json`, so that policies and tools made for it read our plans; it, `summary` and `exitCode` say

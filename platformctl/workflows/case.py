@@ -1,4 +1,4 @@
-"""A plan that may run as far as this machine can tell: design section 5, steps 1 to 4."""
+"""A plan that may run as far as this machine can tell: steps 1 to 4 of docs/architecture.md."""
 
 from collections.abc import Mapping
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""Say whether a plan would still be applied, and what differs by now: steps 1 to 7 of design section 5, read only.
+"""Say whether a plan would still be applied, and what differs by now: steps 1 to 7 of docs/architecture.md, read only.
 
 Every reason is collected where `apply` stops at the first. What keeps the question from being answered is raised: a
 signature that does not hold, a host that does not answer or is not the pinned one.

@@ -38,7 +38,7 @@ TRUST_ROOTS = tuple(f"{PLATFORM}/{name}" for name in ("hosts.yaml", "policy.yaml
 
 @dataclass(frozen=True)
 class TrustSource:
-    """Where trust roots come from: a ref, a folder, or (neither given) what design section 3.1 says."""
+    """Where trust roots come from: a ref, a folder, or (neither given) the trusted ref."""
 
     ref: str | None = None
     folder: Path | None = None

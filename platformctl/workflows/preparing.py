@@ -1,4 +1,4 @@
-"""What must be on a host before the first mutation: bytes, images, and the way back. Steps 9 and 10."""
+"""What must be on a host before the first mutation: bytes, images, and the way back: docs/architecture.md, 9 and 10."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

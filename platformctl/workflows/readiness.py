@@ -1,4 +1,4 @@
-"""What must be seen after the last step of a plan, and after its undo: steps 11 to 13, ready to begin."""
+"""What must be seen after the last step of a plan, and after its undo: steps 11 to 13 of docs/architecture.md."""
 
 import re
 from collections.abc import Callable, Iterator

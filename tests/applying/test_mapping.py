@@ -1,4 +1,4 @@
-"""How an apply ends, line by line of the design's step 13: what is seen decides, and each ending has one exit code.
+"""How an apply ends (docs/architecture.md, steps 12 and 13): what is seen decides, and each ending has one exit code.
 
 The host here behaves: it has containers, an operation may change them, refuse, or be lost, and it remembers its orders.
 """

@@ -223,7 +223,7 @@ def test_state_that_can_not_be_written_does_not_undo_a_success(repo: PlatformRep
 
 
 def test_journal_that_can_not_be_written_stops_it_before(repo: PlatformRepo, host: Host) -> None:
-    """Design step 9: no intent, no deed; and the plan stays good."""
+    """Step 9 of docs/architecture.md: no intent, no deed; and the plan stays good."""
     plan = repo.plan("web")
     repo.approve(plan)
     in_the_way = repo.write(".platform/journal", "not a folder")

@@ -1,4 +1,4 @@
-"""Which failure ends with which code (design section 5, step 13), on a real host whose docker refuses."""
+"""Which failure ends with which code (step 13 of docs/architecture.md), on a real host whose docker refuses."""
 
 import json
 from pathlib import Path

@@ -346,7 +346,7 @@ def test_a_release_is_applied_whole_or_not_at_all(repo: PlatformRepo, host: Host
 
 
 def test_a_tag_that_moved_since_the_plan_makes_it_stale(repo: PlatformRepo, host: Host) -> None:
-    """Design step 7: planning again gives another answer, and it says which."""
+    """Step 7 of docs/architecture.md: planning again gives another answer, and it says which."""
     plan = repo.plan("web")
     repo.approve(plan)
     host.docker("tag", WEB_2, "platformctl-lab/web:1")
@@ -356,7 +356,7 @@ def test_a_tag_that_moved_since_the_plan_makes_it_stale(repo: PlatformRepo, host
 
 
 def test_a_container_changed_by_hand_since_the_plan_makes_it_stale(repo: PlatformRepo, host: Host) -> None:
-    """Design step 7."""
+    """Step 7."""
     repo.deploy("web")
     change(repo, web(WEB_2))
     plan = repo.plan("web")
@@ -368,7 +368,7 @@ def test_a_container_changed_by_hand_since_the_plan_makes_it_stale(repo: Platfor
 
 
 def test_a_merged_change_of_the_module_supersedes_the_plan(repo: PlatformRepo, host: Host) -> None:
-    """Design step 2; commits that leave the module alone void nothing."""
+    """Step 2; commits that leave the module alone void nothing."""
     plan = repo.plan("web")
     repo.approve(plan)
     planned = repo.head

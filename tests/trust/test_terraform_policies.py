@@ -1,4 +1,4 @@
-"""A policy written for Terraform's plans reads ours (design section 3.2): `show PLAN --payload | conftest test -`.
+"""A policy written for Terraform's plans reads ours: `show PLAN --payload | conftest test -`.
 
 The policies below are of the kind that people keep for `terraform show -json`, in Rego. They are run by as much of Rego
 as they need: rules are alternatives, the lines of a rule hold together, `[_]` stands for any element.
