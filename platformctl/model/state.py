@@ -137,7 +137,7 @@ class HostRecord:
         """The last receipt whatever its outcome."""
         return self.receipts[-1].receipt if self.receipts else None
 
-    def is_quarantined(self, desired: Digest) -> Quarantine | None:
+    def quarantine_of(self, desired: Digest) -> Quarantine | None:
         """The quarantine that holds for `desired`, if any."""
         return next((q for q in self.quarantine if q.desired == desired), None)
 

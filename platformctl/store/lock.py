@@ -37,7 +37,7 @@ def hold_locally(folder: Path, host: HostName, owner: Owner, patience: Patience)
     from filelock import FileLock
 
     lock = FileLock(sidecar.with_name(f"{host}.lock"), mode=0o600, thread_local=False)
-    while not _is_taken(lock, sidecar.parent):
+    while not _acquired(lock, sidecar.parent):
         if not patience.lasts():
             raise locked(parse_owner(files.read(sidecar, within=folder) or b""), host)
     try:
@@ -47,7 +47,7 @@ def hold_locally(folder: Path, host: HostName, owner: Owner, patience: Patience)
         lock.release()
 
 
-def _is_taken(lock: "FileLock", folder: Path) -> bool:
+def _acquired(lock: "FileLock", folder: Path) -> bool:
     from filelock import Timeout
 
     try:

@@ -281,7 +281,7 @@ def _is_settled(desire: Desire, status: ModuleStatus) -> bool:
 
 
 def _refuse_quarantined(release: Release, record: HostRecord) -> None:
-    held = record.is_quarantined(release.digest)
+    held = record.quarantine_of(release.digest)
     if held is not None:
         raise PolicyViolation(
             "the release is quarantined on this host",

@@ -23,7 +23,7 @@ def refuse_by_record(parts: Parts, plan: Plan, digest: Digest, roots: TrustRoots
     if digest in memory.record.consumed:
         raise stale("used", "the plan was used already", f"{host} has it among the consumed ones", host)
     refuse_unsettled(memory, host)
-    held_back = memory.record.is_quarantined(plan.desired)
+    held_back = memory.record.quarantine_of(plan.desired)
     if held_back is not None:
         raise PolicyViolation(
             "the release is quarantined on this host",
