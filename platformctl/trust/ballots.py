@@ -1,6 +1,6 @@
 """Which approvals count for a plan, and why the others do not.
 
-An approval that does not count is never a reason to refuse by itself: else a stray file in a shared folder could stop
+An approval that does not count is never a reason to refuse by itself: else any file in a shared folder could stop
 everybody.
 """
 
@@ -34,13 +34,13 @@ class Polling:
     def count(self, approvals: Sequence[Envelope], keyring: Keyring) -> tuple[tuple[Ballot, ...], tuple[Refusal, ...]]:
         """Return the ballots that count, and a refusal for each approval that does not."""
         ballots: list[Ballot] = []
-        strays: list[Refusal] = []
+        discounted: list[Refusal] = []
         for envelope in approvals:
             try:
                 ballots.append(self._ballot(envelope, keyring))
-            except (ApprovalMismatch, InvalidInput) as stray:
-                strays.append(stray)
-        return tuple(ballots), tuple(strays)
+            except (ApprovalMismatch, InvalidInput) as refusal:
+                discounted.append(refusal)
+        return tuple(ballots), tuple(discounted)
 
     def _ballot(self, envelope: Envelope, keyring: Keyring) -> Ballot:
         signer = sole_signer(envelope, PAYLOAD_TYPE, APPROVAL, keyring, self.now)

@@ -33,7 +33,7 @@ class Ballot:
 class Case:
     """A plan whose signature holds, and everything a rule may ask.
 
-    `strays` say why each approval that does not count does not. `head` is the commit the operator named, None where
+    `discounted` say why each approval that does not count does not. `head` is the commit the operator named, None where
     nobody was asked to name one.
     """
 
@@ -41,7 +41,7 @@ class Case:
     digest: Digest
     signed_by: Signer
     ballots: tuple[Ballot, ...]
-    strays: tuple[Refusal, ...]
+    discounted: tuple[Refusal, ...]
     index: SignedIndex | None
     head: GitSha | None
     now: datetime

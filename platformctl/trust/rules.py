@@ -150,7 +150,7 @@ def _short_of(needed: int, ballots: list[Ballot] | tuple[Ballot, ...], rule: App
     valid = [ballot for ballot in ballots if ballot.signer.hardware or not rule.hardware_only]
     people = {ballot.signer.principal for ballot in valid}
     if len(people) < needed:
-        return (*case.strays, _missing(len(people), needed, rule))
+        return (*case.discounted, _missing(len(people), needed, rule))
     allowing = {ballot.signer.principal for ballot in valid if ballot.allows_destructive}
     if case.plan.destructive and len(allowing) < needed:
         return (_destructive(len(allowing), needed, case),)

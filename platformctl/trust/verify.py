@@ -103,8 +103,8 @@ def assess(
     except (ApprovalMismatch, InvalidInput, PolicyViolation) as refusal:
         return Verdict(envelope.digest, None, signed_by.principal if signed_by else None, (), (refusal,))
     makers = frozenset(maker.principal for maker in (signed_by, signed_index and signed_index.signed_by) if maker)
-    ballots, strays = Polling(plan, envelope.digest, makers, signed_index, now).count(approvals, keyring)
-    case = Case(plan, envelope.digest, signed_by, ballots, strays, signed_index, head, now)
+    ballots, discounted = Polling(plan, envelope.digest, makers, signed_index, now).count(approvals, keyring)
+    case = Case(plan, envelope.digest, signed_by, ballots, discounted, signed_index, head, now)
     approved_by = tuple(sorted({ballot.signer.principal for ballot in ballots}))
     return Verdict(case.digest, plan, signed_by.principal, approved_by, rule(case))
 

@@ -274,8 +274,8 @@ def test_an_approval_just_within_its_bounds_counts(workshop: Workshop, changes: 
 
 def test_stray_approvals_do_not_stop_an_approved_plan(workshop: Workshop) -> None:
     envelope = workshop.sealed_plan(a_plan())
-    strays = [workshop.approval(envelope, "stranger"), workshop.approval(envelope, "bob", hosts=()), envelope]
-    assert judged(workshop, envelope, *strays, workshop.approval(envelope, "ann")).verified
+    discounted = [workshop.approval(envelope, "stranger"), workshop.approval(envelope, "bob", hosts=()), envelope]
+    assert judged(workshop, envelope, *discounted, workshop.approval(envelope, "ann")).verified
 
 
 # An index ---------------------------------------------------------------------------------------------------------
