@@ -38,7 +38,7 @@ class ModuleId(Checked):
 
 
 class HostName(Checked):
-    """The name of a host in the inventory, never an address."""
+    """The name of a host on the allow-list, never an address."""
 
     __slots__ = ()
     pattern = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")

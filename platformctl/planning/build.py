@@ -278,7 +278,7 @@ def _rollback(release: Release, observation: Observation, previous: Receipt | No
         return no_way
     if previous is None:
         what = "job's container" if release.module.kind is ModuleKind.JOB else "containers, networks and files it made"
-        return Rollback(ready=True, to=None, reason=f"first deploy: the undo removes the {what}")
+        return Rollback(ready=True, to=None, reason=f"first apply: the undo removes the {what}")
     if release.module.delivery is Delivery.VERIFY and (written := _otherwise(release, previous)):
         reason = f"delivery is verify, and the way back would write {', '.join(written)}"
         return Rollback(ready=False, to=previous.source_sha, reason=reason)

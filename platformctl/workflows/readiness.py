@@ -97,7 +97,7 @@ def wish_of(release: Release, plan: Plan, driver: Driver) -> Wish:
 
 
 def _wish_for_nothing(wish: Wish, plan: Plan) -> Wish:
-    """After the undo of a first deploy: what it created is gone, what was there runs as before."""
+    """After the undo of a first apply: what it created is gone, what was there runs as before."""
     created = frozenset(change.service for change in plan.changes if change.action is Action.CREATE)
     images = {str(c.service): str(c.before["image_id"]) for c in plan.changes if c.before}
     return replace(wish, services=wish.services - created, absent=created, images=images, canary=None)

@@ -96,7 +96,7 @@ def test_nothing_to_change_is_no_step() -> None:
     assert DRIVER.steps(release, (change("web", Action.KEEP),), (), seen(release), None) == ()
 
 
-def test_a_first_deploy_tags_places_files_and_brings_up() -> None:
+def test_a_first_apply_tags_places_files_and_brings_up() -> None:
     release = a_release(WEB, files=FILES)
     image = PlannedImage("web:1", None, OTHER_IMAGE)
     (step,) = DRIVER.steps(release, (change("web", Action.CREATE, Cause.MISSING),), (image,), seen(release), None)

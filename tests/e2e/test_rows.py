@@ -237,7 +237,7 @@ def test_what_was_rolled_back_is_kept_from_trying_again(repo: PlatformRepo, host
 
 
 def test_a_failed_first_deploy_leaves_nothing_behind(repo: PlatformRepo, host: Host) -> None:
-    """P30: the way back of a first deploy is nothing at all."""
+    """P30: the way back of a first apply is nothing at all."""
     change(repo, web(CRASH))
     before = see(host)
     assert repo.deploy("web", expect=11).json["rollback"] == "what this apply created is gone"

@@ -30,7 +30,7 @@ def goes_on(repo: PlatformRepo, host: Host, stranger: str) -> None:
 
 
 def test_a_port_that_a_stranger_has_is_not_taken_from_it(tmp_path: Path, host: Host) -> None:
-    """A first deploy, and the release after a good one: 11, with the host as it was before each."""
+    """A first apply, and the release after a good one: 11, with the host as it was before each."""
     repo = ready(tmp_path, host)
     stranger = host.docker("run", "--detach", "--publish", "8080:8080", STRANGER).strip()
     before = see(host)

@@ -36,7 +36,7 @@ MATERIAL = {
     "closure": (ServiceName("web"), ServiceName("db")),
     "changes": (replace(a_change(), action=Action.RECREATE),),
     "steps": a_plan().steps[:1],
-    "rollback": model.Rollback(False, None, "first deploy"),
+    "rollback": model.Rollback(False, None, "first apply"),
     "policy": (),
 }
 

@@ -80,7 +80,7 @@ def a_plan(**changes: object) -> model.Plan:
         closure=(ServiceName("web"),),
         changes=(a_change(),),
         steps=(model.Step("files", (place,), (model.Remove(path),)), model.Step("up", (up,), (up,))),
-        rollback=model.Rollback(True, None, "first deploy"),
+        rollback=model.Rollback(True, None, "first apply"),
         policy=(model.PolicyNote("image-tag", "warn", "a tag can move", None),),
     )
     return replace(plan, **changes)  # type: ignore[arg-type]

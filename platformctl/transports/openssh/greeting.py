@@ -1,4 +1,4 @@
-"""From an entry of the inventory to a master that is logged in to the pinned machine.
+"""From an entry of the allow-list to a master that is logged in to the pinned machine.
 
 ssh ends with 255 whatever went wrong, and its words are not for deciding. What tells apart who can not be reached, who
 is a stranger and who does not let us in is the key that the host showed, as the configuration has it written down.

@@ -1,4 +1,4 @@
-"""From an entry of the inventory to an encrypted connection with the pinned machine; nobody is logged in yet."""
+"""From an entry of the allow-list to an encrypted connection with the pinned machine; nobody is logged in yet."""
 
 import socket
 import threading
