@@ -48,12 +48,16 @@ class HostLock:
 
     @property
     def is_fed(self) -> bool:
-        """Whether its holder still took the last byte; that the host still has it, only the host can tell."""
+        """Whether the last byte could be sent to its holder. Whether the lock is still ours, only the host can tell."""
         return self.heart.is_alive()
 
 
 class HostSession:
-    """The apply of one plan on a host whose lock we hold; good as long as the lock."""
+    """The apply of one plan on a host whose lock we hold; good as long as the lock.
+
+    `now` is asked for the time of each journal line, and `spoken` for the argv of an operation (`Driver.spoken`).
+    `untouched` says that certainly no operation has begun.
+    """
 
     def __init__(
         self,
@@ -80,9 +84,10 @@ class HostSession:
         return self.say(command)[0]
 
     def say(self, *commands: Command) -> tuple[Completed, ...]:
-        """Run commands in one exchange, one after the other, as far as each ends with status 0; the caller reads them.
+        """Run commands in one exchange, one after the other, and return how each ended, up to the first that failed.
 
-        What the host's journal is still to be told goes ahead. Raises what `read_answer` raises when that fails.
+        Lines for the host's journal that `note` left go ahead; raises what `read_answer` raises when these fail, and
+        what the transport raises.
         """
         ahead, self._ahead = self._ahead, ()
         ended = self._together((*ahead, *commands))
@@ -101,7 +106,8 @@ class HostSession:
     def consume(self, then: Iterable[Command], **details: str) -> tuple[Completed, ...]:
         """Write the intent, here and then on the host, and run `then` behind it: from here on the plan is used.
 
-        All in one exchange, and nothing of `then` begins before the host's disk has the intent. Raises `Locked` when
+        All in one exchange, and nothing of `then` begins before the host's disk has the intent. Returns how each of
+        `then` ended, up to the first that failed. Raises `Locked` when
         the lock is no longer ours, `StalePlan` when the plan was used before, and `ToolError` when a disk did not
         confirm it.
         """
@@ -126,9 +132,11 @@ class HostSession:
     ) -> tuple[tuple[Done, ...], Completed | None]:
         """Write the intent of a step to both journals, then run its operations as far as each ends with status 0.
 
-        Behind them `look` is asked in the same exchange, where all of them did. Each runs only while the lock is ours.
-        Raises `OutcomeUnknown` when the end of one was not seen, `Locked` when the lock was lost before the first of
-        all began, and what `read_answer` raises when a journal was not written.
+        Returns how each operation ended, up to the first that failed, and the answer to `look`, which is asked behind
+        them in the same exchange where all ended with 0. Each operation runs only while the lock is ours.
+
+        Raises `OutcomeUnknown` when the end of an operation was not seen, `Locked` when the lock was lost before the
+        first of all began, and what `read_answer` raises when a journal was not written.
         """
         intent = self._line(event, {"step": step, "operations": str(len(operations))})
         guards = [self._guarded(operation) for operation in operations]
@@ -144,20 +152,20 @@ class HostSession:
         return done, seen[0] if seen else None
 
     def note(self, event: str, **details: str) -> None:
-        """Write one line to this clone's journal now, and to the host's ahead of whatever is said to it next.
+        """Write one line to this clone's journal now, and to the host's together with whatever is said to it next.
 
-        For what came of a deed: should the host not hear of it any more, then looking at it tells.
+        For outcomes alone: where the host is never told, `recover` finds out by looking.
         """
         self._ahead = (*self._ahead, self._line(event, details))
 
     def continue_after(self, journal: bytes) -> None:
-        """Go on writing behind the last line of the host's journal, which another process began."""
+        """Write later lines behind those of `journal`, the host's journal as another process left it."""
         self._tail = journal
 
     def settle(self, outcome: str, first: Iterable[Command] = (), then: Iterable[Command] = ()) -> None:
-        """Say in both journals how it ended and put the host's away: the plan is used then and nothing is open.
+        """Write to both journals how it ended and move the host's to the settled ones; the plan stays used.
 
-        All in one exchange: `first` must have done its work before, and `then` comes after. Raises what `read_answer`
+        All in one exchange: `first` runs before, and `then` after. Raises what `read_answer`
         raises when any of it was not done.
         """
         record = Record(Kind.SETTLED, "", self._now(), {"event": "settled", "outcome": outcome})

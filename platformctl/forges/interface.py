@@ -1,4 +1,4 @@
-"""What a forge can be asked and told. Each answer is of one repository and is read to its end.
+"""What a forge can be asked and told about one repository. Lists are complete, however many pages they come in.
 
 Every method raises `Unreachable` (reason `forge`) when nothing came back in time, and `ToolError` for an answer that
 refuses or can not be understood.
@@ -14,19 +14,19 @@ class Forge(Protocol):
     """One repository on Forgejo, Gitea or GitHub."""
 
     def pull_request(self, number: int) -> PullRequest:
-        """The pull request as it is now."""
+        """Return the pull request as it is now."""
 
     def reviews(self, number: int) -> tuple[Review, ...]:
-        """Every approval and objection, oldest first."""
+        """Return every approval and every request for changes, oldest first."""
 
     def checks(self, commit: GitSha) -> tuple[CommitCheck, ...]:
-        """How each check of a commit stands; of one name the newest alone."""
+        """Return how each check of a commit stands; where several have one name, the newest alone."""
 
     def myself(self) -> str:
-        """The name under which this token writes."""
+        """Return the name of the user that comments and issues of this token have as their author."""
 
     def comments(self, number: int) -> tuple[ForgeComment, ...]:
-        """Every comment under a pull request or an issue, oldest first."""
+        """Return every comment under a pull request or an issue, oldest first."""
 
     def post_comment(self, number: int, body: str) -> None:
         """Add a comment."""
@@ -35,10 +35,10 @@ class Forge(Protocol):
         """Replace the text of a comment."""
 
     def set_check(self, commit: GitSha, name: str, state: CheckState, description: str, link: str) -> None:
-        """Say how a check of a commit stands."""
+        """Set how the check `name` of a commit stands; one that was set before is replaced. `link` may be empty."""
 
     def issues_by(self, author: str) -> tuple[ForgeIssue, ...]:
-        """Every open issue that `author` opened, oldest first."""
+        """Return every open issue that `author` opened, oldest first."""
 
     def open_issue(self, title: str, body: str) -> int:
-        """Open an issue; its number is returned."""
+        """Open an issue and return its number."""

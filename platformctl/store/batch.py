@@ -151,7 +151,7 @@ def _exchange(run: Callable[[Command], Completed], batch: Batch, host: HostName)
 
 
 def batches(commands: Sequence[Command]) -> list[tuple[Command, ...]]:
-    """The commands in rows that may go together, in order."""
+    """Return the commands, in order, in rows whose words fit into one exchange."""
     rows: list[list[Command]] = [[]]
     room = WORDS_LIMIT
     for command in commands:
