@@ -42,14 +42,14 @@ say staged
 
 # root, bytes that are to be placed; standard input: one path a line, and `/`, which is none. What a step would find out
 # is found out here, where nothing is touched yet: whether there is room for another copy of what was staged, and
-# whether each file can be put into its folder, or that be made. The shell asks the kernel that by itself. A file is
-# copied first, so that its bytes and its mode are those of one file, which was no link.
+# whether each file can be put into its folder and that be synced, or be made. The shell asks the kernel that by itself.
+# A file is copied first, so that its bytes and its mode are those of one file, which was no link.
 _KEEP = (
     PRELUDE
     + r"""
 keep() {
   reach "$1" look; found=$?
-  [ -w . ] || { why . 0; no "$word" "$1"; }
+  if [ ! -r . ] || [ ! -w . ]; then why . 0; [ "$word" != failed ] || word=denied; no "$word" "$1"; fi
   if [ "$found" != 0 ] || [ ! -e "./$leaf" ]; then printf 'absent - - %s\n' "$1"; return 0; fi
   [ -f "./$leaf" ] || no unsafe "$1"
   gone

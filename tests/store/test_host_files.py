@@ -241,3 +241,15 @@ def test_bytes_that_a_host_says_have_a_digest_are_believed_where_they_have_it() 
 def test_an_answer_that_is_none_of_ours_is_no_file(answer: bytes) -> None:
     with pytest.raises(Refusal):
         host_files.read_recollected(Completed(0, answer, b""), HOST)
+
+
+def test_a_folder_that_can_not_be_read_and_so_not_be_synced_is_found_out_too(tmp_path: Path) -> None:
+    layout, folder = prepared(tmp_path), tmp_path / "folder"
+    folder.mkdir()
+    folder.chmod(0o300)
+    as_anybody = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    asked = host_files.keep(layout, (RepoPath.parse("folder/data"),), 10)
+    with pytest.raises(Unreachable) as caught:
+        ask(Command((*as_anybody, *asked.argv), asked.stdin))
+    assert caught.value.reason == "root_readonly"
+    assert "folder/data" in caught.value.detail
