@@ -368,7 +368,7 @@ def test_a_container_changed_by_hand_since_the_plan_makes_it_stale(repo: Platfor
 
 
 def test_a_merged_change_of_the_module_supersedes_the_plan(repo: PlatformRepo, host: Host) -> None:
-    """Step 2; commits that leave the module alone void nothing."""
+    """Step 4 of docs/architecture.md; commits that leave the module alone void nothing."""
     plan = repo.plan("web")
     repo.approve(plan)
     planned = repo.head
