@@ -6,7 +6,7 @@ from dataclasses import replace
 import click
 
 from platformctl.cli import wiring
-from platformctl.cli.verb import GLOBAL
+from platformctl.cli.verb import chosen
 from platformctl.transports.interface import Transport
 from platformctl.transports.table import transport_for
 from platformctl.workflows.parts import Parts
@@ -16,6 +16,6 @@ from tests.platform_repo import PlatformRepo
 def parts_of(repo: PlatformRepo, way: Callable[[Transport], Transport]) -> Parts:
     """As the command line builds them for the repository, but that `way` stands before what reaches a host."""
     context = click.Context(click.Command("inside"))
-    context.meta[GLOBAL] = {"directory": str(repo.root)}
+    chosen(context).directory = str(repo.root)
     parts, environment = wiring.parts(context), repo.environment
     return replace(parts, environment=environment, reach=lambda entry: way(transport_for(entry, environment)))

@@ -7,8 +7,8 @@ import pytest
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.model.command import Command, Completed
 from platformctl.transports.interface import Transport
-from platformctl.transports.wrap import RecordingTransport
 from platformctl.workflows.doctor import doctor
+from platformctl.workflows.hosts import Answering
 from tests.contracts.compose_host import frame, http
 from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo
@@ -21,7 +21,7 @@ LISTS = {
 }
 
 
-class Unlisted(RecordingTransport):
+class Unlisted(Answering):
     """A way to a host that answers everything but which images it has."""
 
     def __init__(self, inner: Transport, told: Completed) -> None:

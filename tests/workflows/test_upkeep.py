@@ -7,14 +7,14 @@ import pytest
 from platformctl.errors import OutcomeUnknown, Refusal, ToolError, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.transports.interface import Transport
-from platformctl.transports.wrap import RecordingTransport
+from platformctl.workflows.hosts import Answering
 from platformctl.workflows.upkeep import lock
 from tests.lab import Host
 from tests.platform_repo import PlatformRepo
 from tests.workflows.inside import parts_of
 
 
-class Losing(RecordingTransport):
+class Losing(Answering):
     """A way to a host that is lost with the first command that mutates, or behind it."""
 
     def __init__(self, inner: Transport, *, with_its_answer: bool) -> None:
