@@ -142,10 +142,13 @@ class Repository:
         return tuple(GitSha.parse(line) for line in told.decode().split())
 
     def tree(self, commit: GitSha, prefixes: Sequence[str] = ()) -> Mapping[RepoPath, TreeEntry]:
-        """Every path of a commit, or those below `prefixes`. Paths that no manifest could name are left out."""
+        """Every path of a commit, or those below `prefixes`. Paths that no manifest could name are left out.
+
+        Raises `InvalidInput` for a commit that this clone does not have.
+        """
         key = (commit, tuple(prefixes))
         if key not in self._trees:
-            listed = self._told("ls-tree", "-r", "-z", "--full-tree", commit, "--", *prefixes)
+            listed = self._listed("ls-tree", "-r", "-z", "--full-tree", commit, "--", *prefixes, of=commit)
             rows = (row.partition("\t") for row in listed.decode("utf-8", "surrogateescape").split("\0") if row)
             self._trees[key] = {RepoPath(p): _entry(facts) for facts, _, p in rows if RepoPath.pattern.match(p)}
         return self._trees[key]
@@ -186,6 +189,18 @@ class Repository:
                 detail=f"{ref} names no commit here",
                 hint="git remote set-head origin -a, or --trust-ref REF",
                 reason="trust_ref_missing",
+            ) from error
+
+    def _listed(self, *words: str, of: GitSha) -> bytes:
+        try:
+            return self._told(*words)
+        except ToolError as error:
+            if self._ask("cat-file", "-e", of).returncode == 0:
+                raise
+            raise InvalidInput(
+                "this clone does not have the commit",
+                detail=of,
+                hint="git fetch; where it was never pushed, get it from whoever applied it",
             ) from error
 
     def _told(self, *words: str, stdin: bytes = b"") -> bytes:

@@ -224,6 +224,13 @@ def test_a_tree_lists_every_path_with_its_kind(repository: Repository, folder: P
     }
 
 
+def test_a_commit_that_this_clone_does_not_have_is_not_blamed_on_git(repository: Repository) -> None:
+    with pytest.raises(InvalidInput, match="does not have the commit") as caught:
+        repository.tree(GitSha("f" * 40))
+    assert caught.value.detail == "f" * 40
+    assert caught.value.hint.startswith("git fetch")
+
+
 def test_the_sizes_of_objects_are_told_whether_they_were_read_or_not(repository: Repository) -> None:
     # given
     entries = repository.tree(repository.head())

@@ -71,6 +71,20 @@ def test_to_a_release_that_was_never_proven_there_is_no_way(repo: PlatformRepo, 
         refusal(repo.run("rollback", "web", "--to", "f" * 12, "--json"), 5, "sha")
 
 
+def test_a_release_whose_commit_only_another_clone_has_is_called_that(repo: PlatformRepo, host: Host) -> None:
+    """At night the way out is to fetch, not to look for what is wrong with git."""
+    released(repo, "1")
+    elsewhere = PlatformRepo(repo.folder / "elsewhere", repo.environment)
+    shutil.copytree(repo.root, elsewhere.root)
+    only_there = released(elsewhere, "2")
+    released(elsewhere, "3")
+    with untouched(host):
+        told = refusal(repo.run("rollback", "web", "--json"), 65, "")
+    assert (told["detail"], told["hint"].partition(";")[0]) == (only_there, "git fetch")
+    repo.git("pull", "--quiet", "--ff-only", str(elsewhere.root), "main")
+    assert repo.run("rollback", "web", "--json", expect=9).json["source_sha"] == only_there
+
+
 def test_a_module_that_was_removed_comes_back_by_one_persons_word(repo: PlatformRepo, host: Host) -> None:
     good = released(repo, "1")
     removed(repo)
