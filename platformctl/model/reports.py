@@ -252,7 +252,11 @@ class FleetReport(Report):
 
 @dataclass(frozen=True)
 class ModuleRow:
-    """One module as `status` sees it: what was applied, and what runs."""
+    """One module as `status` sees it: what was applied, and what runs.
+
+    `outcome` is of the release `source_sha`, the last one that was proven; `attempt` is the last apply where that was
+    of another one: its `source_sha`, `at` and `outcome`.
+    """
 
     module: str
     host: str
@@ -261,6 +265,7 @@ class ModuleRow:
     outcome: str
     containers: tuple[Mapping[str, str], ...]
     in_step: bool
+    attempt: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
 

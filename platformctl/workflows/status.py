@@ -7,7 +7,7 @@ from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Container
 from platformctl.model.reports import HistoryReport, HistoryRow, ModuleRow, StatusReport
-from platformctl.model.state import Receipt
+from platformctl.model.state import HostRecord, Receipt
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain
 from platformctl.store.host import HostLayout
@@ -128,10 +128,11 @@ def _row(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> Mod
         host=module.host,
         source_sha=current.source_sha if current else "",
         applied_at=current.applied_at if current else "",
-        outcome=memory.record.latest.outcome if memory.record.latest else "",
+        outcome=current.outcome if current else "",
         containers=tuple(_shown(container) for container in mine),
         in_step=_agrees(current, mine),
-        note=_note(memory, current),
+        attempt=_attempt(memory.record),
+        note=_note(memory),
     )
 
 
@@ -151,12 +152,20 @@ def _agrees(current: Receipt | None, containers: tuple[Container, ...]) -> bool:
     return there == {(c.service, c.image_id) for c in current.containers}
 
 
-def _note(memory: Memory, current: Receipt | None) -> str:
-    latest: Receipt | None = memory.record.latest
+def _attempt(record: HostRecord) -> Mapping[str, str]:
+    """The last apply, where another release is the last one that was proven; else nothing."""
+    latest = record.latest
+    if latest is None or latest == record.current:
+        return {}
+    return {"source_sha": latest.source_sha, "at": latest.applied_at, "outcome": latest.outcome}
+
+
+def _note(memory: Memory) -> str:
+    attempt = _attempt(memory.record)
     if memory.recalled.journals:
         return _UNSETTLED
-    if latest is not None and latest != current:
-        return f"last attempt {latest.source_sha[:12]} at {latest.applied_at}: {latest.outcome}"
+    if attempt:
+        return f"last attempt {attempt['source_sha'][:12]} at {attempt['at']}: {attempt['outcome']}"
     return "; ".join(memory.distrusted)
 
 

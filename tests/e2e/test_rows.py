@@ -205,7 +205,8 @@ def test_a_failing_service_is_never_success_and_the_last_good_one_is_known(repo:
     assert any(not verdict["healthy"] for verdict in failed["health"])
     assert host.http(8080) == (200, "version 1\n")
     (row,) = repo.run("status", "web", "--json", expect=0).json["modules"]
-    assert (row["source_sha"], row["outcome"]) == (good.json["source_sha"], "ROLLED_BACK")
+    assert (row["source_sha"], row["outcome"]) == (good.json["source_sha"], "APPLIED")
+    assert (row["attempt"]["source_sha"], row["attempt"]["outcome"]) == (repo.head, "ROLLED_BACK")
     assert f"last attempt {repo.head[:12]}" in row["note"]
     assert [c["id"] for c in row["containers"]] == [see(host).containers["/web-web-1"][0]]
     assert row["in_step"], "the release that status names is the one that runs"
