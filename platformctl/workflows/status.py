@@ -1,9 +1,10 @@
 """Say what runs, what was applied, and whether the two agree. Reads hosts; changes nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 
-from platformctl.errors import ExitCode, Refusal, Unreachable
-from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.drivers.interface import Driver
+from platformctl.errors import ExitCode, Refusal, Unreachable, or_raise
+from platformctl.model.desired import NOTHING, HostEntry, Module, TrustRoots
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Container
 from platformctl.model.reports import HistoryReport, HistoryRow, ModuleRow, StatusReport
@@ -11,47 +12,57 @@ from platformctl.model.state import HostRecord, Receipt
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain
 from platformctl.store.host import HostLayout
-from platformctl.store.host_records import read_recall, recall
+from platformctl.store.host_records import Recalled, read_recall, recall
 from platformctl.trust import envelope
 from platformctl.workflows.every_host import every_host
-from platformctl.workflows.hosts import Hosts, hosts
-from platformctl.workflows.left_there import remembering
-from platformctl.workflows.parts import Parts, keyring, no_such_module, require_host, require_module, trust_roots
+from platformctl.workflows.hosts import DRIVER, Hosts, hosts
+from platformctl.workflows.left_there import memories_at, remembering
+from platformctl.workflows.parts import Parts, keyring, no_such_module, require_host, trust_roots
 from platformctl.workflows.records import Memory, read_receipt, remember
 
 _UNSETTLED = "an apply was never settled: platformctl recover"
 
 
 def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
-    """What runs of each module now, and where something is unsettled.
+    """What runs of each module now, also of those that have no manifest any more, and where something is unsettled.
 
     A host that does not answer is said and does not hide the others; one that no module is on keeps nothing from being
     known of any module.
     """
     roots = trust_roots(parts)
     tree = CommitTree(parts.repository, parts.repository.head())
-    wanted = tuple(require_module(module_ids(tree), name) for name in names) or module_ids(tree)
+    known = module_ids(tree)
     rows: list[ModuleRow] = []
     warnings: list[str] = []
     besides: list[str] = []
-    asked: set[HostName] = set()
+    asked: dict[HostName, Recalled | None] = {}
     everywhere = () if names else every_host(parts, roots)
     with hosts(parts) as reached:
         for entry in everywhere:
             reached.begin(entry)
-        for name in wanted:
+        for name in names or known:
+            if name not in known:
+                entry, memory = _remembered(parts, roots, reached, known, name)
+                rows.append(_row_of_removed(parts, reached, entry, memory))
+                continue
             try:
-                module = read_manifest(tree, name)
-                asked.add(module.host)
-                rows.append(_row(parts, roots, reached, module))
+                module = read_manifest(tree, ModuleId.parse(name))
+                asked.setdefault(module.host, None)
+                memory = _memory(parts, roots, reached, module)
+                asked[module.host] = memory.recalled
+                rows.append(_row(parts, roots, reached, module, memory))
             except Refusal as refusal:
                 warnings.append(f"{name}: {refusal.summary} ({refusal.detail})")
-        for entry in (each for each in everywhere if each.name not in asked):
+        for entry in everywhere:
             try:
-                if _is_unsettled(reached, entry):
+                recalled = asked[entry.name] if entry.name in asked else _recalled(reached, entry)
+                if entry.name not in asked and recalled is not None and recalled.journals:
                     besides.append(f"{entry.name}: {_UNSETTLED}")
+                if recalled is not None:
+                    rows.extend(_left(parts, roots, reached, entry, recalled, known))
             except Refusal as refusal:
-                besides.append(f"{entry.name}, which no module is on: {refusal.summary} ({refusal.detail})")
+                where = entry.name if entry.name in asked else f"{entry.name}, which no module is on"
+                besides.append(f"{where}: {refusal.summary} ({refusal.detail})")
     code = ExitCode.UNREACHABLE if warnings else ExitCode.NO_CHANGES
     return StatusReport(
         exit_code=code,
@@ -61,10 +72,20 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
     )
 
 
-def _is_unsettled(reached: Hosts, entry: HostEntry) -> bool:
-    """Whether a host that no module is on has an apply whose end nobody saw: that of a module that was removed."""
+def _recalled(reached: Hosts, entry: HostEntry) -> Recalled:
+    """What a host remembers beside its modules."""
     transport = reached.reach(entry).transport
-    return bool(read_recall(transport.run(recall(HostLayout(entry.root))), entry.name).journals)
+    return read_recall(transport.run(recall(HostLayout(entry.root))), entry.name)
+
+
+def _left(
+    parts: Parts, roots: TrustRoots, reached: Hosts, entry: HostEntry, recalled: Recalled, known: Sequence[ModuleId]
+) -> Iterator[ModuleRow]:
+    """Modules that a host has something of and no manifest names; raises what hides one of them."""
+    names = sorted(set(recalled.modules) - set(known))
+    for memory in map(or_raise, memories_at(parts, roots, reached, entry, names)):
+        if memory.record.current is not None:
+            yield _row_of_removed(parts, reached, entry, memory)
 
 
 def history(parts: Parts, name: str) -> HistoryReport:
@@ -102,9 +123,17 @@ def recall_module(parts: Parts, roots: TrustRoots, name: str) -> tuple[HostName,
         if name in known:
             module = read_manifest(tree, ModuleId.parse(name))
             return module.host, _memory(parts, roots, reached, module, whole=True)
-        if ModuleId.pattern.match(name):
-            for entry, memory in remembering(parts, roots, reached, ModuleId(name), whole=True):
-                return entry.name, memory
+        entry, memory = _remembered(parts, roots, reached, known, name, whole=True)
+        return entry.name, memory
+
+
+def _remembered(
+    parts: Parts, roots: TrustRoots, reached: Hosts, known: Sequence[ModuleId], name: str, *, whole: bool = False
+) -> tuple[HostEntry, Memory]:
+    """The host that remembers a module without a manifest, and what; raises `InvalidInput` where none does."""
+    if ModuleId.pattern.match(name):
+        for entry, memory in remembering(parts, roots, reached, ModuleId(name), whole=whole):
+            return entry, memory
     raise no_such_module(known, name)
 
 
@@ -115,30 +144,50 @@ def _memory(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, *, 
     return remember(there.transport, HostLayout(entry.root), module.id, keyring(parts, roots), now, whole=whole)
 
 
-def _row(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module) -> ModuleRow:
-    memory = _memory(parts, roots, reached, module)
+def _row(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, memory: Memory) -> ModuleRow:
     entry = require_host(roots, module.host)
-    driver = parts.driver_of(module)
-    transport = reached.reach(entry, driver).transport
-    containers = driver.read_watch(transport.run(driver.watch(module.runtime.project)), entry)
     current = memory.record.current
-    mine = _mine(module, containers, current)
+    services = set(current.closure) if current else {module.runtime.compose_service}
+    mine = _containers(reached, entry, parts.driver_of(module), module.runtime.project, services)
+    return _row_of(entry, memory, current, mine, _note(memory, current))
+
+
+def _row_of_removed(parts: Parts, reached: Hosts, entry: HostEntry, memory: Memory) -> ModuleRow:
+    """Of a module without a manifest: what is left of it, or that it was removed from the host too."""
+    healthy = (signed.receipt for signed in reversed(memory.record.receipts) if signed.receipt.healthy)
+    last = next(healthy, None)
+    if last is None or last.desired == NOTHING:
+        gone = "it was removed" if last else "it has no manifest any more"
+        return _row_of(entry, memory, last, (), "; ".join(filter(None, (gone, _note(memory, last)))))
+    driver = parts.driver_for(DRIVER)
+    mine = _containers(reached, entry, driver, driver.project_of(last), set(last.closure))
+    left = f"it has no manifest any more: platformctl plan {last.module}"
+    return _row_of(entry, memory, last, mine, "; ".join(filter(None, (left, _note(memory, last)))))
+
+
+def _row_of(
+    entry: HostEntry, memory: Memory, last: Receipt | None, mine: tuple[Container, ...], note: str
+) -> ModuleRow:
+    """`last` is the last release that was proven, or the removal that was."""
     return ModuleRow(
-        module=module.id,
-        host=module.host,
-        source_sha=current.source_sha if current else "",
-        applied_at=current.applied_at if current else "",
-        outcome=current.outcome if current else "",
+        module=memory.record.module,
+        host=entry.name,
+        source_sha=last.source_sha if last else "",
+        applied_at=last.applied_at if last else "",
+        outcome=last.outcome if last else "",
         containers=tuple(_shown(container) for container in mine),
-        in_step=_agrees(current, mine),
-        attempt=_attempt(memory.record),
-        note=_note(memory),
+        in_step=_agrees(last, mine),
+        attempt=_attempt(memory.record, last),
+        note=note,
     )
 
 
-def _mine(module: Module, containers: tuple[Container, ...], current: Receipt | None) -> tuple[Container, ...]:
-    services = set(current.closure) if current else {module.runtime.compose_service}
-    return tuple(container for container in containers if container.service in services and not container.oneoff)
+def _containers(
+    reached: Hosts, entry: HostEntry, driver: Driver, project: str, services: Set[str]
+) -> tuple[Container, ...]:
+    transport = reached.reach(entry, driver).transport
+    seen = driver.read_watch(transport.run(driver.watch(project)), entry)
+    return tuple(container for container in seen if container.service in services and not container.oneoff)
 
 
 def _agrees(current: Receipt | None, containers: tuple[Container, ...]) -> bool:
@@ -152,16 +201,16 @@ def _agrees(current: Receipt | None, containers: tuple[Container, ...]) -> bool:
     return there == {(c.service, c.image_id) for c in current.containers}
 
 
-def _attempt(record: HostRecord) -> Mapping[str, str]:
-    """The last apply, where another release is the last one that was proven; else nothing."""
+def _attempt(record: HostRecord, last: Receipt | None) -> Mapping[str, str]:
+    """The last apply, where it is not the last one that was proven; else nothing."""
     latest = record.latest
-    if latest is None or latest == record.current:
+    if latest is None or latest == last:
         return {}
     return {"source_sha": latest.source_sha, "at": latest.applied_at, "outcome": latest.outcome}
 
 
-def _note(memory: Memory) -> str:
-    attempt = _attempt(memory.record)
+def _note(memory: Memory, last: Receipt | None) -> str:
+    attempt = _attempt(memory.record, last)
     if memory.recalled.journals:
         return _UNSETTLED
     if attempt:

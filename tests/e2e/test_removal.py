@@ -167,3 +167,30 @@ def test_a_record_that_can_not_be_read_hides_no_other_module(tmp_path: Path, hos
     told = repo.run("plan", "--all", "--json", expect=3).json
     assert [each["module"] for each in told["plans"]] == ["web"]
     assert [each["module"] for each in told["failed"]] == ["ghost"]
+
+
+def test_a_module_that_runs_without_a_manifest_is_shown_with_what_is_left_of_it(tmp_path: Path, host: Host) -> None:
+    """By any clone, named or not; of one that was removed from its host too only who asks for it hears."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    for name in ("web", "cache"):
+        repo.add_module(name, {"services": {name: {"image": SLEEPER}}})
+        repo.deploy(name)
+    deployed = repo.head
+    (repo.root / "modules/cache/module.yaml").unlink()
+    repo.commit("the cache is not needed")
+    shutil.rmtree(repo.root / ".platform/state")
+
+    for words, shown in (((), ["web", "cache"]), (("cache",), ["cache"])):
+        rows = repo.run("status", *words, "--json", expect=0).json["modules"]
+        assert [row["module"] for row in rows] == shown
+        assert (rows[-1]["source_sha"], rows[-1]["in_step"]) == (deployed, True)
+        assert [container["service"] for container in rows[-1]["containers"]] == ["cache"]
+        assert rows[-1]["note"] == "it has no manifest any more: platformctl plan cache"
+
+    plan = repo.plan("cache")
+    repo.approve(plan, "--allow-destructive")
+    repo.apply(plan)
+    assert [row["module"] for row in repo.run("status", "--json", expect=0).json["modules"]] == ["web"]
+    (row,) = repo.run("status", "cache", "--json", expect=0).json["modules"]
+    assert (row["source_sha"], row["containers"], row["note"]) == (repo.head, [], "it was removed")
+    assert "did you mean web?" in refusal(repo.run("status", "wep", "--json"), 65)["hint"]
