@@ -12,6 +12,7 @@ from platformctl.model.state import HostRecord, Receipt
 from platformctl.releases import CommitTree, module_ids, read_manifest
 from platformctl.store import chain
 from platformctl.store.host import HostLayout
+from platformctl.store.host_lock import look_at_lock, read_lock_look
 from platformctl.store.host_records import Recalled, read_recall, recall
 from platformctl.trust import envelope
 from platformctl.workflows.every_host import every_host
@@ -57,7 +58,7 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
             try:
                 recalled = asked[entry.name] if entry.name in asked else _recalled(reached, entry)
                 if entry.name not in asked and recalled is not None and recalled.journals:
-                    besides.append(f"{entry.name}: {_UNSETTLED}")
+                    besides.append(f"{entry.name}: {_unsettled(parts, reached, entry, recalled)}")
                 if recalled is not None:
                     rows.extend(_left(parts, roots, reached, entry, recalled, known))
             except Refusal as refusal:
@@ -149,20 +150,21 @@ def _row(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, memory
     current = memory.record.current
     services = set(current.closure) if current else {module.runtime.compose_service}
     mine = _containers(reached, entry, parts.driver_of(module), module.runtime.project, services)
-    return _row_of(entry, memory, current, mine, _note(memory, current))
+    return _row_of(entry, memory, current, mine, _note(parts, reached, entry, memory, current))
 
 
 def _row_of_removed(parts: Parts, reached: Hosts, entry: HostEntry, memory: Memory) -> ModuleRow:
     """Of a module without a manifest: what is left of it, or that it was removed from the host too."""
     healthy = (signed.receipt for signed in reversed(memory.record.receipts) if signed.receipt.healthy)
     last = next(healthy, None)
+    note = _note(parts, reached, entry, memory, last)
     if last is None or last.desired == NOTHING:
         gone = "it was removed" if last else "it has no manifest any more"
-        return _row_of(entry, memory, last, (), "; ".join(filter(None, (gone, _note(memory, last)))))
+        return _row_of(entry, memory, last, (), "; ".join(filter(None, (gone, note))))
     driver = parts.driver_for(DRIVER)
     mine = _containers(reached, entry, driver, driver.project_of(last), set(last.closure))
     left = f"it has no manifest any more: platformctl plan {last.module}"
-    return _row_of(entry, memory, last, mine, "; ".join(filter(None, (left, _note(memory, last)))))
+    return _row_of(entry, memory, last, mine, "; ".join(filter(None, (left, note))))
 
 
 def _row_of(
@@ -209,13 +211,22 @@ def _attempt(record: HostRecord, last: Receipt | None) -> Mapping[str, str]:
     return {"source_sha": latest.source_sha, "at": latest.applied_at, "outcome": latest.outcome}
 
 
-def _note(memory: Memory, last: Receipt | None) -> str:
+def _note(parts: Parts, reached: Hosts, entry: HostEntry, memory: Memory, last: Receipt | None) -> str:
     attempt = _attempt(memory.record, last)
     if memory.recalled.journals:
-        return _UNSETTLED
+        return _unsettled(parts, reached, entry, memory.recalled)
     if attempt:
         return f"last attempt {attempt['source_sha'][:12]} at {attempt['at']}: {attempt['outcome']}"
     return "; ".join(memory.distrusted)
+
+
+def _unsettled(parts: Parts, reached: Hosts, entry: HostEntry, recalled: Recalled) -> str:
+    """Why a host has an open journal: nobody saw its end, or it is at work just now and not for `recover`."""
+    owner = None
+    if recalled.manual_lock is None:  # who locked by hand applies nothing
+        transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
+        owner = read_lock_look(transport.run(look_at_lock(HostLayout(entry.root))), entry.name)
+    return f"an apply is not settled yet: the host is {owner}" if owner else _UNSETTLED
 
 
 def _shown(container: Container) -> Mapping[str, str]:

@@ -52,6 +52,9 @@ def test_of_two_applies_at_once_one_applies_and_one_is_told_to_wait(
             assert "ann@example.org" in error["detail"] or "Ann Operator" in error["detail"]
             assert "apply web" in error["detail"]
             assert error["hint"]
+        (row,) = repo.run("-C", clone, "status", "web", "--json", expect=0).json["modules"]
+        assert "apply web" in row["note"], row
+        assert "recover" not in row["note"], "there is nothing to settle while it is at work"
         compose.let_go()
         stdout, stderr = first.communicate(timeout=60)
     assert first.returncode == 9, stdout + stderr
