@@ -288,7 +288,7 @@ def _recovered(outcome: str) -> str:
 
 
 def audit(report: AuditReport) -> Lines:
-    """The chain, or what is wrong with it; only who looked at its ends can call it whole."""
+    """The chain, or what is wrong with it; that it is whole is said where it was compared, and so has heads."""
     yield from (f"  {r['seq']} {r['at']} {r['event']} {r.get('module', '')}" for r in report.records)
     yield from (f"✗ {problem}" for problem in report.problems)
     yield from (f"  head {name}: {head}" for name, head in sorted(report.heads.items()))

@@ -114,12 +114,13 @@ def records(lines: Sequence[bytes]) -> tuple[Entry, ...]:
 def verify(lines: Sequence[bytes], torn: bytes = b"") -> tuple[Problem, ...]:
     """Return every place where a log is not as it was written, in the order of its lines; none when it is sound.
 
-    Goes backwards from the last line, because each record vouches for the one before. That its end was cut off, a log
-    can not show.
+    Goes backwards from where the log ends, because each record vouches for the one before; lines behind that, which
+    follow nothing or an early record, were put there. That its end was cut off, a log can not show.
     """
     problems = [Problem(Damage.TORN, len(lines) + 1, None)] if torn else []
     log = _Log([_readable(line) for line in lines], [digest_of(line) for line in lines])
-    number = len(lines) - 1
+    number = log.end
+    problems += log.added(number + 1, len(lines))
     while number >= 0:
         found, number = log.step_back(number)
         problems += found
@@ -133,6 +134,23 @@ class _Log:
     entries: Sequence[Entry | None]
     digests: Sequence[Digest]
 
+    @property
+    def end(self) -> int:
+        """The line that most others lie before, the last of several; -1 where there is none."""
+        before: list[int] = []
+        for number, entry in enumerate(self.entries):
+            there = number - 1 if entry is None else self._preceding(entry, number)
+            before.append((before[there] if there >= 0 else 0) + (entry is not None))
+        return max(range(len(before)), key=lambda number: (before[number], number), default=-1)
+
+    def _preceding(self, entry: Entry, number: int) -> int:
+        """The line before a record, also where that was changed or lines between were taken out; -1 for none."""
+        there = self._followed(entry, number)
+        if there is not None:
+            return there
+        before = self.entries[number - 1] if number else None
+        return -1 if before and entry.seq <= before.seq else number - 1
+
     def step_back(self, number: int) -> tuple[list[Problem], int]:
         """Return what is wrong at a line and between it and the line it follows, and the line to look at next."""
         entry = self.entries[number]
@@ -141,7 +159,7 @@ class _Log:
         there = self._followed(entry, number)
         if there is None:
             return self._lost(entry, number)
-        return self._misnumbered(entry, number, there) + self._added(there + 1, number), there
+        return self._misnumbered(entry, number, there) + self.added(there + 1, number), there
 
     def _followed(self, entry: Entry, number: int) -> int | None:
         """The line whose digest `entry` holds, the nearest first; None when no line before has it."""
@@ -163,8 +181,8 @@ class _Log:
             [] if entry.seq == (before.seq if before else 0) + 1 else [Problem(Damage.CHANGED, number + 1, entry.seq)]
         )
 
-    def _added(self, start: int, end: int) -> list[Problem]:
-        """The lines from `start` to before `end` stand between two records that follow each other."""
+    def added(self, start: int, end: int) -> list[Problem]:
+        """The lines from `start` to before `end` stand where none should, as between records that follow each other."""
         return [
             Problem(Damage.ADDED, n + 1, entry.seq if (entry := self.entries[n]) else None) for n in range(start, end)
         ]

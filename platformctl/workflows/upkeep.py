@@ -79,10 +79,18 @@ def _tell_locked(parts: Parts, transport: Transport, recalled: Recalled, told: T
 
 
 def audit_show(parts: Parts) -> AuditReport:
-    """The records of this clone's chain."""
-    lines, _ = parts.audit.read()
-    records = (chain.parse(line, f"line {number}") for number, line in enumerate(lines, 1))
-    return AuditReport(records=tuple({"seq": r.seq, "at": r.at, "event": r.event, **_plain(r.fields)} for r in records))
+    """The records of this clone's chain, and what is wrong with it in itself; the rest takes `audit verify` to see.
+
+    Ends as `TOOL_ERROR` when an entry was changed, removed or added; a write that was cut off is said.
+    """
+    lines, torn = parts.audit.read()
+    shown = _Chain("here", lines, chain.verify(lines, torn))
+    return AuditReport(
+        exit_code=ExitCode.TOOL_ERROR if shown.broken else ExitCode.NO_CHANGES,
+        status="broken" if shown.broken else "ok",
+        records=tuple({"seq": r.seq, "at": r.at, "event": r.event, **_plain(r.fields)} for r in shown.records),
+        problems=(*shown.broken, *shown.torn),
+    )
 
 
 def audit_verify(parts: Parts) -> AuditReport:

@@ -187,6 +187,17 @@ def test_a_chain_that_is_sound_in_itself_and_that_receipts_contradict(tmp_path: 
         assert any(each.startswith("rs2000: ") and words in each for each in found), (name, found)
     host.write(AUDIT, on_host)
 
+    records = of_clone.splitlines(keepends=True)
+    for put, damage in (
+        (records[1:], "line 1: record 1 was removed"),
+        ([*records, records[0]], "line 3: record 1 was"),
+    ):
+        here.write_bytes(b"".join(put))
+        assert damage in problems(repo, 3)[0]
+        shown = repo.run("audit", "show", "--json", expect=3).json
+        assert damage in shown["problems"][0]
+        assert [each["seq"] for each in shown["records"]] == [chain.parse(line.strip(), "here").seq for line in put]
+        assert "✓" not in repo.run("audit", "show", expect=3).stdout
     for taken in (1, 2):
         here.write_bytes(b"".join(of_clone.splitlines(keepends=True)[:-taken]))
         (problem,) = problems(repo, 3)
@@ -203,3 +214,10 @@ def test_a_write_that_was_cut_off_is_shown_and_blames_nobody(tmp_path: Path, hos
     repo.run("lock", "rs2000", "--reason", "behind a write that was cut off", expect=0)
     (torn,) = problems(repo, 0)
     assert torn == "rs2000: line 2: record of unknown number was torn"
+
+    with (repo.root / ".platform/audit/audit.jsonl").open("ab") as log:
+        log.write(b'{"torn\n')
+    shown = repo.run("audit", "show", expect=0).stdout
+    assert "apply web" in shown
+    assert "line 3: record of unknown number was torn" in shown
+    assert "whole" not in shown, "only what was compared can be called that"

@@ -20,10 +20,10 @@ from platformctl.store.patience import Patience
 from tests.store.samples import AT, HOST, OTHER_PLAN, PLAN
 
 
-def lines_of(count: int) -> list[bytes]:
+def lines_of(count: int, event: str = "applied") -> list[bytes]:
     lines: list[bytes] = []
     for number in range(1, count + 1):
-        lines.append(chain.next_line(b"\n".join(lines), AT, "applied", {"number": number}, what="the log"))
+        lines.append(chain.next_line(b"\n".join(lines), AT, event, {"number": number}, what="the log"))
     return lines
 
 
@@ -138,6 +138,10 @@ def test_an_audit_log_without_a_readable_end_is_not_continued(tmp_path: Path) ->
         (lambda x: [*x[:2], b"junk", *x[2:]], "line 3: record of unknown number was added"),
         (lambda x: [*x[:3], x[0], *x[3:]], "line 4: record 1 was added"),
         (lambda x: [*x[:1], x[3], *x[1:]], "line 2: record 4 was added"),
+        (lambda x: [*x, x[0]], "line 6: record 1 was added"),
+        (lambda x: [*x, x[2]], "line 6: record 3 was added"),
+        (lambda x: [*x, lines_of(1, "of another log")[0]], "line 6: record 1 was added"),
+        (lambda x: [*x, lines_of(2, "of another log")[1]], "line 6: record 2 was added"),
     ],
 )
 def test_what_was_done_to_a_record_is_named(spoil: Callable[[list[bytes]], list[bytes]], said: str) -> None:
