@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from platformctl.drivers.interface import Driver, Question
 from platformctl.errors import Refusal, Unreachable, WrongHost
-from platformctl.model.command import NO_ROOM, Command, Completed, no_room
+from platformctl.model.command import Command, Completed, require_room
 from platformctl.model.desired import HostEntry
 from platformctl.model.moment import HOST_SKEW
 from platformctl.model.observed import Identity, Observation
@@ -60,8 +60,7 @@ def observe(
 def _answer(transport: Transport, question: Command) -> Completed:
     """The answer to a question; one that failed or was cut short is no answer."""
     answer = transport.run(question)
-    if answer.status == NO_ROOM:
-        raise no_room(transport.entry.name)
+    require_room(answer, transport.entry.name)
     if answer.status or answer.truncated:
         what = "is too long" if answer.truncated else f"ended with status {answer.status}"
         raise Unreachable(

@@ -11,6 +11,7 @@ from platformctl.drivers.compose_settings import seen_settings
 from platformctl.errors import InvalidInput, PrepareFailed, Unreachable
 from platformctl.model import strict_json
 from platformctl.model.codec import decode
+from platformctl.model.command import Completed, require_room
 from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, ServiceName
@@ -165,13 +166,13 @@ def _program(section: Section) -> str:
     return Digest.of(section.body).hexadecimal if min(sizes, default=0) >= _A_PROGRAM else ""
 
 
-def containers(answer: bytes, entry: HostEntry) -> tuple[Container, ...]:
+def containers(answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
     """The project's containers."""
     with understood(entry.name):
         return _watched(answer, entry)[0]
 
 
-def whole(answer: bytes, entry: HostEntry) -> ProjectSeen:
+def whole(answer: Completed, entry: HostEntry) -> ProjectSeen:
     """The project's containers, networks and volumes; what could not be listed is not taken for none."""
     with understood(entry.name):
         found, (networks, volumes) = _watched(answer, entry)
@@ -190,10 +191,11 @@ def images(answer: bytes, entry: HostEntry) -> frozenset[Digest]:
         return frozenset(each.Id for each in every(_Image, listing.data))
 
 
-def kept(answer: bytes, entry: HostEntry) -> frozenset[str]:
+def kept(answer: Completed, entry: HostEntry) -> frozenset[str]:
     """The ids of a project's containers; raises `PrepareFailed` unless each image has its name."""
+    require_room(answer, entry.name)
     with understood(entry.name):
-        sections = read_sections(answer, entry.name)
+        sections = read_sections(answer.stdout, entry.name)
         if sections["asked"].status:
             raise _unreachable(_DOWN, entry)
         *tagged, listing = responses(sections["engine"].body)
@@ -224,9 +226,10 @@ def every(cls: type[T], told: Any) -> tuple[T, ...]:
     return decode(tuple[cls, ...], told, "an answer", ignore_unknown=True)  # type: ignore[valid-type]
 
 
-def _watched(answer: bytes, entry: HostEntry) -> tuple[tuple[Container, ...], Sequence[Response]]:
+def _watched(answer: Completed, entry: HostEntry) -> tuple[tuple[Container, ...], Sequence[Response]]:
     """Containers, and what else the engine was asked for."""
-    sections = read_sections(answer, entry.name)
+    require_room(answer, entry.name)
+    sections = read_sections(answer.stdout, entry.name)
     found = tuple(container for _, container in listed(sections["containers"], entry.name))
     *others, listing = responses(sections["engine"].body)
     if listing.status != OK:

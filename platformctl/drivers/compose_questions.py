@@ -33,6 +33,11 @@ need_work; printf '%65536s' '' 2>/dev/null >"$work/room" || exit 73
 """
 """Said before answers are put together in files: a full disk must not cut one short."""
 
+IN_MEMORY = """
+need_work() { [ -n "$work" ] || work=$(mktemp -d -p /dev/shm 2>/dev/null) || work=$(mktemp -d) || exit 73; }
+"""
+"""Where files go that are small and soon gone: a full disk must not keep anybody from seeing what runs."""
+
 _FOLDERS = '"$config" /usr/local/lib/docker /usr/local/libexec/docker /usr/lib/docker /usr/libexec/docker'
 """Where docker looks for its plugins, in its order."""
 
@@ -139,10 +144,12 @@ FORMS = (_form(_of_docker), _form(lambda path: f"<{' '.join(path)}>"))
 # Arguments: what to ask the engine, and both forms of a container.
 _WATCH = (
     FRAME
+    + IN_MEMORY
+    + ROOM
     + ASK
     + LISTED
     + """
-need_work; tell containers again listed "$@"; tell engine cat "$work/engine"
+tell containers again listed "$@"; tell engine cat "$work/engine"
 """
 )
 
@@ -158,11 +165,13 @@ tell engine ask "$1"
 # Argument: what to ask the engine.
 _KEEP = (
     FRAME
+    + IN_MEMORY
+    + ROOM
     + ASK
     + LISTED
     + """
 asked() { ask "$1" >"$work/said"; }
-need_work; tell asked asked "$1"; tell engine without_secrets "$work/said"
+tell asked asked "$1"; tell engine without_secrets "$work/said"
 """
 )
 

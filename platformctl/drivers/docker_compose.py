@@ -106,7 +106,7 @@ class DockerCompose:
         """The project's containers; raises `Unreachable` for garbage or a silent engine."""
         from platformctl.drivers.compose_answers import containers
 
-        return containers(answer.stdout, entry)
+        return containers(answer, entry)
 
     def watch_whole(self, release_project: str) -> Command:
         """Ask how the project's containers are now, and for its networks and volumes."""
@@ -118,7 +118,7 @@ class DockerCompose:
         """As `read_watch`, with networks and volumes by Compose's own labels: others are nobody's plan's."""
         from platformctl.drivers.compose_answers import whole
 
-        return whole(answer.stdout, entry)
+        return whole(answer, entry)
 
     def survey(self) -> Command:
         """Ask for everything on the host that Compose made."""
@@ -162,7 +162,7 @@ class DockerCompose:
         """Raises `Unreachable` for garbage or a silent engine."""
         from platformctl.drivers.compose_answers import kept
 
-        return kept(answer.stdout, entry)
+        return kept(answer, entry)
 
     def removal(
         self, release: Release, changes: tuple[Change, ...], observation: Observation, current: Receipt

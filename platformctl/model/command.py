@@ -51,6 +51,12 @@ class Completed:
         return self.stderr.decode("utf-8", "replace").strip()
 
 
+def require_room(answer: Completed, host: HostName) -> None:
+    """Raise `Unreachable` where a script ended with `NO_ROOM`."""
+    if answer.status == NO_ROOM:
+        raise no_room(host)
+
+
 def no_room(host: HostName) -> Unreachable:
     """The refusal where a script ended with `NO_ROOM`: nothing of it was done."""
     return Unreachable(

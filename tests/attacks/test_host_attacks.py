@@ -194,6 +194,30 @@ def test_a_full_disk(repo: PlatformRepo, host: Host) -> None:
     repo.apply(repo.folder / "web.plan.json")
 
 
+def test_a_full_disk_hides_nothing_of_what_runs(repo: PlatformRepo, host: Host) -> None:
+    """Neither from who looks, nor from an apply that watches whether its release is healthy."""
+    repo.add_module("web", WEB, health={"timeout": "20s", "stable_for": "5s"})
+    plan = repo.plan("web")
+    repo.approve(plan)
+    with repo.start("apply", plan, "--approved-sha", repo.head, "--json") as process:
+        assert process.stderr is not None
+        assert any("watching health: web running" in line for line in process.stderr)
+        host.fill_disk()
+        stdout, _ = process.communicate(timeout=60)
+    report = json.loads(stdout)
+    assert (process.returncode, report["status"], report["mutated"]) == (9, "applied", "yes"), stdout
+    assert any("disk is full" in warning for warning in report["warnings"])
+
+    (row,) = repo.run("status", "web", "--json", expect=0).json["modules"]
+    assert [container["state"] for container in row["containers"]] == ["running"]
+    host.sh("mount -t tmpfs -o ro tmpfs /dev/shm")
+    try:
+        (warning,) = repo.run("status", "web", "--json", expect=69).json["warnings"]
+        assert "the host's disk is full" in warning
+    finally:
+        host.sh("umount /dev/shm")
+
+
 def test_a_root_that_can_not_be_written(repo: PlatformRepo, host: Host) -> None:
     host.sh(f"mount --bind {host.root} {host.root} && mount -o remount,bind,ro {host.root}")
     try:
