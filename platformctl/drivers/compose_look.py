@@ -77,7 +77,9 @@ names() { looked=$(grep -o '"name":"/[^"]*"' "$work/again"); [ $? -lt 2 ] || ret
   [ $# = 0 ] || docker ps --all --format '{{.Names}}' "$@"; }
 present() { there=
   while IFS= read -r path; do
-    if [ -L "$path" ] || [ ! -f "$path" ]; then echo -; else echo +; there=$there$path$newline; fi
+    if [ -L "$path" ] || [ ! -f "$path" ]; then echo -
+    elif [ ! -r "$path" ]; then echo !
+    else echo +; there=$there$path$newline; fi
   done <"$work/in/paths"; }
 of_those() { [ -z "$there" ] || (set -f; IFS=$newline; exec "$@" -- $there); }
 digests() { of_those sha256sum -z; }
@@ -97,9 +99,10 @@ linked() { while IFS= read -r path; do at=$path
 done <"$work/in/sources"; }
 kept() { for blob in "$base"/blobs/*; do [ ! -e "$blob" ] || echo "${blob##*/}"; done; }
 sets() { grep -qE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*([=:]|\$)" "$env_file"; }
-variables() { [ "$env_file" = /dev/null ] || [ -r "$env_file" ] || return 66
+given() { [ "$env_file" = /dev/null ] || { [ -f "$env_file" ] && [ -r "$env_file" ]; }; }
+variables() { given || return 66
   while IFS= read -r variable; do sets "$variable" || echo "$variable"; done <"$in/required"; }
-deciding() { [ -r "$env_file" ] || return 66
+deciding() { given || return 66
   while IFS= read -r variable; do ! sets "$variable" || echo "$variable"; done <"$in/deciding"; }
 keyed() { { cat "$base/key" && cat; } | sha256sum | cut -c1-64; }
 environment() { if [ -f "$env_file" ] && [ -f "$base/key" ]; then keyed <"$env_file" | keyed; fi; }
@@ -113,7 +116,7 @@ lend() { while IFS= read -r lender; do
     id=$(printf '%s\n' "$found" | sort | sed -n '1s/.* //p')
     printf 's/@%s@/%s/g\n' "$lender" "${id:-none}"
   done <"$in/lenders" >"$in/ids"; sed -f "$in/ids" "$in/borrowed.yaml" >"$in/lent.yaml"; }
-asked() { [ -r "$env_file" ] || return 66
+asked() { given || return 66
   while IFS= read -r profile; do set -- --profile "$profile" "$@"; done <"$in/profiles"
   set -- -p "$project" --project-directory "$folder" --env-file "$env_file" --env-file "$in/set.env" "$@"
   [ -z "$program" ] || set -- DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND=docker "$program" compose "$@"

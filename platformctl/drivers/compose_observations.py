@@ -124,6 +124,7 @@ class _Host:
     containers: tuple[tuple[str | None, Container], ...]
     names: frozenset[str]
     files: Mapping[RepoPath, FileSeen]
+    unread: frozenset[str]
     images: Mapping[str, ImageSeen]
     networks: tuple[_Network, ...]
     volumes: tuple[_Resource, ...]
@@ -158,6 +159,7 @@ def _host(sections: Sections, questions: Sequence[Question], who: Identity) -> _
         containers=tuple((project, replace(each, volumes=mounted[each.id])) for project, each in containers),
         names=frozenset(name for line in sections["names"].lines for name in line.split(",")),
         files={file.path: file for file in _files(paths_of(questions), sections)},
+        unread=frozenset(_marked("!", paths_of(questions), sections)),
         images=_images(images_of(questions), found, sections["images"], who.architecture),
         networks=_named(every(_Network, networks.data)),
         volumes=_named(every(_Resource, volumes.data["Volumes"] or [])),
@@ -175,6 +177,8 @@ def _numbered(sections: Sections, number: int) -> Sections:
 
 def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: str) -> Observation | Refusal:
     release, module = question.release, question.release.module
+    if unread := [file.path for file in release.files if file.path in host.unread]:
+        return _without_files(release, unread)
     if sections["variables"].status:
         return _without_environment(release)
     _require_whole(sections, _OF_MODULE, release.host)
@@ -243,6 +247,16 @@ def _taken(release: Release, host: _Host) -> frozenset[str]:
     return (host.names | beside).intersection(wanted)
 
 
+def _without_files(release: Release, unread: Sequence[str]) -> Refusal:
+    return Unreachable(
+        "a file on the host can not be read",
+        detail=f"{release.host.name}: {release.host.root}: {', '.join(unread)}",
+        hint="give it to the agent user",
+        reason="root_readonly",
+        host=release.host.name,
+    )
+
+
 def _without_environment(release: Release) -> Refusal:
     host, module = release.host.name, release.module
     return PolicyViolation(
@@ -283,10 +297,14 @@ def _host_files(section: Section) -> Iterator[tuple[str, str]]:
         yield RepoPath.parse(path), Digest.parse(f"sha256:{fingerprint}").hexadecimal
 
 
+def _marked(mark: str, paths: Sequence[str], sections: Sections) -> list[str]:
+    """The paths that are there (+), that are not (-), or that are and can not be read (!)."""
+    return [path for path, found in zip(paths, sections["present"].lines, strict=True) if found == mark]
+
+
 def _files(paths: Sequence[str], sections: Sections) -> Iterator[FileSeen]:
     """Each path with what is there; digests and modes are those of the paths that are there, in the same order."""
-    marks = sections["present"].lines
-    there = [path for path, mark in zip(paths, marks, strict=True) if mark == "+"]
+    there = _marked("+", paths, sections)
     digests = [entry[:64].decode() for entry in sections["digests"].body.split(b"\0")[:-1]]
     read = {p: (d, int(m, 8)) for p, d, m in zip(there, digests, sections["modes"].lines, strict=True)}
     for path in paths:

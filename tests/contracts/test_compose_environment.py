@@ -1,5 +1,6 @@
 """What a look tells of an environment file on the host: what it lacks and whether it changed, never a value."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,21 @@ def test_an_environment_file_that_is_not_on_the_host_is_refused_by_name(docker: 
     with pytest.raises(PolicyViolation) as caught:
         observe(running(docker), release_in(root, environment=ENVIRONMENT))
     assert "secrets/shop.env" in caught.value.detail
+
+
+def test_what_lies_in_the_place_of_an_environment_file_and_is_none_is_refused_unread(
+    docker: FakeDocker, root: Path
+) -> None:
+    """A folder, of which Compose would complain as of the compose file, and a pipe, on which it would wait."""
+    place = root / "secrets/shop.env"
+    place.mkdir(parents=True)
+    with pytest.raises(PolicyViolation):
+        observe(running(docker), release_in(root, environment=ENVIRONMENT))
+    place.rmdir()
+    os.mkfifo(place)
+    with pytest.raises(PolicyViolation):
+        observe(running(docker), release_in(root, environment=ENVIRONMENT))
+    assert not any(words.startswith("compose -p") for words in docker.asked)
 
 
 @pytest.mark.parametrize("text", ["PASSWORD=x\n", "export PASSWORD=x\n", "  PASSWORD: x\n", "PASSWORD\n"])

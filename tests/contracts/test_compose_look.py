@@ -178,3 +178,18 @@ def test_a_link_on_the_host_is_no_file(docker: FakeDocker, root: Path) -> None:
     (root / FOLDER / "web.conf").symlink_to("/etc/passwd")
 
     assert observe(running(docker), release_in(root)).files[1].digest is None
+
+
+def test_a_file_that_the_agent_can_not_read_is_named_and_hides_no_other_module(docker: FakeDocker, root: Path) -> None:
+    """As where somebody with more rights has put one in the place of the agent's."""
+    (root / FOLDER / "web.conf").write_text("listen 80")
+    (root / FOLDER / "web.conf").chmod(0)
+    mine, other = release_in(root), replace(release_in(root), files=release_in(root).files[:1])
+    questions = (Question(mine), Question(other))
+
+    answer = running(docker).run(DRIVER.look(questions, WHO), as_nobody=True)
+    refused, seen = DRIVER.read_look(answer, questions, WHO, NOW)
+
+    assert isinstance(refused, Unreachable)
+    assert (refused.reason, refused.detail.rpartition(" ")[2]) == ("root_readonly", f"{FOLDER}/web.conf")
+    assert isinstance(seen, Observation)
