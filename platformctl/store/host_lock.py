@@ -27,8 +27,8 @@ STEP_WAIT = 5
 # busy: whose the lock is. Who locks by hand has the kernel's lock too, for a moment, and comes before the last holder.
 _BUSY = r"""
 busy() {
-  owner=lock.manual; [ -e "$owner" ] || owner=lock.owner
-  printf 'busy %s\n' "$(exec 9>&-; base64 -w0 <"$owner" 2>/dev/null)"; exit 75
+  word='by-hand'; owner=lock.manual; [ -e "$owner" ] || { word='busy'; owner=lock.owner; }
+  printf '%s %s\n' "$word" "$(exec 9>&-; base64 -w0 <"$owner" 2>/dev/null)"; exit 75
 }
 """
 
@@ -288,8 +288,8 @@ def read_lock(completed: Completed, host: HostName) -> bool:
 
 
 def _not_held(word: str, operand: str, host: HostName) -> Refusal:
-    if word == "busy":
-        return locked(_owner(operand), host)
+    if word in ("busy", "by-hand"):
+        return locked(_owner(operand), host, by_hand=word == "by-hand")
     if word == "running":
         hint = "wait until it is over, then run it again"
         return Locked("a step of an earlier apply still runs", detail=host, hint=hint, reason="held", host=host)

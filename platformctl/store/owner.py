@@ -33,12 +33,14 @@ def parse_owner(text: bytes) -> Owner | None:
         return None
 
 
-def locked(owner: Owner | None, host: HostName) -> Locked:
-    """Return the refusal that names the holder."""
+def locked(owner: Owner | None, host: HostName, *, by_hand: bool = False) -> Locked:
+    """Return the refusal that names the holder; a lock that was made by hand does not end by itself."""
+    wait = "wait for it to end, as apply and rollback do by themselves with --lock-wait"
+    ask = f"ask who locked it; it holds until somebody says: platformctl unlock {host}"
     return Locked(
         "the host is locked",
         detail=f"{host}: {owner or 'held by somebody who left no name'}",
-        hint=f"wait for it to end, or give --lock-wait; a lock by hand is taken back with: platformctl unlock {host}",
+        hint=ask if by_hand else wait,
         reason="held",
         host=host,
     )

@@ -51,7 +51,8 @@ def test_of_two_applies_at_once_one_applies_and_one_is_told_to_wait(
             assert error["host"] == "rs2000"
             assert "ann@example.org" in error["detail"] or "Ann Operator" in error["detail"]
             assert "apply web" in error["detail"]
-            assert error["hint"]
+            assert "--lock-wait" in error["hint"]
+            assert "unlock" not in error["hint"], "that takes back what was locked by hand alone"
         (row,) = repo.run("-C", clone, "status", "web", "--json", expect=0).json["modules"]
         assert "apply web" in row["note"], row
         assert "recover" not in row["note"], "there is nothing to settle while it is at work"
@@ -82,6 +83,7 @@ def test_a_lock_by_hand_holds_until_it_is_taken_back(repo: PlatformRepo, clone: 
             error = refusal(repo.run(*place, *words(repo)), 75, "held")
             assert "moving the disks" in error["detail"]
             assert "unlock" in error["hint"]
+            assert "wait" not in error["hint"], "it would be for ever"
         refusal(repo.run("lock", "rs2000", "--reason", "me too", "--json"), 75, "held")
         repo.plan("web", name="reading-is-free", expect=1)
     repo.run("unlock", "rs2000", expect=0)
