@@ -6,11 +6,11 @@ from dataclasses import replace
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PrepareFailed, StalePlan
 from platformctl.model.command import Command, Completed
-from platformctl.model.desired import Delivery, HostEntry
+from platformctl.model.desired import Delivery, HostEntry, InputFile
 from platformctl.model.events import Preparing
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath
-from platformctl.model.observed import Container, Observation, ProjectSeen
+from platformctl.model.observed import Container, FileSeen, Observation, ProjectSeen
 from platformctl.model.plan import Operation, Place, PlannedFile, PlannedImage, Remove, Step, is_own
 from platformctl.model.state import HostRecord
 from platformctl.session import HostSession
@@ -43,7 +43,7 @@ def preparation(case: Case, driver: Driver, observation: Observation, record: Ho
     """What step 10 needs. Raises `PrepareFailed` where nothing may be delivered and the host's copy does not match."""
     forward = _deliveries(case, lambda step: step.do)
     replaced = sorted({operation.path for operation in forward})
-    _require_delivered(case, replaced)
+    _require_delivered(case, replaced, observation)
     wanted = {o.digest for o in (*forward, *_deliveries(case, lambda step: step.undo)) if isinstance(o, Place)}
     placed = {operation.digest for operation in forward if isinstance(operation, Place)}
     room = sum(len(file.content) + _BLOCK for file in case.release.files if file.digest in placed)
@@ -119,15 +119,25 @@ def _deliveries(case: Case, way: Callable[[Step], tuple[Operation, ...]]) -> tup
     return tuple(o for step in case.plan.steps for o in way(step) if isinstance(o, Place | Remove))
 
 
-def _require_delivered(case: Case, places: Sequence[RepoPath]) -> None:
+def _require_delivered(case: Case, places: Sequence[RepoPath], observation: Observation) -> None:
     """With `delivery: verify` nothing is written: the host's own copy must match already."""
     if case.release.module.delivery is Delivery.VERIFY and places:
+        there = {file.path: file for file in observation.files}
+        wanted = {file.path: file for file in case.release.files}
+        named = ", ".join(_named(path, wanted.get(path), there.get(path)) for path in places)
         raise PrepareFailed(
             "the host's copy does not match",
-            detail=f"{case.plan.host.name}: {', '.join(places)} (spec.delivery is verify)",
-            hint="bring the host's checkout to the planned commit, then plan again",
+            detail=f"{case.plan.host.name}: {named} (spec.delivery is verify)",
+            hint=f"bring the host's checkout to commit {case.plan.source_sha}, then plan, or roll back, again",
             host=case.plan.host.name,
         )
+
+
+def _named(path: RepoPath, wanted: InputFile | None, there: FileSeen | None) -> str:
+    """A path, and its mode where nothing else of it is another one: git does not show that of a checkout."""
+    if wanted is None or there is None or there.mode is None or there.digest != wanted.digest:
+        return str(path)
+    return f"{path} has mode {there.mode:o} instead of {wanted.mode:o}"
 
 
 def _succeed(done: Completed, summary: str, host: HostEntry) -> None:

@@ -48,6 +48,32 @@ def test_what_does_not_match_is_refused_and_the_file_named(repo: PlatformRepo, h
     with untouched(host):
         refused = refusal(repo.run("apply", plan, "--approved-sha", repo.head, "--json"), 14)
     assert COMPOSE in refused["detail"]
+    assert repo.head in refused["hint"]
+
+
+def test_what_only_has_another_mode_is_told_with_it(repo: PlatformRepo, host: Host) -> None:
+    """As a checkout made under another umask: git says that nothing of it differs."""
+    host.sh(f"chmod 664 {host.root}/{COMPOSE}")
+    plan = repo.plan("web")
+    repo.approve(plan, "--allow-destructive")
+    with untouched(host):
+        refused = refusal(repo.run("apply", plan, "--approved-sha", repo.head, "--json"), 14)
+    assert f"{COMPOSE} has mode 664 instead of 644" in refused["detail"]
+
+
+def test_the_way_back_is_open_once_the_host_has_its_old_files_again(repo: PlatformRepo, host: Host) -> None:
+    """Which commit that is, is said."""
+    good = repo.deploy("web").json["source_sha"]
+    released(repo, "platformctl-lab/web:2")
+    checked_out(repo, host)
+    plan = repo.plan("web", name="second")
+    repo.approve(plan, "--allow-destructive")
+    repo.apply(plan)
+    with untouched(host):
+        assert good in refusal(repo.run("rollback", "web", "--json"), 14)["hint"]
+    host.write(COMPOSE, repo.git("show", f"{good}:{COMPOSE}").encode())
+    assert repo.run("rollback", "web", "--json", expect=9).json["source_sha"] == good
+    assert running(host) == {"web": "platformctl-lab/web:1"}
 
 
 def test_a_way_back_that_would_write_files_is_none_and_a_failure_stays_in_place(repo: PlatformRepo, host: Host) -> None:
