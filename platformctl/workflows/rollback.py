@@ -14,8 +14,10 @@ from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
 from platformctl.model.desired import ApprovalRule, Finding, Release, TrustRoots
 from platformctl.model.frozen import dataclass
+from platformctl.model.names import GitSha
 from platformctl.model.plan import PAYLOAD_TYPE, Plan
 from platformctl.model.reports import ApplyReport
+from platformctl.model.state import HostRecord
 from platformctl.planning.compare import differences
 from platformctl.policy import judge
 from platformctl.trust.approvals import encode_approval
@@ -60,7 +62,7 @@ def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
     """
     roots = trust_roots(parts)
     record = recall_module(parts, roots, request.module)[1].record
-    wanted = None if request.to is None else approved_sha(request.to)
+    wanted = None if request.to is None else _full(request.to, record)
     target, alone = target_of(record, wanted, roots.policy.rollback, parts.clock.now())
     release = release_at(parts, roots, target.source_sha, record.module)
     findings = _own_findings(parts, roots, release) if alone else _agreed(parts, roots, release)
@@ -78,6 +80,24 @@ def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
         refuse_unarmed(request.phase, case)
         require_key_of(parts, (case,))
         return run_case(parts, case, reached)
+
+
+def _full(text: str, record: HostRecord) -> GitSha:
+    """The commit of `--to`, in full as wherever a commit decides; `history` shows the beginning, which the hint ends.
+
+    Raises `ApprovalMismatch` (`sha`).
+    """
+    try:
+        return approved_sha(text)
+    except ApprovalMismatch as refusal:
+        there = {each.receipt.source_sha for each in record.receipts if each.receipt.healthy}
+        meant = sorted(commit for commit in there if text and commit.startswith(text.lower()))
+        raise ApprovalMismatch(
+            "the commit to go back to is not a full commit id",
+            detail=refusal.detail,
+            hint=" or ".join(f"platformctl rollback {record.module} --to {commit}" for commit in meant) or refusal.hint,
+            reason=refusal.reason,
+        ) from refusal
 
 
 def _agreed(parts: Parts, roots: TrustRoots, release: Release) -> tuple[Finding, ...]:

@@ -64,11 +64,16 @@ def test_approvals_of_a_way_back_do_not_count_when_the_host_is_another_by_then(r
 
 
 def test_to_a_release_that_was_never_proven_there_is_no_way(repo: PlatformRepo, host: Host) -> None:
-    released(repo, "1")
+    first = released(repo, "1")
     released(repo, "2")
     with untouched(host):
         refusal(repo.run("rollback", "web", "--to", "f" * 40, "--json"), 4, "no_release")
         refusal(repo.run("rollback", "web", "--to", "f" * 12, "--json"), 5, "sha")
+        short = refusal(repo.run("rollback", "web", "--to", first[:12], "--json"), 5, "sha")
+    assert (short["summary"], short["hint"]) == (
+        "the commit to go back to is not a full commit id",
+        f"platformctl rollback web --to {first}",
+    )
 
 
 def test_a_release_whose_commit_only_another_clone_has_is_called_that(repo: PlatformRepo, host: Host) -> None:
