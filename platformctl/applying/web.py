@@ -13,12 +13,13 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv6Address
 from threading import Thread
 from typing import Self, cast
 from urllib.parse import urljoin, urlsplit
 
 from platformctl import __version__
+from platformctl.model.addresses import never_asked
 from platformctl.model.frozen import dataclass
 
 BODY = 4096
@@ -43,20 +44,6 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Connection": "close",
 }
-
-FORBIDDEN = {
-    "an unspecified": ("0.0.0.0/8", "::/128"),
-    "a link-local": ("169.254.0.0/16", "fe80::/10"),
-    "a multicast": ("224.0.0.0/4", "ff00::/8"),
-    "a broadcast": ("255.255.255.255/32",),
-    # Those of AWS, Google, Alibaba, Azure and Oracle that are not link-local.
-    "a metadata": ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
-}
-
-LOOPBACK = {"a loopback": ("127.0.0.0/8", "::1/128")}
-
-CARRIERS = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
-"""IPv6 addresses that end in the IPv4 address they lead to: mapped (RFC 4291) and NAT64 (RFC 6052)."""
 
 Left = Callable[[], float]
 """Seconds that are left for everything; raises `TimeoutError` when there are none."""
@@ -209,17 +196,8 @@ def _looked_up(url: Url, left: Left) -> list[str]:
 
 def _judge(text: str, local: bool) -> None:
     """Refuse an address that no service has; raises `Refused`."""
-    address = _meant(ip_address(text))
-    for kind, networks in FORBIDDEN.items() if local else (FORBIDDEN | LOOPBACK).items():
-        if any(address in ip_network(network) for network in networks):
-            raise Refused(f"the host has {kind} address, {address}")
-
-
-def _meant(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 address stands for, else the address itself."""
-    if any(address in carrier for carrier in CARRIERS):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
+    if what := never_asked(text, local=local):
+        raise Refused(f"the host has {what}")
 
 
 class _Hurried:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from platformctl.model.desired import Finding, Policy, Release, Waiver
+from platformctl.policy.canary import CANARY
 from platformctl.policy.images import IMAGE_RULES
 from platformctl.policy.keys import UNKNOWN_KEY
 from platformctl.policy.logs import LOG_RULES
@@ -16,7 +17,7 @@ from platformctl.policy.services import SERVICE_RULES
 
 RULES: Final[tuple[Rule, ...]] = (
     *(*SERVICE_RULES, *MOUNT_RULES, *SECTION_RULES, *NETWORK_RULES, *LOG_RULES),
-    *(UNKNOWN_KEY, *IMAGE_RULES, *OWN_RULES),
+    *(UNKNOWN_KEY, CANARY, *IMAGE_RULES, *OWN_RULES),
 )
 
 

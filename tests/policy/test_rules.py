@@ -10,12 +10,22 @@ from hypothesis import strategies as st
 
 from platformctl.errors import InvalidInput
 from platformctl.manifests.load import read_policy
-from platformctl.model.desired import Environment, ModuleKind, Policy
+from platformctl.model.desired import Canary, Environment, ModuleKind, Policy
 from platformctl.model.names import RepoPath
-from platformctl.policy import RULES
+from platformctl.policy import RULES, judge
 from platformctl.policy.images import allows
 from platformctl.policy.keys import SERVICE_KEYS
-from tests.policy.judged import COMPOSE_FILE, DIGEST, MODULE, denials, findings, service, with_environment
+from tests.policy.judged import (
+    COMPOSE_FILE,
+    DIGEST,
+    MODULE,
+    TODAY,
+    denials,
+    findings,
+    release,
+    service,
+    with_environment,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs/policy.md"
 
@@ -284,6 +294,31 @@ def test_a_job_needs_no_health_check() -> None:
     found = findings(service(), module=replace(MODULE, kind=ModuleKind.JOB))
 
     assert "no-health-check" not in {finding.rule for finding in found}
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        *((f"http://{host}/", True) for host in ("169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]")),
+        *(
+            (f"http://{host}/", True)
+            for host in ("0.0.0.0", "100.100.100.200", "cache.example:99999", "cache.example:x")
+        ),
+        *((f"https://{host}:8443/up", False) for host in ("cache.example", "10.0.0.7", "[fd00::7]", "127.0.0.1")),
+        ("http://localhost:8080/", False),
+    ],
+)
+def test_a_canary_that_could_never_be_asked_is_refused_before_it_takes_a_release_down(url: str, refused: bool) -> None:
+    """The host here is this machine, where loopback is good."""
+    denied = denials(service(), module=replace(MODULE, canary=Canary(url)))
+    assert denied == ({"canary-address"} if refused else set())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_canary_does_not_ask_the_operators_own_machine_for_another_one(host: str) -> None:
+    asked = release(service(), module=replace(MODULE, canary=Canary(f"http://{host}/")))
+    elsewhere = replace(asked, host=replace(asked.host, transport="ssh"))
+    assert [f.rule for f in judge(elsewhere, Policy(), TODAY) if f.severity == "deny"] == ["canary-address"]
 
 
 def test_every_rule_has_a_name_of_its_own_a_reason_and_a_safer_way() -> None:
