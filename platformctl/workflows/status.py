@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from platformctl.drivers.interface import Driver
-from platformctl.errors import ExitCode, Refusal, Unreachable, or_raise
+from platformctl.errors import ExitCode, Refusal, Unreachable
 from platformctl.model.desired import NOTHING, HostEntry, Module, TrustRoots
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Container
@@ -59,8 +59,11 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
                 recalled = asked[entry.name] if entry.name in asked else _recalled(reached, entry)
                 if entry.name not in asked and recalled is not None and recalled.journals:
                     besides.append(f"{entry.name}: {_unsettled(parts, reached, entry, recalled)}")
-                if recalled is not None:
-                    rows.extend(_left(parts, roots, reached, entry, recalled, known))
+                for each in _left(parts, roots, reached, entry, recalled, known) if recalled is not None else ():
+                    if isinstance(each, Refusal):
+                        warnings.append(f"{entry.name}: {each.summary} ({each.detail})")
+                    else:
+                        rows.append(each)
             except Refusal as refusal:
                 where = entry.name if entry.name in asked else f"{entry.name}, which no module is on"
                 besides.append(f"{where}: {refusal.summary} ({refusal.detail})")
@@ -81,11 +84,13 @@ def _recalled(reached: Hosts, entry: HostEntry) -> Recalled:
 
 def _left(
     parts: Parts, roots: TrustRoots, reached: Hosts, entry: HostEntry, recalled: Recalled, known: Sequence[ModuleId]
-) -> Iterator[ModuleRow]:
-    """Modules that a host has something of and no manifest names; raises what hides one of them."""
+) -> Iterator[ModuleRow | Refusal]:
+    """Modules that a host has something of and no manifest names, or why that can not be told of one."""
     names = sorted(set(recalled.modules) - set(known))
-    for memory in map(or_raise, memories_at(parts, roots, reached, entry, names)):
-        if memory.record.current is not None:
+    for memory in memories_at(parts, roots, reached, entry, names):
+        if isinstance(memory, Refusal):
+            yield memory
+        elif memory.record.current is not None:
             yield _row_of_removed(parts, reached, entry, memory)
 
 

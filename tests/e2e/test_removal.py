@@ -167,6 +167,9 @@ def test_a_record_that_can_not_be_read_hides_no_other_module(tmp_path: Path, hos
     told = repo.run("plan", "--all", "--json", expect=3).json
     assert [each["module"] for each in told["plans"]] == ["web"]
     assert [each["module"] for each in told["failed"]] == ["ghost"]
+    shown = repo.run("status", "--json", expect=69).json
+    assert [row["module"] for row in shown["modules"]] == ["web"]
+    assert ["ghost" in warning for warning in shown["warnings"]] == [True]
 
 
 def test_a_module_that_runs_without_a_manifest_is_shown_with_what_is_left_of_it(tmp_path: Path, host: Host) -> None:
