@@ -1,6 +1,7 @@
 """Say what runs, what was applied, and whether the two agree. Reads hosts; changes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import ExitCode, Refusal, Unreachable
@@ -220,9 +221,21 @@ def _note(parts: Parts, reached: Hosts, entry: HostEntry, memory: Memory, last: 
     attempt = _attempt(memory.record, last)
     if memory.recalled.journals:
         return _unsettled(parts, reached, entry, memory.recalled)
+    if memory.content is None:
+        return _forgotten(parts, entry, memory.record.module)
     if attempt:
         return f"last attempt {attempt['source_sha'][:12]} at {attempt['at']}: {attempt['outcome']}"
     return "; ".join(memory.distrusted)
+
+
+def _forgotten(parts: Parts, entry: HostEntry, module: ModuleId) -> str:
+    """That this clone applied what its host has no record of: its root was emptied, or it is another machine's disk."""
+    with suppress(Refusal):  # the host's word is what was asked for
+        status = parts.states.read(module)
+        if status is not None and status.host == entry.name and status.desired != NOTHING:
+            applied = f"this clone applied {status.last_apply_sha[:12]} at {status.applied_at}"
+            return f"{applied}, and the host remembers nothing of it: platformctl audit verify"
+    return ""
 
 
 def _unsettled(parts: Parts, reached: Hosts, entry: HostEntry, recalled: Recalled) -> str:
