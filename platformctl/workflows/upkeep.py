@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from platformctl.errors import ExitCode, Refusal, ToolError, or_raise
 from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
-from platformctl.model.names import HostName
+from platformctl.model.names import HostName, ModuleId
 from platformctl.model.reports import AuditReport, NoteReport
 from platformctl.store import chain, host_lock
 from platformctl.store.audit import missing_from
@@ -109,7 +109,7 @@ def audit_verify(parts: Parts) -> AuditReport:
         for entry in every_host(parts, roots):
             try:
                 transport = reached.reach(entry).transport
-                receipts = _receipts(parts, transport, ring)
+                kept = _kept(parts, transport, ring)
                 there, cut = whole_lines(read_audit(HostLayout(entry.root), transport.run, entry.name))
             except Refusal as refusal:
                 (problems if isinstance(refusal, ToolError) else silent).append(
@@ -118,7 +118,9 @@ def audit_verify(parts: Parts) -> AuditReport:
                 continue
             theirs = _Chain(entry.name, there, chain.verify(there, cut))
             problems.extend(theirs.broken or _told_otherwise(found, theirs, entry))
-            problems.extend([] if theirs.broken else _not_vouched(theirs, entry, ring, receipts))
+            problems.extend([] if theirs.broken else _not_vouched(theirs, entry, ring, kept))
+            if not theirs.broken and _dropped(theirs, ring, kept):
+                problems.extend(_dropped(theirs, ring, _kept(parts, transport, ring)))  # of an apply that just ended
             notes.extend(theirs.torn)
             heads.update(theirs.head)
     code = ExitCode.TOOL_ERROR if problems else ExitCode.UNREACHABLE if silent else ExitCode.NO_CHANGES
@@ -178,20 +180,31 @@ def _not_vouched_here(parts: Parts, here: _Chain, ring: Keyring) -> Iterator[str
     yield from vouched.forgotten(parts.states.all())
 
 
-def _not_vouched(there: _Chain, entry: HostEntry, ring: Keyring, receipts: Sequence[str]) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Kept:
+    """What a host keeps beside its chain: receipts by module, believed or not, and the plans that are not settled."""
+
+    receipts: Mapping[ModuleId, Sequence[str]]
+    unsettled: frozenset[str]
+
+
+def _kept(parts: Parts, transport: Transport, ring: Keyring) -> _Kept:
+    recalled = _recalled(transport)
+    names, layout = recalled.modules, HostLayout(transport.entry.root)
+    memories = remember_each(transport, layout, names, ring, parts.clock.now()) if names else ()
+    receipts = {name: or_raise(memory).envelopes for name, memory in zip(names, memories, strict=True)}
+    return _Kept(receipts, frozenset(map(str, recalled.journals)))
+
+
+def _not_vouched(there: _Chain, entry: HostEntry, ring: Keyring, kept: _Kept) -> Iterator[str]:
     vouched = Vouched(entry.name, there.records, ring)
     yield from vouched.of_another_host(entry.name)
     yield from vouched.problems()
-    yield from vouched.missing(receipts, entry.name)
+    yield from vouched.missing((text for texts in kept.receipts.values() for text in texts), entry.name)
 
 
-def _receipts(parts: Parts, transport: Transport, ring: Keyring) -> tuple[str, ...]:
-    """All that a host keeps in its records of modules, believed or not."""
-    names = _recalled(transport).modules
-    if not names:
-        return ()
-    memories = remember_each(transport, HostLayout(transport.entry.root), names, ring, parts.clock.now())
-    return tuple(text for memory in memories for text in or_raise(memory).envelopes)
+def _dropped(there: _Chain, ring: Keyring, kept: _Kept) -> list[str]:
+    return list(Vouched(there.where, there.records, ring).dropped(kept.receipts, kept.unsettled))
 
 
 def _plain(fields: Mapping[str, object]) -> dict[str, object]:

@@ -4,7 +4,7 @@ A chain that was written anew from some record on is sound in itself; a receipt 
 What has none, as a lock or an unlock, nobody vouches for but the other end.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from platformctl.errors import ApprovalMismatch, InvalidInput
@@ -12,14 +12,14 @@ from platformctl.model import strict_json
 from platformctl.model.codec import decode
 from platformctl.model.frozen import dataclass
 from platformctl.model.moment import Moment
-from platformctl.model.names import HostName
+from platformctl.model.names import HostName, ModuleId
 from platformctl.model.state import LIFT_PAYLOAD_TYPE, RECEIPT_PAYLOAD_TYPE, Lift, ModuleStatus, Receipt
 from platformctl.store.chain import Entry
 from platformctl.trust import envelope
 from platformctl.trust.keys import Keyring
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import APPROVAL, RECEIPT
-from platformctl.workflows.records import read_receipt
+from platformctl.workflows.records import KEPT_RECEIPTS, read_receipt
 
 _SAME: Mapping[str, Mapping[str, str]] = {
     "apply": {"module": "module", "host": "host", "plan": "plan_digest", "outcome": "outcome"},
@@ -93,6 +93,29 @@ class Vouched:
                 continue
             if receipt.host == host:
                 yield f"{self.where}: a record was removed: that of {receipt.plan_digest} ({receipt.outcome})"
+
+    def dropped(self, kept: Mapping[ModuleId, Sequence[str]], unsettled: Container[str]) -> Iterator[str]:
+        """Receipts in these records that the host does not keep beside them, or in another order.
+
+        What it remembers of a module was put back then, or rearranged. That of an apply which `recover` settled, or is
+        to settle, may never have come there.
+        """
+        recovered = {entry.fields.get("plan") for entry in self.entries if entry.event == "recover"}
+        told_of: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            if entry.event in _SAME and entry.fields.get("receipt"):
+                told_of.setdefault(str(entry.fields.get("module")), []).append(entry)
+        for module, told in told_of.items():
+            texts = kept.get(ModuleId(module), ())
+            newest = told[-KEPT_RECEIPTS:] if len(texts) >= KEPT_RECEIPTS else told
+            for entry in (each for each in newest if each.fields["receipt"] not in texts):
+                plan = entry.fields.get("plan")
+                if plan not in unsettled and not (entry.event == "apply" and plan in recovered):
+                    yield f"{self.where}: the receipt of record {entry.seq} ({said(entry)}) was removed beside it"
+            places = {entry.fields["receipt"]: number for number, entry in enumerate(told)}
+            order = [places[text] for text in texts if text in places]
+            if order != sorted(set(order)):
+                yield f"{self.where}: receipts of {module} were changed: not one for each record, or in another order"
 
     def forgotten(self, states: Iterable[ModuleStatus]) -> Iterator[str]:
         """Applies that this clone's state is of, and that no record here tells of."""

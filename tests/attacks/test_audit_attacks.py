@@ -6,6 +6,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 
+from platformctl.model import strict_json
 from platformctl.store import chain
 from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo
@@ -204,6 +205,41 @@ def test_a_chain_that_is_sound_in_itself_and_that_receipts_contradict(tmp_path: 
         assert problem.startswith("here: a record was removed: that of sha256:")
     here.unlink()
     assert len(problems(repo, 3)) == 1
+
+
+RECORD = ".platformctl/modules/web.json"
+
+
+def test_a_host_record_that_is_put_back_or_rearranged(tmp_path: Path, host: Host) -> None:
+    """It is sound in itself, and every receipt in it is signed; the chain beside it has those that it lacks."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    kept: list[bytes] = []
+    for image in ("web:1", "web:2"):
+        compose = json.loads(json.dumps(WEB).replace("web:1", image))
+        repo.add_module("web", compose, health={"timeout": "20s", "stable_for": "0s"})
+        repo.deploy("web")
+        kept.append(host.sh(f"cat {host.root}/{RECORD}").encode())
+    clone = cloned(repo)
+    record = json.loads(kept[1])
+    first, second = record["receipts"]
+    arranged = {"changed": [second, first], "changed again": [first, second, first]}
+    removed = "the receipt of record 2 (apply of sha256:"
+    attacks = {"as it was before": (kept[0], removed), "without its end": (written([first], record), removed)}
+    attacks |= {name: (written(texts, record), "receipts of web were changed") for name, texts in arranged.items()}
+
+    for name, (content, words) in attacks.items():
+        host.write(RECORD, content)
+        found = problems(repo, 3, "-C", clone)
+        assert [words in each for each in found] == [True], (name, found)
+    host.sh(f"rm {host.root}/{RECORD}")
+    assert len(problems(repo, 3, "-C", clone)) == 2
+    host.write(RECORD, kept[1])
+    assert problems(repo, 0, "-C", clone) == []
+
+
+def written(receipts: list[str], record: dict[str, object]) -> bytes:
+    """The host record with these receipts, in the form that the program gives it."""
+    return strict_json.dump({**record, "receipts": receipts}) + b"\n"
 
 
 def test_a_write_that_was_cut_off_is_shown_and_blames_nobody(tmp_path: Path, host: Host) -> None:
