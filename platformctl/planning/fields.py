@@ -21,6 +21,8 @@ Fields = Mapping[str, Any]
 _OTHER = "(another value)"
 _WORDS = ("command", "entrypoint", "test")
 """Fields that are a command: its words are read together, as a secret is told by the word before it."""
+_IMAGES_OWN = ("command", "entrypoint")
+"""Fields that an image has a value for: to say nothing is not to say that there is none."""
 _LIMIT = 64 << 10
 """Bytes up to which the text of a file is shown."""
 
@@ -44,7 +46,7 @@ def definitions(release: Release, earlier: Earlier | None, service: ServiceName,
 def described(service: ComposeService, hide: Hide) -> Fields:
     """A service's definition as it is shown; its image is shown elsewhere."""
     shown = {name: _field(name, value, hide) for name, value in service.definition.items() if name != "image"}
-    return {name: value for name, value in shown.items() if value not in (None, "", [], {})}
+    return {name: value for name, value in shown.items() if name in _IMAGES_OWN or value not in (None, "", [], {})}
 
 
 def _field(name: str, value: Any, hide: Hide) -> Any:
@@ -53,10 +55,17 @@ def _field(name: str, value: Any, hide: Hide) -> Any:
     if name in _WORDS and isinstance(value, list):
         return _hidden(name, shlex.join(map(str, value)), hide)
     if isinstance(value, Mapping):
-        return {str(key): _field(str(key), item, hide) or "default" for key, item in value.items()}
+        return {str(key): _inner(str(key), item, hide) for key, item in value.items()}
     if isinstance(value, list):
         return [_item(name, item, hide) for item in value]
     return value if isinstance(value, bool) or value is None else _hidden(name, str(value), hide)
+
+
+def _inner(name: str, value: Any, hide: Hide) -> Any:
+    """One of a mapping; a name that nothing more is said of, as of a network, has what Compose does by itself."""
+    if value in ({}, []):
+        return "default"
+    return "" if value is None else _field(name, value, hide)
 
 
 def _item(name: str, item: Any, hide: Hide) -> Any:
@@ -78,9 +87,14 @@ def _hidden(name: str, text: str, hide: Hide) -> str:
 
 
 def _another(before: Any, after: Any) -> frozenset[str]:
-    """Variables that both have, with values that differ."""
+    """Variables that both have, with values that differ as a container gets them."""
     old, new = before or {}, after or {}
-    return frozenset(str(name) for name, value in new.items() if name in old and old[name] != value)
+    return frozenset(str(name) for name, value in new.items() if name in old and _given(old[name]) != _given(value))
+
+
+def _given(value: Any) -> Any:
+    """What a container is given for a value; how Compose writes fractions is not known here."""
+    return str(value).lower() if isinstance(value, int) else value
 
 
 @dataclass(frozen=True)

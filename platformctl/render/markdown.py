@@ -80,8 +80,7 @@ def _show(report: ShowReport, redactor: Redactor, limit: int) -> str:
 
 def _planned(planned: PlannedModule, redactor: Redactor) -> _Block:
     this = planned.plan
-    marks = [mark for holds, mark in ((this.destructive, "destructive"), (this.speculative, "speculative")) if holds]
-    told = ", ".join([plans.counts(this), *marks])
+    told = ", ".join([plans.counts(this), *map(str.lower, plans.marks(this))])
     names = (_code(this.module, redactor), _code(this.host.name, redactor))
     lines = _cleaned("\n".join(human.lines_of(plans.lines(planned, long=False))), redactor)
     whole = f"platformctl show {planned.path or planned.digest}"

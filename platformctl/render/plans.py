@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from platformctl.model.observed import Source
-from platformctl.model.plan import Action, Cause, Change, Plan
+from platformctl.model.plan import Action, Cause, Change, Place, Plan, Remove
 from platformctl.model.reports import PlannedModule, PlanReport
 
 Lines = Iterable[str]
@@ -27,7 +27,8 @@ _UPGRADE = "the host's Compose is another version, and nothing else differs"
 
 def heading(this: Plan) -> str:
     """What the plan is about, what it adds up to, and what to be careful of."""
-    return f"{this.module} on {this.host.name} at {this.source_sha[:12]}: {counts(this)}{_marks(this)}"
+    careful = f" [{', '.join(marks(this))}]" if marks(this) else ""
+    return f"{this.module} on {this.host.name} at {this.source_sha[:12]}: {counts(this)}{careful}"
 
 
 def counts(this: Plan) -> str:
@@ -47,8 +48,8 @@ def lines(planned: PlannedModule, *, long: bool) -> Lines:
     for change in this.changes:
         if (long or change.action is not Action.KEEP) and not (len(alike) > 1 and change in alike):
             yield from change_lines(change, long=long)
-    placed = [operation for step in this.steps for operation in step.do if hasattr(operation, "path")]
-    yield from (f"  ~ file {operation.path}" for operation in placed)
+    placed = [operation for step in this.steps for operation in step.do if isinstance(operation, Place | Remove)]
+    yield from (f"  {'-' if isinstance(each, Remove) else '~'} file {each.path}" for each in placed)
     yield from (f"  ! {n.rule}: {n.message}{f' (waived: {n.waiver})' if n.waiver else ''}" for n in this.policy)
     yield from (f"  ! {left.kind} {left.name} stays: {left.why}" for left in this.untouched)
     if this.has_changes:
@@ -100,21 +101,21 @@ def _is_upgrade_alone(this: Plan) -> bool:
     return bool(alike) and all(c in alike or c.action is Action.KEEP for c in this.changes)
 
 
-def _marks(this: Plan) -> str:
-    marks = (
+def marks(this: Plan) -> tuple[str, ...]:
+    """What to be careful of, in a word each."""
+    found = (
         (this.source_dirty, "dirty"),
         (this.speculative, "speculative"),
         (this.destructive, "DESTRUCTIVE"),
         (this.host.allow_root, "as root"),
     )
-    found = [mark for holds, mark in marks if holds]
-    return f" [{', '.join(found)}]" if found else ""
+    return tuple(mark for holds, mark in found if holds)
 
 
 def change_lines(change: Change, *, long: bool = False) -> Lines:
     """What would happen to one container, why, and the fields that differ."""
-    causes = ", ".join(cause.value for cause in change.causes)
-    yield f"  {SIGNS[change.action]} {change.action.value} {change.service}  ({causes}) {change.reason}".rstrip()
+    causes = f" ({', '.join(cause.value for cause in change.causes)})" if change.causes else ""
+    yield f"  {SIGNS[change.action]} {change.action.value} {change.service} {causes} {change.reason}".rstrip()
     new = change.before is None
     fields = [each for each in _fields("", change.before, change.after) if long or _tells(change, each[0])]
     width = max((len(name) for name, *values in fields if not _is_text(*values)), default=0) + 1
@@ -159,10 +160,14 @@ def _is_mapping(value: Any) -> bool:
 
 
 def value(any_value: Any) -> str:
-    """A value of a field in a line: lists with commas, and `(none)` for what is not there."""
+    """A value of a field in a line: lists with commas, `(none)` for what is not there, `(empty)` for an empty text."""
     match any_value:
-        case None | "" | [] | ():
+        case None | [] | ():
             return "(none)"
+        case "":
+            return "(empty)"
+        case bool():
+            return str(any_value).lower()
         case list() | tuple():
             return ", ".join(map(value, any_value))
         case Mapping():
@@ -177,5 +182,11 @@ def _is_text(before: Any, after: Any) -> bool:
 
 def _text(before: str, after: str) -> Lines:
     """Only what differs, with a few lines around it."""
-    found = unified_diff(before.splitlines(), after.splitlines(), lineterm="")
+    found = unified_diff(_lines_of(before), _lines_of(after), lineterm="")
     return (f"        {line}" for line in islice(found, 2, None))  # the first two name the files
+
+
+def _lines_of(text: str) -> list[str]:
+    """The lines of a text, its line breaks as they can be told apart."""
+    *whole, rest = text.replace("\r", "\\r").split("\n")
+    return [*whole, f"{rest} (no line break at the end)"] if rest else whole

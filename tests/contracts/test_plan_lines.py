@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from platformctl.model.names import ModuleId
-from platformctl.model.plan import Action, Cause, Change
+from platformctl.model.names import ModuleId, RepoPath
+from platformctl.model.plan import Action, Cause, Change, Place, Remove, Step
 from platformctl.model.reports import PlannedModule, PlanReport
 from platformctl.redaction import Redactor
 from platformctl.render import human, markdown, plans
@@ -140,3 +140,46 @@ def test_the_lines_of_a_text_are_coloured_for_a_pull_request() -> None:
     text = markdown.render(PlanReport(plans=(planned("shop", changed({"a": "1\n2\n"}, {"a": "1\n3\n"})),)), Redactor())
 
     assert "\n-      2\n+      3\n" in text
+
+
+def test_what_is_not_there_is_told_apart_from_an_empty_text_and_from_no() -> None:
+    before, after = {"labels": {"a": "x"}, "read_only": True}, {"labels": {"a": "", "b": ""}, "read_only": False}
+
+    assert told(changed(before, after)) == [
+        "      labels.a:  x -> (empty)",
+        "      labels.b:  (none) -> (empty)",
+        "      read_only: true -> false",
+    ]
+
+
+def test_texts_that_differ_in_their_line_breaks_alone_are_told_apart() -> None:
+    ends = told(changed({"files": {"a": "one\ntwo"}}, {"files": {"a": "one\ntwo\n"}}))
+    breaks = told(changed({"files": {"a": "one\r\n"}}, {"files": {"a": "one\n"}}))
+
+    assert ends[-2:] == ["        -two (no line break at the end)", "        +two"]
+    assert breaks[-2:] == ["        -one\\r", "        +one"]
+
+
+def test_a_file_that_goes_from_the_host_is_told_apart_from_one_that_is_placed() -> None:
+    place, remove = Place(RepoPath("conf/a"), some_digest("a"), 0o644), Remove(RepoPath("conf/b"))
+    plan = a_plan(changes=(a_change(),), steps=(Step("bring-up", (place, remove), ()),))
+    lines = list(plans.lines(PlannedModule("shop", some_digest("shop"), "", True, plan, {}), long=False))
+
+    assert [line for line in lines if " file " in line] == ["  ~ file conf/a", "  - file conf/b"]
+
+
+def test_every_form_for_people_says_what_to_be_careful_of() -> None:
+    host = replace(a_plan().host, allow_root=True)
+    plan = a_plan(changes=(replace(a_change(), destructive=True),), host=host, source_dirty=True, speculative=True)
+    report = PlanReport(plans=(PlannedModule("shop", some_digest("shop"), "", True, plan, {}),))
+
+    assert "[dirty, speculative, DESTRUCTIVE, as root]" in human.render(report)
+    assert "1 to create, dirty, speculative, destructive, as root</summary>" in markdown.render(report, Redactor())
+
+
+def test_where_there_is_no_cause_nothing_stands_in_its_place() -> None:
+    gone = replace(a_change(action=Action.DELETE), causes=(), reason="its module is gone")
+    kept = replace(a_change(action=Action.KEEP), causes=(), reason="")
+
+    first = [next(iter(plans.change_lines(change))) for change in (gone, kept, a_change())]
+    assert first == ["  - delete web  its module is gone", "    keep web", "  + create web  (missing) is missing"]

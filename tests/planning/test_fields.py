@@ -64,6 +64,16 @@ def differing(found: Change) -> dict[str, tuple[Any, Any]]:
             ({"test": "CMD probe", "interval": "5s"}, {"test": "CMD probe -q", "interval": "5s"}),
         ),
         ("restart: always", "labels: {}", "restart", ("always", None)),
+        ("labels: {tier: ''}", "labels: {tier: default}", "labels", ({"tier": ""}, {"tier": "default"})),
+        ("labels: {tier: a}", "labels: [tier]", "labels", ({"tier": "a"}, {"tier": ""})),
+        (
+            "logging: {options: {compress: true}}",
+            "logging: {options: {compress: false}}",
+            "logging",
+            ({"options": {"compress": True}}, {"options": {"compress": False}}),
+        ),
+        ("entrypoint: /serve", "entrypoint: []", "entrypoint", ("/serve", "")),
+        ("restart: always", "restart: always, command: ''", "command", (None, "")),
     ],
 )
 def test_a_field_that_differs_is_told_with_both_values(before: str, after: str, field: str, told: object) -> None:
@@ -74,6 +84,12 @@ def test_a_variable_is_told_by_its_name_alone() -> None:
     found = change(f"environment: {{A: one, B: {TOKEN}}}", "environment: {A: two, C: three}")
 
     assert differing(found) == {"environment": (["A", "B"], ["A (another value)", "C"])}
+
+
+def test_a_variable_whose_value_is_only_written_otherwise_is_not_another_one() -> None:
+    found = change("environment: {A: 1, B: true, C: 0x10}", "environment: [A=1, B=true, C=17]")
+
+    assert differing(found) == {"environment": (["A", "B", "C"], ["A", "B", "C (another value)"])}
 
 
 @pytest.mark.parametrize(
