@@ -19,23 +19,32 @@ from platformctl.model.observed import Container, Identity, ProjectSeen
 
 T = TypeVar("T")
 Reason = tuple[str, str, str]
-"""The stable word, the summary and the hint of a refusal."""
+"""The stable word, the summary and the hint of a refusal; `{user}` in that is who asked."""
 
 _DOWN = ("docker_down", "the Docker Engine does not answer", "start it on the host: `systemctl start docker`")
-_NO_COMPOSE = ("compose_missing", "Compose v2 is not installed", "install the Compose v2 plugin on the host")
+_INSTALL = (
+    "install the Compose v2 plugin on the host, as root: `apt-get install docker-compose` on Debian 13, "
+    "`docker-compose-v2` on Ubuntu, `docker-compose-plugin` beside Docker's own packages"
+)
+_NO_COMPOSE = ("compose_missing", "Compose v2 is not installed as a plugin of docker", _INSTALL)
 _ENGINE_REASONS: Mapping[str, Reason] = {
-    "missing": ("compose_missing", "Docker is not installed", "install Docker Engine and Compose v2 on the host"),
+    "missing": (
+        "compose_missing",
+        "Docker is not installed",
+        "install both on the host, as root: `apt-get install docker.io docker-cli docker-compose` on Debian 13, "
+        "`docker.io docker-compose-v2` on Ubuntu",
+    ),
     "permission": (
         "docker_permission",
         "the user may not use Docker",
-        "add the user to the group docker: `usermod -aG docker USER`",
+        "add the user to the group docker, as root: `usermod -aG docker {user}`",
     ),
     "down": _DOWN,
     "": _DOWN,
 }
 _COMPOSE_REASONS: Mapping[str, Reason] = {
     "missing": _NO_COMPOSE,
-    "v1": ("compose_v1", "Compose is version 1", "install the Compose v2 plugin on the host"),
+    "v1": ("compose_v1", "Compose is version 1", _INSTALL),
     "": _NO_COMPOSE,
 }
 _A_PROGRAM = 1 << 20
@@ -264,7 +273,8 @@ def _identity_lines(sections: Mapping[str, Section], entry: HostEntry) -> tuple[
 
 def _unreachable(why: Reason, entry: HostEntry) -> Unreachable:
     reason, summary, hint = why
-    return Unreachable(summary, detail=f"on host {entry.name}", hint=hint, reason=reason, host=entry.name)
+    told = hint.format(user=entry.user or "USER")
+    return Unreachable(summary, detail=f"on host {entry.name}", hint=told, reason=reason, host=entry.name)
 
 
 def listed(section: Section, host: str) -> tuple[tuple[str | None, Container], ...]:

@@ -77,11 +77,11 @@ exec docker "$@"
 """
 )
 
-# compose yes|no: its version, or that nobody asked.
+# compose yes|no: its version, or that nobody asked. A program of the name of version 1 may be a later one by itself.
 COMPOSE = """
 compose() { [ "$1" = yes ] || { echo unasked; return; }
   timeout -k 2 15 docker compose version --short && return
-  if command -v docker-compose >/dev/null; then echo v1; else echo missing; fi; }
+  case $(timeout -k 2 15 docker-compose version --short) in 1.*) echo v1 ;; *) echo missing ;; esac; }
 """
 
 _IDENTIFY = (

@@ -162,7 +162,7 @@ def test_a_socket_that_may_not_be_written_is_a_matter_of_permission(docker: Fake
     with pytest.raises(Unreachable) as caught:
         DRIVER.read_identity(answer, HOST)
     assert caught.value.reason == "docker_permission"
-    assert "usermod -aG docker" in caught.value.hint
+    assert f"usermod -aG docker {HOST.user or 'USER'}`" in caught.value.hint
 
 
 def test_without_compose_the_reason_is_compose_missing(docker: FakeDocker) -> None:
@@ -174,9 +174,15 @@ def test_compose_that_says_no_version_is_missing(docker: FakeDocker) -> None:
 
 
 def test_version_1_alone_is_named_so(docker: FakeDocker) -> None:
-    well(docker).says("compose version", b"", 1).program("docker-compose", "#!/bin/sh\n")
+    well(docker).says("compose version", b"", 1).program("docker-compose", "#!/bin/sh\necho 1.29.2\n")
 
     assert reason(docker) == "compose_v1"
+
+
+def test_a_newer_compose_that_is_no_plugin_of_docker_is_not_taken_for_version_1(docker: FakeDocker) -> None:
+    well(docker).says("compose version", b"", 1).program("docker-compose", "#!/bin/sh\necho 2.26.1-4\n")
+
+    assert reason(docker) == "compose_missing"
 
 
 @pytest.mark.parametrize("said", ["2.26.1-4", "v2.40.3", "5.0.1", "v2.24.0-birthday.10", "2.26.1+ds1-0ubuntu1~24.04.1"])

@@ -1,6 +1,7 @@
 """`doctor`: what would be in the way of the next apply or of the way back, host by host, before it is."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from tests.e2e.refusals import refusal
 from tests.e2e.witness import untouched
 from tests.lab import Host
+from tests.lab.disk import AGENT_HOME
 from tests.platform_repo import WEB, PlatformRepo
 
 
@@ -109,3 +111,36 @@ def test_a_root_that_only_the_tools_own_folder_can_be_written_in_is_worth_a_word
     repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))
     repo.commit()
     repo.deploy("web")
+
+
+def break_plugin(host: Host) -> None:
+    """Docker takes the first of that name for the plugin. The lab's Debian has a Compose beside it, no version 1."""
+    host.write(f"{AGENT_HOME}/.docker/cli-plugins/docker-compose", b"no program\n")
+    host.sh(f"chmod -R a+rx {AGENT_HOME}/.docker")
+
+
+def leave_group(host: Host) -> None:
+    host.sh(f"gpasswd -d {host.user} docker")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "reason", "hint"),
+    [
+        (break_plugin, "compose_missing", "`apt-get install docker-compose` on Debian"),
+        (leave_group, "docker_permission", "`usermod -aG docker platform-host-agent`"),
+    ],
+)
+def test_what_a_host_lacks_for_a_plan_is_told_with_the_words_that_mend_it(
+    breaks: Callable[[Host], None], reason: str, hint: str, tmp_path: Path, host: Host
+) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.add_module("web", WEB)
+    breaks(host)
+    try:
+        told = refusal(repo.run("plan", "web", "--json"), 69, reason)
+        found = checks(repo, expect=69)
+    finally:
+        host.sh(f"gpasswd -a {host.user} docker")
+
+    assert hint in told["hint"]
+    assert found["rs2000", reason]["hint"] == told["hint"]
