@@ -5,7 +5,7 @@ from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Observation
 from platformctl.model.plan import Bystander
-from platformctl.model.state import HostRecord
+from platformctl.model.state import HostRecord, Receipt
 
 
 def bystanders(release: Release, observation: Observation) -> tuple[Bystander, ...]:
@@ -29,11 +29,27 @@ def left_behind(
 ) -> tuple[Bystander, ...]:
     """Containers of the last release that are none of this one's: the module had another project, or needed more.
 
-    Those of another project were not looked at: they are told by the ids that the receipt has.
+    Those of another project were not looked at: they are told by the ids that the receipt has. Also files that the
+    last release brought, and that stay for who uses them.
     """
     current = record.current
     if current is None:
         return ()
+    return (*_containers(release, observation, current, driver, foreign), *_files(release, current))
+
+
+def _files(release: Release, current: Receipt) -> tuple[Bystander, ...]:
+    """Files that the last release brought and this one uses without bringing them: the host's own from now on."""
+    services = {name: release.compose.services[name] for name in release.closure}
+    left = {file.path for file in current.left_behind(file.path for file in release.files)}
+    used = {n: left.intersection((*each.mounted, *each.env_files)) for n, each in services.items()}
+    why = "the repository no longer has it, and service {} goes on using the host's"
+    return tuple(Bystander("file", path, why.format(name)) for name, paths in used.items() for path in sorted(paths))
+
+
+def _containers(
+    release: Release, observation: Observation, current: Receipt, driver: Driver, foreign: frozenset[ServiceName]
+) -> tuple[Bystander, ...]:
     project = driver.project_of(current)
     if project != release.module.runtime.project:
         where = f"of project {project}, which the module was applied in last"

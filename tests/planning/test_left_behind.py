@@ -87,3 +87,23 @@ def test_a_module_that_moved_to_another_host_says_what_runs_on_the_first(
     repo.approve(plan)
     repo.apply(plan)
     assert [each["container"] for each in repo.run("stray", "list", "--json", expect=0).json["strays"]] == ["web-web-1"]
+
+
+@pytest.mark.parametrize(
+    ("uses", "file"),
+    [
+        ("volumes: ['./conf/a:/etc/a:ro']", "conf/a"),
+        ("env_file: [{path: a.env, required: false}]", "a.env"),
+        ("volumes: ['./conf:/etc/conf:ro']", ""),
+    ],
+)
+def test_a_file_that_is_no_longer_brought_and_still_used_stays_and_is_told(uses: str, file: str) -> None:
+    """What is gone below a mounted folder goes from the host too: a container would go on seeing it."""
+    compose = f"services: {{web: {{image: 'web:1', {uses}}}}}"
+    host = running(compose, {"conf/a": b"one\n", "conf/b": b"two\n", "a.env": b"A=1\n"})
+    release = a_release(compose, files={"conf/b": b"two\n"})
+    there = replace(host.observation, images=(ImageSeen("web:1", IMAGE),), image_ids=frozenset({IMAGE}))
+    plan = build(release, there, record_of(host), DRIVER, WHEN, ())
+
+    why = "the repository no longer has it, and service web goes on using the host's"
+    assert left(plan) == ([(f"modules/shop/{file}", why)] if file else [])
