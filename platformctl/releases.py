@@ -18,7 +18,7 @@ from platformctl.errors import InvalidInput
 from platformctl.gitinfo import SMALL_BLOB, Repository, input_file, read_inputs
 from platformctl.manifests.compose import read_compose
 from platformctl.manifests.load import read_module
-from platformctl.model.compose import ComposeModel, ComposeService
+from platformctl.model.compose import ComposeModel
 from platformctl.model.desired import TAG, HostEntry, InputFile, Module, Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, ModuleId, RepoPath
@@ -243,17 +243,15 @@ def _require_tag(module: Module, compose: ComposeModel) -> None:
 def _others(tree: Tree, module: Module, compose: ComposeModel) -> tuple[InputFile, ...]:
     """Mounted files and env files of the closure. A mounted path that the tree does not have is the host's own data.
 
-    So is `env.file`, also where the tree has one: brought along, it would decide what the host alone may decide.
+    So is an env file that may be absent, and `env.file`, also where the tree has one: brought along, it would decide
+    what the host alone may decide.
     """
     closure = [compose.services[name] for name in compose.closure(module.runtime.compose_service)]
     mounted = {path for service in closure for name in service.mounted for path in _expanded(tree, name)}
-    wanted = mounted | {path for service in closure for path in service.env_files if _travels(tree, service, path)}
+    read = {path for service in closure for path in service.env_files if path not in service.may_be_absent}
+    optional = {path for service in closure for path in service.may_be_absent if tree.object_id(path)}
+    wanted = mounted | read | optional
     return tuple(tree.read(path) for path in sorted(wanted - {compose.path, module.env.file}))
-
-
-def _travels(tree: Tree, service: ComposeService, path: RepoPath) -> bool:
-    """Whether an env file is in the tree, or must be: one that may be absent may be the host's own."""
-    return tree.object_id(path) is not None or path not in service.optional_env_files
 
 
 def _expanded(tree: Tree, name: RepoPath) -> tuple[RepoPath, ...]:

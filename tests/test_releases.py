@@ -119,6 +119,28 @@ def clone(tmp_path: Path) -> Clone:
 both = pytest.mark.parametrize("kind", ["commit", "folder"])
 
 
+# --- env files that may be absent -----------------------------------------------------------------
+
+
+@both
+def test_an_optional_env_file_may_be_absent_wherever_it_would_lie(clone: Clone, kind: str) -> None:
+    entries = "[{path: ../shared/more.env, required: false}, {path: ./own.env, required: false}, web.env]"
+    clone.write("modules/web/compose.yaml", COMPOSE.replace("[web.env]", entries))
+    clone.write("modules/web/own.env", "B=1\n")
+
+    files = {file.path for file in release_of(clone.tree(kind)).files if file.path.endswith(".env")}
+    assert files == {"modules/web/own.env", "modules/web/web.env"}
+
+
+@both
+def test_an_env_file_must_be_there_although_an_optional_one_is_called_alike(clone: Clone, kind: str) -> None:
+    entries = "[{path: web.env, required: false}, conf/my-web.env]"
+    clone.write("modules/web/compose.yaml", COMPOSE.replace("[web.env]", entries))
+
+    with pytest.raises(InvalidInput):
+        release_of(clone.tree(kind))
+
+
 # --- the same bytes -------------------------------------------------------------------------------
 
 
@@ -150,23 +172,6 @@ def test_what_the_closure_uses_travels_and_nothing_else_does(clone: Clone, kind:
 @both
 def test_a_mounted_path_that_the_tree_does_not_have_is_the_hosts_own_data(clone: Clone, kind: str) -> None:
     assert not [file.path for file in clone.release(kind).files if "data" in file.path]
-
-
-@pytest.mark.parametrize("optional", ["./b.env", "../up.env", "../web/b.env"])
-def test_an_env_file_that_may_be_absent_may_be_the_hosts_own(clone: Clone, optional: str) -> None:
-    entries = f"{{path: {optional}, required: false}}"
-    clone.write("modules/web/compose.yaml", COMPOSE.replace("[web.env]", f"[web.env, {entries}]"))
-    assert [file.path for file in clone.release("folder").files if file.path.endswith(".env")] == [
-        "modules/web/web.env"
-    ]
-
-
-def test_an_env_file_that_must_be_there_is_not_taken_for_one_whose_name_is_its_end(clone: Clone) -> None:
-    entries = "{path: b.env, required: false}, web-b.env"
-    clone.write("modules/web/compose.yaml", COMPOSE.replace("[web.env]", f"[web.env, {entries}]"))
-    with pytest.raises(InvalidInput) as refused:
-        clone.release("folder")
-    assert refused.value.file == "modules/web/web-b.env"
 
 
 # --- what counts ----------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ def _service(
         variables=tuple(sorted({*reading.resolver.by_service.get(name, ()), *_handed_on(definition)})),
         inlined=dict(_inlined(definition, document)),
         granted=dict(_granted(path, definition, document)),
-        optional_env_files=_in_repository(path, (i["path"] for i in env_files if i.get("required") is False)),
+        may_be_absent=_optional(path, env_files),
     )
 
 
@@ -191,6 +191,13 @@ def _granted(
             source = (document[key][name] or {}).get("file")
             for file in _in_repository(path, [source] if isinstance(source, str) else []):
                 yield f"{key}.{name}", file
+
+
+def _optional(path: RepoPath, env_files: Iterable[Mapping[str, Any]]) -> frozenset[RepoPath]:
+    """Those that no entry asks for; what a variable says in the place of `false` is text."""
+    entries = [(item["path"], str(item.get("required")).lower() == "false") for item in env_files]
+    asked = _in_repository(path, (name for name, optional in entries if not optional))
+    return frozenset(_in_repository(path, (name for name, _ in entries))).difference(asked)
 
 
 def _in_repository(compose_file: RepoPath, sources: Iterable[str]) -> tuple[RepoPath, ...]:

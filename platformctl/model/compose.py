@@ -22,11 +22,11 @@ class ComposeService:
     """One service. `needs` are the services Compose starts or looks at because of this one.
 
     `mounted` are repository files the container sees without Compose noticing a change of their contents (bind mounts,
-    configs, secrets); `env_files` are those Compose reads into the environment, `optional_env_files`
-    those of them that it does without. `definition` is the resolved mapping,
-    `variables` are all that it named before or hands on by their name alone. `inlined` are configs whose content stands
-    in the file itself, as `configs.NAME`: Compose copies it into a container that it makes, and does not notice a
-    change of it either. `granted` are the files of its other configs and of its secrets, by such names.
+    configs, secrets); `env_files` are those Compose reads into the environment, `may_be_absent` those of them that it
+    does without. `definition` is the resolved mapping, `variables` are all that it named before or hands on by their
+    name alone. `inlined` are configs whose content stands in the file itself, as `configs.NAME`: Compose copies it into
+    a container that it makes, and does not notice a change of it either. `granted` are the files of its other configs
+    and of its secrets, by such names.
     """
 
     name: ServiceName
@@ -39,7 +39,7 @@ class ComposeService:
     variables: tuple[str, ...] = ()
     inlined: Mapping[str, str] = field(default_factory=dict)
     granted: Mapping[str, RepoPath] = field(default_factory=dict)
-    optional_env_files: tuple[RepoPath, ...] = ()
+    may_be_absent: frozenset[RepoPath] = frozenset()
 
     @property
     def tag(self) -> str:

@@ -132,6 +132,20 @@ def test_each_form_of_env_file_names_the_same_file(line: str) -> None:
     assert read(web(line)).services["web"].env_files == ("compose/core/a.env",)
 
 
+@pytest.mark.parametrize(
+    ("line", "optional"),
+    [
+        ("env_file: [{path: ./a.env, required: false}]", {"compose/core/a.env"}),
+        ("env_file: [{path: ../shared/./a.env, required: '${NEVER:-false}'}]", {"compose/shared/a.env"}),
+        ("env_file: [{path: a.env, required: false}, conf/a.env]", {"compose/core/a.env"}),
+        ("env_file: [{path: a.env, required: false}, ./a.env]", set()),
+        ("env_file: [{path: a.env, required: true}, {path: b.env}]", set()),
+    ],
+)
+def test_an_env_file_may_be_absent_where_no_entry_asks_for_it(line: str, optional: set[str]) -> None:
+    assert read(web(line)).services["web"].may_be_absent == optional
+
+
 @pytest.mark.parametrize("line", ["environment: {A: x, B: }", "environment: [A=x, B]"])
 def test_each_form_of_environment_reads_the_same(line: str) -> None:
     assert read(web(line)).services["web"].definition["environment"] == {"A": "x", "B": None}
