@@ -9,6 +9,7 @@ from platformctl.errors import InvalidInput, Refusal
 from platformctl.model.desired import Release
 
 _ITS_PATH = re.compile(r"\S*/in/[0-9]+/compose\.yaml")
+_BROUGHT = re.compile(r"\S*/in/[0-9]+/brought/([^\s:]+)")
 _NUMBERED = re.compile(r"\bline ([0-9]{1,6})\b")
 _NAMED = re.compile(r"\b(?:services|networks|volumes|configs|secrets)[.\[][\w.\[\]-]+")
 
@@ -23,6 +24,27 @@ def not_accepted(release: Release, complaint: str) -> Refusal:
         hint=f"docker compose -f {compose_file} config -q",
         file=compose_file,
         line=_line(words, release),
+        host=release.host.name,
+    )
+
+
+def not_read(release: Release, complaint: str) -> Refusal:
+    """The refusal of a release whose env files Compose does not take, or what is said of them.
+
+    Compose's own words may repeat what is in such a file. Up to 2.26 they do not name it, only the line.
+    """
+    services = (release.compose.services[name] for name in release.closure)
+    read = {path for service in services for path in service.env_files}
+    brought = sorted(file.path for file in release.files if file.path in read)
+    named, numbered = _BROUGHT.search(complaint), _NUMBERED.search(complaint)
+    path = next((each for each in brought if len(brought) == 1 or (named and named[1] == each)), None)
+    compose_file = release.module.runtime.compose_file
+    return InvalidInput(
+        "Compose does not accept an env file",
+        detail=f"{', '.join(brought)}: what Compose says may repeat a value; run the command below to see it",
+        hint=f"docker compose -f {compose_file} config -q",
+        file=path or compose_file,
+        line=int(numbered[1]) if path and numbered else None,
         host=release.host.name,
     )
 

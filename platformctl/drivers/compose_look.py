@@ -3,12 +3,13 @@
 Sections about the host stand once: containers, names, engine, present, digests, modes, images, kept, linked, and
 compose, which has its version where that is asked for. Those about one module end in its number: variables.0,
 deciding.0, environment.0, host-files.0, and hashes.0 where Compose is to compute them; when it can not, refused.0 has
-why and other-hashes.0 what it says without env files that are not there yet. Who reads them filters by project.
+why and other-hashes.0 what it says without env files that are not there yet. Where the release brings env files,
+taken.0 has what Compose says against them. Who reads them filters by project.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from platformctl.drivers import compose_resources as resources
@@ -132,11 +133,24 @@ hashes() { if [ -s "$in/without.yaml" ] || borrows || [ -s "$in/dropped.yaml" ];
   else asked -f "$in/compose.yaml" config --hash '*'; fi; }
 other_hashes() { [ -s "$in/without.yaml" ] || return 1
   completed -f "$in/compose.yaml" -f "$in/without.yaml"; }
-compute() { [ ! -e "$in/hashes" ] || { hashes >"$in/computed" 2>"$in/computing"; echo $? >"$in/ended"; }; }
+taken() { folder=$in/brought${folder#"$root"}
+  while IFS= read -r path; do
+    if [ ! -e "$in/brought/$path" ] && [ -e "$root/$path" ]; then
+      mkdir -p "$in/brought/${path%/*}" && ln -s "$root/$path" "$in/brought/$path" || return
+    fi
+  done <"$in/env-files"
+  set -- -f "$in/compose.yaml"; [ ! -s "$in/beside.yaml" ] || set -- "$@" -f "$in/beside.yaml"
+  asked "$@" config -q; }
+compute() { [ -e "$in/hashes" ] || return 0
+  hashes >"$in/computed" 2>"$in/computing"; echo $? >"$in/ended"
+  [ ! -d "$in/brought" ] || { (taken) >"$in/complaint" 2>&1; echo $? >"$in/taken"; }; }
+complaint() { grep -oE '/in/[0-9]+/brought/[^ :"]+|line [0-9]+' "$in/complaint"; read -r ended <"$in/taken"
+  return "$ended"; }
 computed() { cat "$in/computed"; read -r ended <"$in/ended"; return "$ended"; }
 tell_settings() { tell "variables.$number" variables; tell "deciding.$number" deciding
   tell "environment.$number" environment; tell "host-files.$number" host_files; }
 tell_hashes() { [ -e "$in/hashes" ] || return 0
+  [ ! -d "$in/brought" ] || tell "taken.$number" complaint
   tell "hashes.$number" computed; [ "$status" != 0 ] || return 0
   tell "refused.$number" cat "$in/computing"; tell "other-hashes.$number" other_hashes; }
 ahead() { compose "$version" >"$work/version"; every compute "$@"; }
@@ -166,10 +180,12 @@ def look(questions: Sequence[Question], *, version: bool) -> Command:
 
 
 def _times(question: Question) -> int:
-    """How often Compose may be asked, one time after the other: once more without env files, where there are any."""
+    """How often Compose may be asked, one time after the other: twice more where there are env files, about those that
+    come and without any.
+    """
     if not question.hashes:
         return 0
-    return 2 if any(service.env_files for service in question.release.compose.services.values()) else 1
+    return 3 if any(service.env_files for service in question.release.compose.services.values()) else 1
 
 
 def paths_of(questions: Sequence[Question]) -> list[str]:
@@ -223,10 +239,8 @@ def _names(release: Release, service: ServiceName) -> Iterator[str]:
 
 def _of_module(question: Question) -> Iterator[tuple[str, bytes]]:
     release = question.release
-    with_env_files = [name for name, service in release.compose.services.items() if service.env_files]
-    override = "".join(f"  {json.dumps(name)}: {{env_file: !reset null}}\n" for name in with_env_files)
     yield "compose.yaml", next(f.content for f in release.files if f.path == release.module.runtime.compose_file)
-    yield "without.yaml", f"services:\n{override}".encode() if override else b""
+    yield "without.yaml", _without_env_files(release.compose.services, release.compose.services)
     yield "dropped.yaml", _dropped(release).encode()
     yield "profiles", _lines(release.compose.services[release.module.runtime.compose_service].profiles)
     yield "borrowed.yaml", borrowed(release).encode()
@@ -238,6 +252,25 @@ def _of_module(question: Question) -> Iterator[tuple[str, bytes]]:
     yield "host-files", _lines(sorted(set(own)))
     if question.hashes:
         yield "hashes", b""
+        yield from _brought(release)
+
+
+def _brought(release: Release) -> Iterator[tuple[str, bytes]]:
+    """What Compose is to read of the closure's env files: those that the release brings, in the folders that it has."""
+    services = release.compose.services
+    read = {path for name in release.closure for path in services[name].env_files}
+    brought = [(f"brought/{file.path}", file.content) for file in release.files if file.path in read]
+    if brought and not release.gone:
+        yield from brought
+        yield f"brought/{release.module.runtime.compose_file}", b""
+        yield "env-files", _lines(sorted(read))
+        yield "beside.yaml", _without_env_files(services.keys() - release.closure, services)
+
+
+def _without_env_files(names: Iterable[ServiceName], services: Mapping[ServiceName, ComposeService]) -> bytes:
+    reading = sorted(name for name in names if services[name].env_files)
+    override = "".join(f"  {json.dumps(name)}: {{env_file: !reset null}}\n" for name in reading)
+    return f"services:\n{override}".encode() if override else b""
 
 
 def _dropped(release: Release) -> str:

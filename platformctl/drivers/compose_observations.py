@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from platformctl.drivers.compose_answers import compose_version, every, listed, read, require_looked_at, understood
-from platformctl.drivers.compose_complaints import not_accepted
+from platformctl.drivers.compose_complaints import not_accepted, not_read
 from platformctl.drivers.compose_engine import OK, Response, responses
 from platformctl.drivers.compose_look import images_of, paths_of
 from platformctl.drivers.compose_questions import PROJECT, Section, garbage, read_sections
@@ -184,6 +184,8 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
     _require_whole(sections, _OF_MODULE, release.host)
     if question.hashes and sections["hashes"].status and not _other_hashes(sections):
         return not_accepted(release, sections["refused"].text)
+    if question.hashes and "taken" in sections and sections["taken"].status:
+        return not_read(release, sections["taken"].text)
     project = module.runtime.project
     services = (release.compose.services[name] for name in release.closure)
     return Observation(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
-    """A tar of these files by name, each of mode 0600; the same bytes for the same files."""
+    """A tar of these files by name, however long, each of mode 0600; the same bytes for the same files."""
     made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for name, content in sorted(members.items()):
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), 0o600

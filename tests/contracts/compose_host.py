@@ -152,7 +152,7 @@ def look(release: Release) -> dict[str, bytes]:
 
 
 _TOOLS = (
-    "awk cat chmod cut date env false grep head id mkdir mkfifo mktemp rm sed sh sha256sum sort stat tar timeout tr "
+    "awk cat chmod cut date env false grep head id ln mkdir mkfifo mktemp rm sed sh sha256sum sort stat tar timeout tr "
     "true wc xargs"
 )
 _DOCKER = """#!/bin/sh

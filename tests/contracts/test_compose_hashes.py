@@ -10,6 +10,8 @@ from platformctl.drivers.compose_look import LOOK_TIMEOUT
 from platformctl.drivers.interface import Question
 from platformctl.errors import InvalidInput, Unreachable, or_raise
 from platformctl.model.command import Completed
+from platformctl.model.desired import Environment
+from platformctl.model.names import RepoPath
 from tests.contracts.compose_driver import (
     DRIVER,
     NOW,
@@ -142,6 +144,32 @@ def test_only_a_service_whose_env_file_is_still_to_come_may_be_without_a_hash(ro
     else:
         with pytest.raises(Unreachable):
             DRIVER.read_look(answer, question, WHO, NOW)
+
+
+@pytest.mark.parametrize(
+    ("read", "is_asked"),
+    [
+        ("env_file: a.env", True),
+        ("env_file: [a.env, {path: ../b.env, required: false}]", True),
+        ("env_file: [a.env, secrets/own.env]", True),
+        ("env_file: secrets/own.env", False),
+        ("labels: {a: b}", False),
+    ],
+)
+def test_env_files_that_come_with_a_plan_are_tried_before_they_come(
+    read: str, is_asked: bool, docker: FakeDocker, root: Path
+) -> None:
+    """Beside those that only the host has, and without those of services beside the closure."""
+    compose = TWO.replace("depends_on: [db]", f"depends_on: [db], {read}").replace("alone: {", "alone: {env_file: z, ")
+    own = Environment(file=RepoPath(f"{FOLDER}/secrets/own.env"))
+    (root / FOLDER / "secrets").mkdir(parents=True)
+    (root / FOLDER / "secrets/own.env").write_bytes(b"C=1\n")
+    running(docker).says("compose -p", "".join(HASHED.values()).encode())
+    observe(docker, release_in(root, compose, files={"a.env": b"A=1\n"}, environment=own))
+
+    asked = [words for words in docker.asked if words.endswith("config -q")]
+    assert len(asked) == is_asked
+    assert all(f"/brought/{FOLDER} " in words and "/beside.yaml " in words for words in asked)
 
 
 def test_hashes_are_asked_for_with_the_words_that_up_is_told(docker: FakeDocker, root: Path) -> None:

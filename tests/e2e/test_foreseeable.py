@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.refusals import refusal
 from tests.e2e.witness import untouched
 from tests.lab import Host
+from tests.planning.test_closure_on_engine import with_newer_compose
 from tests.platform_repo import PlatformRepo
 
 pytestmark = pytest.mark.lab
@@ -51,6 +52,35 @@ def test_a_name_that_stays_with_a_service_under_its_old_name_is_not_planned_for(
     repo.deploy("web")
     repo.add_module("web", {"services": {"web": {**SLEEPER, "depends_on": ["other"]}, "other": named}})
     assert refusal(repo.run("plan", "web", "--json"), 4, "name-taken")["detail"] == "rs2000: fixed (service other)"
+
+
+def test_an_env_file_that_compose_does_not_take_is_not_planned_for(tmp_path: Path, host: Host) -> None:
+    """Neither a first one nor a later one: the host's own is another one until the apply."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    compose = {"services": {"web": {**SLEEPER, "env_file": "web.env"}}}
+    for good in ("A=1\n", "A=2\n"):
+        repo.write("modules/web/web.env", good + "B C=kiwi-lemon-47\n")
+        repo.add_module("web", compose)
+        with untouched(host):
+            refused = repo.run("plan", "web", "--json")
+        error = refusal(refused, 65)
+        assert (error["file"], error["line"]) == ("modules/web/web.env", 2)
+        assert "kiwi" not in refused.stdout + refused.stderr
+
+        repo.write("modules/web/web.env", good)
+        repo.commit()
+        repo.deploy("web")
+
+
+def test_what_the_hosts_compose_does_not_know_of_env_files_is_not_planned_for(tmp_path: Path, host: Host) -> None:
+    """`format` is of Compose 2.30; the lab's is older."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.write("modules/web/web.env", "A=1\n")
+    repo.add_module("web", {"services": {"web": {**SLEEPER, "env_file": [{"path": "web.env", "format": "raw"}]}}})
+    assert refusal(repo.run("plan", "web", "--json"), 65)["summary"] == "Compose does not accept an env file"
+
+    with_newer_compose(host)
+    repo.plan("web")
 
 
 EXTERNAL = {
