@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation
@@ -164,15 +164,28 @@ def resolve_images(
     refs = sorted({image for name in release.closure if (image := release.compose.services[name].image)})
     unknown = [ref for ref in refs if seen[ref].id is None and ref not in pinned]
     if unknown:
-        raise PolicyViolation(
-            "an image can not be resolved",
-            detail=f"neither {release.host.name} nor a registry it may ask knows: {', '.join(unknown)}",
-            hint="check the name, or `docker login` as the agent user on the host",
-            file=release.module.runtime.compose_file,
-            line=release.compose.line_of(f"services.{release.module.runtime.compose_service}.image"),
-            host=release.host.name,
-        )
+        raise _unresolved(release, unknown)
     return tuple(pinned.get(ref) or PlannedImage(ref, seen[ref].digest, Digest(seen[ref].id or "")) for ref in refs)
+
+
+def _unresolved(release: Release, refs: Sequence[str]) -> PolicyViolation:
+    services = [release.compose.services[name] for name in release.closure]
+    those = [service for service in services if service.image in refs]
+    asked = sorted({str(service.image) for service in those if service.is_moving})
+    nobody = [ref for ref in refs if ref not in asked]
+    host = release.host.name
+    told = [f"neither {host} nor a registry it may ask knows: {', '.join(nobody)}"] if nobody else []
+    if asked:
+        told.append(f"its registry, which pull_policy has asked whatever {host} has, does not tell: {', '.join(asked)}")
+    return PolicyViolation(
+        "an image can not be resolved",
+        detail="\n".join(told),
+        hint="check the name, or `docker login` as the agent user on the host"
+        + ("; without that pull_policy the host's own will do" if asked else ""),
+        file=release.module.runtime.compose_file,
+        line=release.compose.line_of(f"services.{those[0].name}.image"),
+        host=host,
+    )
 
 
 def planned_host(entry: HostEntry) -> PlannedHost:

@@ -7,11 +7,22 @@ import pytest
 
 from platformctl.drivers.compose_settings import wanted_settings
 from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.errors import PolicyViolation
 from platformctl.model.desired import FileChange, Module, ModuleKind, Release
 from platformctl.model.names import Digest, ServiceName
-from platformctl.model.observed import Container, Earlier, FileSeen, Identity, Observation, ResourceSeen, Source
+from platformctl.model.observed import (
+    Container,
+    Earlier,
+    FileSeen,
+    Identity,
+    ImageSeen,
+    Observation,
+    ResourceSeen,
+    Source,
+)
 from platformctl.model.plan import Action, Cause, Change, PlannedImage
 from platformctl.model.state import HostRecord
+from platformctl.planning.build import resolve_images
 from platformctl.planning.diff import diff
 from platformctl.planning.spreading import done
 from platformctl.planning.wanted import Wanted
@@ -363,3 +374,20 @@ def test_who_asks_to_be_started_again_is_named_and_not_made_anew() -> None:
         "new": (Action.START, (Cause.DEPENDENCY,)),
         "both": (Action.RECREATE, (Cause.IMAGE_DIGEST,)),
     }
+
+
+def test_an_image_that_can_not_be_resolved_is_told_by_its_own_line_and_by_who_was_asked() -> None:
+    compose = "services:\n  web: {image: 'web:1', depends_on: [db]}\n  db:\n    image: db:1\n    %s\n"
+
+    def refused(policy: str) -> PolicyViolation:
+        host = running(compose % policy)
+        seen = (ImageSeen("db:1", None, present=False), ImageSeen("web:1", IMAGE))
+        with pytest.raises(PolicyViolation) as caught:
+            resolve_images(host.release, replace(host.observation, images=seen), {})
+        return caught.value
+
+    plain, moving = refused("restart: always"), refused("pull_policy: daily")
+    assert (plain.line, moving.line) == (4, 4)
+    name = plain.host
+    assert plain.detail == f"neither {name} nor a registry it may ask knows: db:1"
+    assert moving.detail == f"its registry, which pull_policy has asked whatever {name} has, does not tell: db:1"
