@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import ExitCode, Refusal, Unreachable
-from platformctl.model.desired import NOTHING, HostEntry, Module, TrustRoots
+from platformctl.model.desired import NOTHING, HostEntry, Module, ModuleKind, TrustRoots
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Container
 from platformctl.model.reports import HistoryReport, HistoryRow, ModuleRow, StatusReport
@@ -156,7 +156,8 @@ def _row(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, memory
     current = memory.record.current
     services = set(current.closure) if current else {module.runtime.compose_service}
     mine = _containers(reached, entry, parts.driver_of(module), module.runtime.project, services)
-    return _row_of(entry, memory, current, mine, _note(parts, reached, entry, memory, current))
+    runs = {module.runtime.compose_service} if module.kind is ModuleKind.SERVICE else set[str]()
+    return _row_of(entry, memory, current, mine, _note(parts, reached, entry, memory, current), runs=runs)
 
 
 def _row_of_removed(parts: Parts, reached: Hosts, entry: HostEntry, memory: Memory) -> ModuleRow:
@@ -174,9 +175,15 @@ def _row_of_removed(parts: Parts, reached: Hosts, entry: HostEntry, memory: Memo
 
 
 def _row_of(
-    entry: HostEntry, memory: Memory, last: Receipt | None, mine: tuple[Container, ...], note: str
+    entry: HostEntry,
+    memory: Memory,
+    last: Receipt | None,
+    mine: tuple[Container, ...],
+    note: str,
+    *,
+    runs: Set[str] = frozenset(),
 ) -> ModuleRow:
-    """`last` is the last release that was proven, or the removal that was."""
+    """`last` is the last release that was proven, or the removal that was; `runs` are services that are not to end."""
     return ModuleRow(
         module=memory.record.module,
         host=entry.name,
@@ -184,7 +191,7 @@ def _row_of(
         applied_at=last.applied_at if last else "",
         outcome=last.outcome if last else "",
         containers=tuple(_shown(container) for container in mine),
-        in_step=_agrees(last, mine),
+        in_step=_agrees(runs, last, mine),
         attempt=_attempt(memory.record, last),
         note=note,
     )
@@ -198,15 +205,15 @@ def _containers(
     return tuple(container for container in seen if container.service in services and not container.oneoff)
 
 
-def _agrees(current: Receipt | None, containers: tuple[Container, ...]) -> bool:
-    """Whether the services of the receipt are there with its images, and run or ended well.
+def _agrees(runs: Set[str], current: Receipt | None, containers: tuple[Container, ...]) -> bool:
+    """Whether the services of the receipt are there with its images, and run; those beside `runs` may have ended well.
 
     By image and not by container: after a rollback the release is the recorded one in new containers.
     """
     if current is None:
         return False
-    there = {(c.service, c.image_id) for c in containers if c.running or (c.state == "exited" and c.exit_code == 0)}
-    return there == {(c.service, c.image_id) for c in current.containers}
+    well = (c for c in containers if c.running or (c.service not in runs and (c.state, c.exit_code) == ("exited", 0)))
+    return {(c.service, c.image_id) for c in well} == {(c.service, c.image_id) for c in current.containers}
 
 
 def _attempt(record: HostRecord, last: Receipt | None) -> Mapping[str, str]:

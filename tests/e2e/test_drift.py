@@ -47,3 +47,18 @@ def test_drift_tells_what_was_done_on_the_host_and_nothing_that_is_pending(tmp_p
     silent = repo.run("drift", "--json", expect=69).json
     assert silent["status"] == "incomplete"
     assert repo.run("stray", "list", "--json", expect=69).json["strays"] == []
+
+
+def test_a_service_that_ended_is_not_in_step_however_well_it_ended(tmp_path: Path, host: Host) -> None:
+    """What it needs may be a one-shot; a service itself is to run."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    waits = {"image": SLEEPER, "command": ["sh", "-c", "until [ -e /end ]; do sleep 0.1; done"]}
+    first = {"depends_on": {"first": {"condition": "service_completed_successfully"}}}
+    repo.add_module("web", {"services": {"web": {**waits, **first}, "first": {"image": "platformctl-lab/job:1"}}})
+    repo.deploy("web")
+    assert repo.run("status", "web", "--json", expect=0).json["modules"][0]["in_step"]
+
+    host.docker("exec", "web-web-1", "touch", "/end")
+    assert host.docker("wait", "web-web-1").strip() == "0"
+    assert not repo.run("status", "web", "--json", expect=0).json["modules"][0]["in_step"]
+    repo.run("drift", "web", expect=1)
