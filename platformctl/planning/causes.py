@@ -1,10 +1,10 @@
 """Why a service changes, looked at by itself: each cause is a question about what is wanted and what was seen."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from platformctl.model.desired import Delivery, Release
-from platformctl.model.names import ServiceName
+from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container
 from platformctl.model.plan import Cause
 from platformctl.model.state import Receipt
@@ -111,15 +111,28 @@ def _image_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Co
 
 
 def files_differ(wanted: Wanted, service: ServiceName) -> bool:
-    """A mounted file may differ in its mode alone, and one that is gone from the repository is to go from the host."""
+    """A mounted file may differ in its mode alone, and one that is gone from the repository is to go from the host.
+
+    Another module that mounts the same file may have brought it already: what its own containers have is another one.
+    """
     used = wanted.release.compose.services[service]
     seen = {file.path: (file.digest, file.mode) for file in wanted.observation.files}
+    made = _made_with(wanted, service)
     mounted = (file for file in wanted.release.files if is_used(file.path, used.mounted))
+    as_wanted = ((file.path, (file.digest, file.mode)) for file in mounted)
     return (
-        any(seen.get(file.path) != (file.digest, file.mode) for file in mounted)
+        any(seen.get(path) != file or made.get(path, file) != file for path, file in as_wanted)
         or bool(wanted.deleted(used.mounted))
         or environment_differs(wanted, service)
     )
+
+
+def _made_with(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Digest, int]]:
+    """The files of the last release that one of its containers was in; of a foreign service its owner tells."""
+    there = set() if service in wanted.foreign else {container.id for container in wanted.observation.of(service)}
+    receipts = (signed.receipt for signed in reversed(wanted.record.receipts) if signed.receipt.healthy)
+    made = next((each for each in receipts if any(container.id in there for container in each.containers)), None)
+    return {file.path: (file.digest, file.mode) for file in made.files} if made else {}
 
 
 def environment_differs(wanted: Wanted, service: ServiceName) -> bool:
