@@ -1,8 +1,8 @@
 """What a host will look like after a plan that is still to be applied, as far as a later plan rests on it.
 
 Foreseen is what `up` makes of a definition whose hash is known. A service that borrows from a new container, and one
-whose env files come with the plan, get another hash than can be known now; a later plan that contains such a service
-is stale when its turn comes, and is made again.
+whose env files change with the plan, get another hash than can be known now; a later plan that contains such a service
+is stale when its turn comes, and is made again. Where such a file is not on the host yet no hash is known at all.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from platformctl.model.observed import Container, FileSeen, ImageSeen, Observati
 from platformctl.model.plan import Action, Change, Place, PlannedImage, Remove
 
 _NEW = "foreseen"
-"""The id of what does not exist yet."""
+"""The id of what does not exist yet, and the hash of what nobody can hash yet: it has one, as Compose makes it."""
 
 
 def foreseen(release: Release, seen: Observation, before: Preceding, one_shots: frozenset[ServiceName]) -> Observation:
@@ -116,14 +116,15 @@ def _containers(
     release, after = before.release, change.after or {}
     service = release.compose.services[change.service]
     there = {network.name: network.id for network in seen.networks}
+    given = service.definition.get("container_name")
     for number in range(1, service.replicas + 1):
         yield Container(
             id=f"{_NEW}-{change.service}-{number}",
-            name=f"{release.module.runtime.project}-{change.service}-{number}",
+            name=str(given or f"{release.module.runtime.project}-{change.service}-{number}"),
             service=change.service,
             image_id=Digest(after.get("image_id", "")),
             image_ref=str(after.get("image", "")),
-            config_hash=str(after.get("config_hash", "")),
+            config_hash=str(after.get("config_hash") or _NEW),
             compose_version=seen.identity.compose_version,
             state=state,
             health=None,

@@ -60,6 +60,23 @@ def test_a_later_plan_finds_files_containers_networks_and_volumes_of_an_earlier_
     assert DRIVER.contradictions(release, after) == ()
 
 
+def test_a_container_is_foreseen_by_the_name_that_it_is_given() -> None:
+    given = COMPOSE.replace("db: {image", "db: {container_name: vault, image")
+    release = a_release(given)
+    made = replace(before(), release=a_release(given, module=before().release.module))
+
+    assert [each.name for each in DRIVER.foresee(release, seen(release), made).containers] == ["vault"]
+
+
+def test_a_container_whose_hash_is_not_known_yet_is_there_all_the_same() -> None:
+    """It was made by nobody's hand: only what its hash will be is not known."""
+    release, unknown = a_release(COMPOSE), change("db", Action.CREATE)
+    unknown = replace(unknown, after={**(unknown.after or {}), "config_hash": ""})
+    made = replace(before(), plan=replace(before().plan, changes=(unknown,)))
+
+    assert len(DRIVER.foresee(release, seen(release), made).of(ServiceName("db"))) == 1
+
+
 def test_what_is_deleted_is_gone_and_what_is_started_runs() -> None:
     release = a_release(COMPOSE)
     there = DRIVER.foresee(release, seen(release), before())

@@ -134,3 +134,19 @@ def test_what_an_earlier_plan_makes_is_there_for_a_later_one(tmp_path: Path, hos
     index = repo.root / repo.run("plan", "--all", "--json", expect=1).json["index"]
     repo.approve(index)
     repo.apply(index)
+
+
+def test_what_can_not_be_foreseen_of_another_module_is_told_as_that(tmp_path: Path, host: Host) -> None:
+    """What its container will be is known when its env file is there; no container is in anybody's way."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    compose = {"services": {"web": {**SLEEPER, "depends_on": ["db"]}, "db": {**SLEEPER, "env_file": "db.env"}}}
+    runtime = {"orchestrator": "docker-compose", "compose_file": "modules/db/compose.yaml", "project": "shop"}
+    repo.write("modules/db/db.env", "A=1\n")
+    repo.add_module("db", compose, runtime=runtime)
+    repo.add_module("web", runtime=runtime)
+
+    (refused,) = repo.run("plan", "--all", "--json", expect=4).json["failed"]
+    assert refused["module"] == "web"
+    assert refused["error"]["hint"] == "apply that one first: platformctl plan db"
+    repo.deploy("db")
+    repo.deploy("web")
