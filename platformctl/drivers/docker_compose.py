@@ -257,7 +257,7 @@ class DockerCompose:
         forward: tuple[Operation, ...] = (
             *_tags(images, observation),
             *_places(release, observation),
-            *(Remove(file.path) for file in _deleted(release, previous)),
+            *(Remove(file.path) for file in _deleted(release, changes, previous)),
             *_ups(release, changes),
         )
         return (Step("release", forward, _undo(release, changes, observation, previous)),)
@@ -316,9 +316,11 @@ def _places(release: Release, observation: Observation) -> tuple[Place, ...]:
     )
 
 
-def _deleted(release: Release, previous: Receipt | None) -> tuple[PlannedFile, ...]:
-    """Files of the previous release below mounted folders, where a container would go on seeing them."""
-    mounted = tuple(f"{path}/" for name in release.closure for path in release.compose.services[name].mounted)
+def _deleted(release: Release, changes: tuple[Change, ...], previous: Receipt | None) -> tuple[PlannedFile, ...]:
+    """Files of the previous release below folders that a service which changes mounts: it would go on seeing them."""
+    changing = {change.service for change in changes if change.action is not Action.KEEP}
+    services = (release.compose.services[name] for name in release.closure if name in changing)
+    mounted = tuple(f"{path}/" for service in services for path in service.mounted)
     left = previous.left_behind(file.path for file in release.files) if previous else ()
     return tuple(file for file in left if file.path.startswith(mounted))
 

@@ -114,25 +114,32 @@ def files_differ(wanted: Wanted, service: ServiceName) -> bool:
     """A mounted file may differ in its mode alone, and one that is gone from the repository is to go from the host.
 
     Another module that mounts the same file may have brought it already: what its own containers have is another one.
+    What is gone for a foreign service its owner's plan tells: it may have taken it away by now.
     """
     used = wanted.release.compose.services[service]
-    seen = {file.path: (file.digest, file.mode) for file in wanted.observation.files}
-    made = _made_with(wanted, service)
-    mounted = (file for file in wanted.release.files if is_used(file.path, used.mounted))
-    as_wanted = ((file.path, (file.digest, file.mode)) for file in mounted)
+    seen = {str(file.path): (file.digest, file.mode) for file in wanted.observation.files}
+    mounted = {str(f.path): (f.digest, f.mode) for f in wanted.release.files if is_used(f.path, used.mounted)}
     return (
-        any(seen.get(path) != file or made.get(path, file) != file for path, file in as_wanted)
-        or bool(wanted.deleted(used.mounted))
+        any(seen.get(path) != file for path, file in mounted.items())
+        or _was_made_with_others(wanted, service, mounted)
+        or (service not in wanted.foreign and bool(wanted.deleted(used.mounted)))
         or environment_differs(wanted, service)
     )
 
 
-def _made_with(wanted: Wanted, service: ServiceName) -> Mapping[str, tuple[Digest, int]]:
-    """The files of the last release that one of its containers was in; of a foreign service its owner tells."""
+def _was_made_with_others(wanted: Wanted, service: ServiceName, mounted: Mapping[str, tuple[Digest, int]]) -> bool:
+    """Whether the last release that one of its containers was in had other files; of a foreign one its owner tells.
+
+    What that release did not have by itself may have been there all the same, unless all of a folder is mounted.
+    """
     there = set() if service in wanted.foreign else {container.id for container in wanted.observation.of(service)}
     receipts = (signed.receipt for signed in reversed(wanted.record.receipts) if signed.receipt.healthy)
     made = next((each for each in receipts if any(container.id in there for container in each.containers)), None)
-    return {file.path: (file.digest, file.mode) for file in made.files} if made else {}
+    if made is None:
+        return False
+    then = {str(file.path): (file.digest, file.mode) for file in made.files}
+    alone = wanted.release.compose.services[service].mounted
+    return any(path not in alone if path not in then else then[path] != file for path, file in mounted.items())
 
 
 def environment_differs(wanted: Wanted, service: ServiceName) -> bool:

@@ -48,6 +48,16 @@ def test_what_is_there_already_is_told_field_by_field_and_only_of_the_modules_ow
     assert host.changes(record=brought(), foreign=frozenset({ServiceName("web")}))["web"].causes == ()
 
 
+@pytest.mark.parametrize(("mount", "causes"), [("./conf", (Cause.FILE_CONTENT,)), ("./conf/a", ())])
+def test_a_file_that_the_release_before_did_not_have_is_new_where_all_of_a_folder_is_mounted(
+    mount: str, causes: tuple[Cause, ...]
+) -> None:
+    """One that is mounted by itself was there before, brought by nobody: the container could not have been made."""
+    compose = WEB.replace("./conf", mount)
+
+    assert running(compose, NEW).changes(record=brought(files=()))["web"].causes == causes
+
+
 @pytest.mark.lab
 def test_a_file_of_two_projects_reaches_both(tmp_path: Path, host: Host) -> None:
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
@@ -74,16 +84,27 @@ def test_a_file_of_two_projects_reaches_both(tmp_path: Path, host: Host) -> None
 
 
 @pytest.mark.lab
-def test_the_plans_of_an_index_each_tell_of_a_file_that_the_first_one_brings(tmp_path: Path, host: Host) -> None:
+@pytest.mark.parametrize(
+    ("mount", "then"),
+    [("./conf/a:/etc/a:ro", {"a": "2\n"}), ("./conf:/etc/conf:ro", {"b": "1\n"}), ("./conf:/etc/conf:ro", {"a": None})],
+    ids=["another content", "a new file", "a file less"],
+)
+def test_the_plans_of_an_index_each_tell_of_what_the_first_one_brings_or_takes_away(
+    mount: str, then: dict[str, str | None], tmp_path: Path, host: Host
+) -> None:
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
-    mounts = {"image": "platformctl-lab/sleeper:1", "volumes": ["./a:/etc/a:ro"]}
+    mounts = {"image": "platformctl-lab/sleeper:1", "volumes": [mount]}
     runtime = {"orchestrator": "docker-compose", "compose_file": "modules/db/compose.yaml", "project": "shop"}
     compose = {"services": {"web": {**mounts, "depends_on": ["db"]}, "db": mounts}}
-    repo.write("modules/db/a", "1\n")
+    repo.write("modules/db/conf/a", "1\n")
+    repo.write("modules/db/conf/stays", "1\n")
     for name in ("db", "web"):
         repo.add_module(name, compose if name == "db" else None, health=AT_ONCE, runtime=runtime)
         repo.deploy(name)
-    repo.write("modules/db/a", "2\n")
+    for path, text in then.items():
+        repo.write(f"modules/db/conf/{path}", text or "")
+        if text is None:
+            (repo.root / f"modules/db/conf/{path}").unlink()
     repo.commit()
 
     planned = repo.run("plan", "--all", "--json", expect=1).json
@@ -94,3 +115,4 @@ def test_the_plans_of_an_index_each_tell_of_a_file_that_the_first_one_brings(tmp
     repo.run("apply", planned["index"], "--approved-sha", repo.head, expect=9)
 
     assert named == touched(before, containers(host)) == {"db", "web"}
+    repo.run("plan", "--all", expect=0)
