@@ -49,6 +49,7 @@ def _with_files(seen: Observation, before: Preceding) -> Observation:
     return replace(
         seen,
         files=tuple(placed.get(file.path, file) for file in seen.files),
+        lacking=tuple(path for path in seen.lacking if path not in placed),
         images=tuple(_image(image, images) for image in seen.images),
         kept=seen.kept | replaced | delivered,
         image_ids=seen.image_ids | {image.id for image in images.values()},

@@ -190,7 +190,8 @@ def _times(question: Question) -> int:
 
 def paths_of(questions: Sequence[Question]) -> list[str]:
     """The files that are looked at, in the order they are asked about."""
-    return sorted({file.path for each in questions for file in each.release.files if not is_own(file.path)})
+    beside = {path for each in questions for path in each.release.read_beside}
+    return sorted(beside.union(f.path for each in questions for f in each.release.files if not is_own(f.path)))
 
 
 def images_of(questions: Sequence[Question]) -> list[str]:

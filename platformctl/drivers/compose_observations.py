@@ -208,6 +208,7 @@ def _of(question: Question, host: _Host, sections: Sections, who: Identity, at: 
         image_ids=host.image_ids,
         linked=tuple(sorted(host.linked & bind_sources(release))),
         host_files=dict(_host_files(sections["host-files"])),
+        lacking=tuple(path for path in release.read_beside if host.files[path].digest is None),
     )
 
 

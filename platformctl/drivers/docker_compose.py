@@ -9,7 +9,7 @@ from typing import Any
 
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import from_others, lenders
-from platformctl.drivers.compose_dependents import dependents
+from platformctl.drivers.compose_dependents import dependents, number_of
 from platformctl.drivers.compose_removal import removal_step
 from platformctl.drivers.interface import Preceding, Question
 from platformctl.errors import Refusal
@@ -36,6 +36,8 @@ SHORT_TIMEOUT = 60
 _UNSEEN = frozenset({Cause.FILE_CONTENT, Cause.NETWORK, Cause.VOLUME})
 """What a release brings to a container and Compose's hash does not tell, on the way back neither."""
 
+_READS_FEWER = (2, 27, 0)
+"""Up to 2.26 Compose was seen to read env files that it does not need; where a later one ends that, apply tells."""
 _REMOVE = """project=$1; shift
 for service; do
   ids=$(docker ps -aq --filter "label=com.docker.compose.project=$project" \\
@@ -232,6 +234,11 @@ class DockerCompose:
     def absent(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """What is `external` in the file and not on the host: `up` ends there, whatever else it was to do."""
         return resources.absent(release, observation)
+
+    def unreadable(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """Compose 2.26 reads the env files of all services before it does anything, 5.6 of those alone it brings up."""
+        reads_all = (2,) <= number_of(observation.identity.compose_version) < _READS_FEWER
+        return tuple(path for path in release.read_beside if reads_all and path in observation.lacking)
 
     def bring_up(self, release: Release) -> tuple[Run, ...]:
         """`docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""

@@ -168,5 +168,8 @@ class Driver(Protocol):
     def absent(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """Return the networks and volumes that somebody else has to make and has not, named as in `ProjectSeen`."""
 
+    def unreadable(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """Files of services beside the closure that the host's orchestrator reads too, and that are not there."""
+
     def one_shots(self, release: Release) -> frozenset[ServiceName]:
         """Return the services that are done when they end with status 0, rather than healthy while they run."""

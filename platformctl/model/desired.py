@@ -323,6 +323,16 @@ class Release:
         return {name: path for name, path in {**used.granted, **read}.items() if path not in brought}
 
     @property
+    def read_beside(self) -> tuple[RepoPath, ...]:
+        """Env files of services beside the closure that must be there where all of a compose file is read at once."""
+        services, closure = self.compose.services, self.closure
+        beside = self.compose.brought_by(self.module.runtime.compose_service).difference(closure)
+        read = {
+            path for name in beside for path in services[name].env_files if path not in services[name].may_be_absent
+        }
+        return tuple(sorted(read.difference(file.path for file in self.files)))
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Variables that must have a value on the host: those the manifest names, and where the host has a file of them
         also those that values of `environment:` name without a default.

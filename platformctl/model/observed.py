@@ -169,9 +169,10 @@ class Observation:
     file nor manifest sets, `overriding_variables` those the file sets although they decide more than environment
     values. `environment` is a fingerprint of that file, keyed on the host; None where there is no file or no key yet.
     `variables` are fingerprints of what it sets, where that may be needed, and `host_files` of secrets and the like
-    that only the host has, by path; one that can not be read is left out, and all where there is no key yet. `kept` and
-    `image_ids` are what a way back could use, `earlier` is the release that would be replaced, where it is another one
-    and was kept. `linked` are mounted paths that are links on the host, or lie below one.
+    that only the host has, by path; one that can not be read is left out, and all where there is no key yet. `lacking`
+    are env files of services beside the closure that are not there. `kept` and `image_ids` are what a way back could
+    use, `earlier` is the release that would be replaced, where it is another one and was kept. `linked` are mounted
+    paths that are links on the host, or lie below one.
     """
 
     source: Source
@@ -195,6 +196,7 @@ class Observation:
     earlier: Earlier | None = None
     linked: tuple[str, ...] = ()
     host_files: Mapping[str, str] = field(default_factory=dict)
+    lacking: tuple[RepoPath, ...] = ()
 
     @property
     def resources(self) -> Mapping[str, str]:

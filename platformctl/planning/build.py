@@ -45,6 +45,7 @@ from platformctl.planning.refusals import (
     refuse_leading_out,
     refuse_linked,
     refuse_taken_names,
+    refuse_unreadable,
 )
 from platformctl.planning.wanted import Wanted
 
@@ -80,8 +81,9 @@ def build(
     `foreign` are services of the project that other modules name. `pinned` are images by reference that count whatever
     the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved, and when
     a network or volume is there with another definition or is not there and not ours to make, or another container
-    has the name of one that is to be made; also for a volume of somebody else that leads to the host's own files, and
-    for a mounted path that is a link there, unless its rule is waived.
+    has the name of one that is to be made, or another service's env file is read and not there; also for a volume of
+    somebody else that leads to the host's own files, and for a mounted path that is a link there, unless its rule is
+    waived.
     """
     findings = tuple(findings)
     refuse_contradictions(release, observation, driver)
@@ -95,6 +97,7 @@ def build(
     changes = diff(wanted)
     refuse_taken_names(release, observation, changes)
     refuse_absent(release, observation, driver, changes)
+    refuse_unreadable(release, observation, driver, changes)
     return assemble(
         release,
         circumstances,

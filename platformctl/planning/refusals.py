@@ -40,6 +40,20 @@ def refuse_absent(release: Release, observation: Observation, driver: Driver, ch
         )
 
 
+def refuse_unreadable(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
+    """An apply would end before it touched anything; where nothing is to be done nobody notices."""
+    missing = driver.unreadable(release, observation)
+    if missing and any(change.action.touches_container for change in changes):
+        raise PolicyViolation(
+            "an env file of another service is not on the host",
+            detail=f"{release.host.name}: {', '.join(missing)}: its Compose reads those of all services of the file",
+            hint="apply first the module that brings it, or write `required: false` beside its path",
+            reason="env-file-missing",
+            file=release.module.runtime.compose_file,
+            host=release.host.name,
+        )
+
+
 def refuse_contradictions(release: Release, observation: Observation, driver: Driver) -> None:
     found = driver.contradictions(release, observation)
     if found:

@@ -87,6 +87,13 @@ def test_what_is_deleted_is_gone_and_what_is_started_runs() -> None:
     assert DRIVER.foresee(release, stopped, before(Action.KEEP)).containers == stopped.containers
 
 
+def test_an_env_file_that_an_earlier_plan_brings_is_no_longer_lacking() -> None:
+    release = a_release(COMPOSE)
+    lacking = replace(seen(release), lacking=(FILE, RepoPath("modules/shop/other.env")))
+
+    assert DRIVER.foresee(release, lacking, before()).lacking == ("modules/shop/other.env",)
+
+
 def test_of_another_project_only_files_and_images_are_found() -> None:
     runtime = replace(MODULE.runtime, project=ProjectName("other"))
     release = a_release(COMPOSE, module=replace(MODULE, runtime=runtime))

@@ -150,3 +150,35 @@ def test_what_can_not_be_foreseen_of_another_module_is_told_as_that(tmp_path: Pa
     assert refused["error"]["hint"] == "apply that one first: platformctl plan db"
     repo.deploy("db")
     repo.deploy("web")
+
+
+def test_an_env_file_of_another_service_must_be_there_where_compose_reads_all(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+
+    def commit(env_file: object) -> None:
+        web = {**SLEEPER, "depends_on": ["db"], "env_file": env_file}
+        compose = {"services": {"web": web, "db": {**SLEEPER, "env_file": "db.env"}}}
+        runtime = {"orchestrator": "docker-compose", "compose_file": "modules/db/compose.yaml", "project": "shop"}
+        repo.write("modules/db/db.env", "A=1\n")
+        repo.write("modules/db/web.env", "A=1\n")
+        repo.add_module("db", compose, runtime=runtime)
+        repo.add_module("web", runtime=runtime)
+
+    commit("web.env")
+    with untouched(host):
+        error = refusal(repo.run("plan", "db", "--json"), 4, "env-file-missing")
+    assert error["detail"].startswith("rs2000: modules/db/web.env: ")
+
+    commit([{"path": "web.env", "required": False}])
+    repo.deploy("db")
+    repo.deploy("web")
+    commit("web.env")
+    repo.plan("db", expect=0)
+
+
+def test_an_env_file_of_another_service_may_be_missing_where_compose_does_without(tmp_path: Path, host: Host) -> None:
+    with_newer_compose(host)
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.write("modules/db/web.env", "A=1\n")
+    repo.add_module("db", {"services": {"db": SLEEPER, "web": {**SLEEPER, "env_file": "web.env"}}})
+    repo.deploy("db")
