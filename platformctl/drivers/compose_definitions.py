@@ -61,6 +61,14 @@ def looks_beside(version: str) -> bool:
     return number < (2,) or _BY_HASH <= number < _BY_KEY
 
 
+def makes_beside(version: str) -> bool:
+    """Whether networks and volumes of services that are not brought up are made too: all of a file are, up to 5.1.
+
+    Seen with 2.26.1, and with 5.6.1 that they are not.
+    """
+    return number_of(version) < _BY_KEY
+
+
 def network_moves(key: str, name: str, there: Iterable[ResourceSeen], version: str) -> Iterator[str]:
     """Where a network that the file calls `key` is there by another name alone, one sentence.
 

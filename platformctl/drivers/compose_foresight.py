@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from platformctl.drivers import compose_resources as resources
-from platformctl.drivers.compose_definitions import network_of, volume_of
+from platformctl.drivers.compose_definitions import makes_beside, network_of, volume_of
 from platformctl.drivers.interface import Preceding
 from platformctl.model.desired import Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
@@ -85,12 +85,11 @@ def _image(seen: ImageSeen, images: Mapping[str, PlannedImage]) -> ImageSeen:
 
 
 def _resources(before: Preceding, seen: Observation) -> Observation:
-    """Networks and volumes that are made for the services that are touched."""
+    """Networks and volumes that are made where a service is brought up."""
     release = before.release
     networks: dict[str, ResourceSeen] = {network.name: network for network in seen.networks}
     volumes: dict[str, ResourceSeen] = {volume.name: volume for volume in seen.volumes}
-    changes = (c for c in before.plan.changes if c.action.touches_container and c.action is not Action.DELETE)
-    for service in (change.service for change in changes):
+    for service in _made_for(before):
         for name, declared in (resources.networks(release, service) or {}).items():
             if resources.is_own(declared):
                 networks.setdefault(name, ResourceSeen(name, network_of(declared), _NEW))
@@ -102,6 +101,15 @@ def _resources(before: Preceding, seen: Observation) -> Observation:
         networks=tuple(networks[name] for name in sorted(networks)),
         volumes=tuple(volumes[name] for name in sorted(volumes)),
     )
+
+
+def _made_for(before: Preceding) -> frozenset[ServiceName]:
+    """The services whose networks and volumes `up` makes; none where it is not told to bring anything up."""
+    compose, main = before.release.compose, before.release.module.runtime.compose_service
+    if all(c.action in (Action.KEEP, Action.UPDATE, Action.DELETE) for c in before.plan.changes):
+        return frozenset()
+    beside = makes_beside(before.seen.identity.compose_version)
+    return compose.brought_by(main) if beside else frozenset(before.release.closure)
 
 
 def _containers(

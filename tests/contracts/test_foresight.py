@@ -146,3 +146,26 @@ def test_a_release_stands_alone_that_has_nothing_of_another_project() -> None:
 )
 def test_a_release_does_not_stand_alone_that_has_something_of_another_project(compose: str) -> None:
     assert not DRIVER.stands_alone(a_release(compose))
+
+
+@pytest.mark.parametrize(("version", "others"), [("2.26.1", ["other"]), ("5.6.1", [])])
+def test_what_compose_makes_for_services_that_it_does_not_bring_up_is_found_too(
+    version: str, others: list[str]
+) -> None:
+    """Up to 5.1 it makes all networks and volumes of the services that it knows, those of another profile left out."""
+    compose = """
+services:
+  web: {image: 'web:1', depends_on: [db]}
+  db: {image: 'web:1', volumes: ['data:/d']}
+  beside: {image: 'web:1', networks: [other], volumes: ['other:/d']}
+  rare: {image: 'web:1', profiles: [rare], networks: [rare]}
+networks: {other: {}, rare: {}}
+volumes: {data: {}, other: {}}
+"""
+    runtime = replace(MODULE.runtime, compose_service=ServiceName("db"))
+    made = a_release(compose, module=replace(MODULE, id=ModuleId("db"), runtime=runtime))
+    there = replace(seen(made), identity=replace(seen(made).identity, compose_version=version))
+    after = DRIVER.foresee(a_release(compose), there, replace(before(), release=made, seen=there))
+
+    assert [network.name for network in after.networks] == [f"shop_{name}" for name in ["default", *others]]
+    assert [volume.name for volume in after.volumes] == [f"shop_{name}" for name in ["data", *others]]

@@ -182,3 +182,17 @@ def test_an_env_file_of_another_service_may_be_missing_where_compose_does_withou
     repo.write("modules/db/web.env", "A=1\n")
     repo.add_module("db", {"services": {"db": SLEEPER, "web": {**SLEEPER, "env_file": "web.env"}}})
     repo.deploy("db")
+
+
+def test_what_compose_makes_beside_is_there_for_a_later_plan_of_an_index(tmp_path: Path, host: Host) -> None:
+    """It makes the networks and volumes of all services with the first that is brought up."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    web = {**SLEEPER, "depends_on": ["db"], "networks": ["default", "front"], "volumes": ["pages:/pages"]}
+    compose = {"services": {"web": web, "db": SLEEPER}, "networks": {"front": {}}, "volumes": {"pages": {}}}
+    runtime = {"orchestrator": "docker-compose", "compose_file": "modules/db/compose.yaml", "project": "shop"}
+    repo.add_module("db", compose, runtime=runtime)
+    repo.add_module("web", runtime=runtime)
+
+    index = repo.root / repo.run("plan", "--all", "--json", expect=1).json["index"]
+    repo.approve(index)
+    repo.apply(index)
