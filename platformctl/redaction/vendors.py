@@ -23,6 +23,9 @@ _ALNUM = "[A-Za-z0-9]"
 _TOKEN = "[A-Za-z0-9_-]"  # noqa: S105  a character class
 _HEX = "[0-9a-fA-F]"
 _BASE64 = "[A-Za-z0-9+/]"
+_CRYPT = r"[./A-Za-z0-9]"
+_SALT = r"\$?(?:rounds=[0-9]{1,9}\${1,2})?[./A-Za-z0-9]{1,32}\${1,2}"
+"""What stands between the kind of a hash of a password and the hash; a compose file has each dollar sign twice."""
 _UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 FORMATS = (
@@ -40,6 +43,11 @@ FORMATS = (
     Format("Anthropic", "sk-ant-", _TOKEN + "{20,}"),
     Format("Anyscale", "esecret_", _ALNUM + "{18,}"),
     Format("Apify", "apify_api_", _ALNUM + "{30,}"),
+    Format(
+        "Argon2",
+        "$argon2",
+        r"[a-z]{1,2}\${1,2}v=[0-9]+\${1,2}[mtp0-9=,]+\${1,2}[A-Za-z0-9+/]+\${1,2}[A-Za-z0-9+/]{20,}",
+    ),
     Format("Artifactory key", "AKCp", _ALNUM + "{50,}"),
     Format("Artifactory reference", "cmVmd", _ALNUM + "{50,}", _WORD_START),
     Format("Atlassian", "ATATT3", "[A-Za-z0-9_=-]{50,}"),
@@ -94,6 +102,12 @@ FORMATS = (
     Format("crates.io", "cio", _ALNUM + "{32}(?![A-Za-z0-9])", _WORD_START),
     Format("Databricks", "dapi", "[0-9a-f]{32}(?:-[0-9])?"),
     Format("Databricks OAuth", "dose", "[0-9a-f]{32}"),
+    Format("crypt, bcrypt", "$2", r"[abxy]\${1,2}[0-9]{2}\${1,2}[./A-Za-z0-9]{53}"),
+    Format("crypt, MD5", "$1$", _SALT + _CRYPT + "{22}"),
+    Format("crypt, MD5 of Apache", "$apr1$", _SALT + _CRYPT + "{22}"),
+    Format("crypt, SHA-256", "$5$", _SALT + _CRYPT + "{43}"),
+    Format("crypt, SHA-512", "$6$", _SALT + _CRYPT + "{86}"),
+    Format("crypt, yescrypt", "$y$", r"\$?[./A-Za-z0-9]{1,32}\${1,2}[./A-Za-z0-9]{1,86}\${1,2}[./A-Za-z0-9]{43}"),
     Format("Datadog application", "ddapp_", _ALNUM + "{30,}"),
     Format("Datadog personal", "ddpat_", _ALNUM + "{30,}"),
     Format("Defined Networking", "dnkey-", "[a-z0-9=_-]{26,}"),
