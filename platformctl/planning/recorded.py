@@ -1,6 +1,6 @@
 """The changes of a release where only the record of an earlier one is there to compare with."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
@@ -10,20 +10,26 @@ from platformctl.planning.diff import described_change
 from platformctl.planning.wanted import is_used
 
 
-def expected(release: Release, recorded: ModuleStatus | Receipt | None, *, runs: bool = False) -> tuple[Change, ...]:
-    """The changes as far as the record of a release can tell; `runs`: there is a container that no record names.
+def expected(
+    release: Release, recorded: ModuleStatus | Receipt | None, there: Collection[ServiceName] | None = None
+) -> tuple[Change, ...]:
+    """The changes as far as the record of a release can tell; `there` are services that somebody saw to be there.
 
     Services that use a file which differs are named; which of them another compose file changes, no record tells.
     """
     if recorded is not None and recorded.desired == release.digest:
         return ()
-    action = Action.RECREATE if recorded is not None or runs else Action.CREATE
-    unknown = {release.module.runtime.compose_service: (Cause.DEFINITION if runs else Cause.MISSING,)}
+    main = release.module.runtime.compose_service
+    unknown = {main: (Cause.DEFINITION if there and main in there else Cause.MISSING,)}
     causes = _recorded_causes(release, recorded) if recorded is not None else unknown
+    if there is not None:
+        wanted = (name for name in release.closure if release.compose.services[name].replicas)
+        causes = {**causes, **{name: (Cause.MISSING,) for name in wanted if name not in there}}
     return tuple(
         described_change(release, name, action, causes[name], None, {"desired": release.digest}, destructive=False)
         for name in release.closure
         if name in causes
+        for action in [Action.CREATE if causes[name] == (Cause.MISSING,) else Action.RECREATE]
     )
 
 

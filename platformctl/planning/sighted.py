@@ -40,7 +40,8 @@ def build_sighted(
     if current is not None and current.desired == release.digest and _covers(seen, release):
         whole = settled(release, seen, current, driver) or replace(seen, hashes=_assumed(release, seen, current))
         return build(release, whole, record, driver, circumstances, findings, foreign)
-    return _build_another(release, seen, current, driver, circumstances, findings)
+    there = frozenset(name for name in release.closure if name in foreign or seen.of(name))
+    return _assembled(release, observed_as(seen), driver, circumstances, findings, current, there)
 
 
 def build_unseen(
@@ -69,18 +70,6 @@ def _assumed(release: Release, seen: Observation, current: Receipt) -> Mapping[S
     return {**labels, **recorded}
 
 
-def _build_another(
-    release: Release,
-    seen: Observation,
-    current: Receipt | None,
-    driver: Driver,
-    circumstances: Circumstances,
-    findings: Iterable[Finding],
-) -> Plan:
-    runs = bool(seen.of(release.module.runtime.compose_service))
-    return _assembled(release, observed_as(seen), driver, circumstances, findings, current, runs=runs)
-
-
 def _assembled(
     release: Release,
     observed: PlannedObservation,
@@ -88,9 +77,9 @@ def _assembled(
     circumstances: Circumstances,
     findings: Iterable[Finding],
     current: Receipt | None = None,
-    *,
-    runs: bool = False,
+    there: frozenset[ServiceName] | None = None,
 ) -> Plan:
+    runs = release.module.runtime.compose_service in (there or ())
     return assemble(
         release,
         circumstances,
@@ -101,7 +90,7 @@ def _assembled(
         files=planned_files(release),
         closure=release.closure,
         images=(),
-        changes=expected(release, current, runs=runs),
+        changes=expected(release, current, there),
         steps=(),
         rollback=unchecked_rollback(
             release, current.source_sha if current else None, unmanaged=runs and current is None

@@ -94,11 +94,32 @@ def test_another_release_is_told_by_the_services_that_use_a_file_which_differs(
     assert causes(planned(applied, release=a_release(compose, files=files, module=SECRET))) == told
 
 
-@pytest.mark.parametrize(("containers", "cause"), [(True, Cause.DEFINITION), (False, Cause.MISSING)])
-def test_of_what_no_receipt_names_it_is_told_whether_it_runs(containers: bool, cause: Cause) -> None:
+@pytest.mark.parametrize(
+    ("containers", "told"),
+    [(True, {"web": (Cause.DEFINITION,)}), (False, {"db": (Cause.MISSING,), "web": (Cause.MISSING,)})],
+)
+def test_of_what_no_receipt_names_it_is_told_whether_it_runs(
+    containers: bool, told: dict[str, tuple[Cause, ...]]
+) -> None:
     host = there() if containers else there(containers=())
 
-    assert causes(planned(host, HostRecord(MODULE.id, 0))) == {"web": (cause,)}
+    assert causes(planned(host, HostRecord(MODULE.id, 0))) == told
+
+
+def test_what_was_seen_to_have_no_container_is_made_whatever_else_differs() -> None:
+    containers = tuple(each for each in there().observation.containers if each.service == "web")
+    plan = planned(there(containers=containers), release=a_release(OTHER, module=SECRET))
+    none = planned(there(containers=()), release=a_release(OTHER, module=SECRET))
+    foreign = frozenset({ServiceName("db")})
+    left = build_sighted(a_release(OTHER, module=SECRET), there(containers=()).observation, HostRecord(MODULE.id, 0),
+                         DRIVER, WHEN, (), foreign)  # fmt: skip
+
+    assert {c.service: (c.action, c.causes) for c in plan.changes} == {
+        "db": (Action.CREATE, (Cause.MISSING,)),
+        "web": (Action.RECREATE, (Cause.DEFINITION,)),
+    }
+    assert {c.service: c.action for c in none.changes} == {"db": Action.CREATE, "web": Action.CREATE}
+    assert causes(left) == {"web": (Cause.MISSING,)}, "of another module's service its own plan tells"
 
 
 @pytest.mark.parametrize(
