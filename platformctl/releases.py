@@ -160,6 +160,7 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
     compose = read_compose(compose_file.content, compose_path, variables)
     _require_service(module, compose)
     _require_order(module, compose)
+    _require_names(module, compose)
     _require_tag(module, compose)
     others = _others(tree, module, compose)
     files = (compose_file, *others, *_environment_file(module))
@@ -226,6 +227,20 @@ def _require_order(module: Module, compose: ComposeModel) -> None:
             file=compose.path,
             line=compose.line_of(f"services.{around[0]}"),
         ) from error
+
+
+def _require_names(module: Module, compose: ComposeModel) -> None:
+    """Compose finds it out too, on a host, of all services that it knows."""
+    for name in sorted(compose.brought_by(module.runtime.compose_service)):
+        service = compose.services[name]
+        if service.definition.get("container_name") and service.replicas > 1:
+            raise InvalidInput(
+                "several containers would have one name",
+                detail=f"service {service.name} has container_name and is to have {service.replicas} containers",
+                hint="leave container_name out, or scale and deploy.replicas",
+                file=compose.path,
+                line=compose.line_of(f"services.{service.name}.container_name"),
+            )
 
 
 def _require_tag(module: Module, compose: ComposeModel) -> None:

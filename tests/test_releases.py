@@ -429,3 +429,15 @@ def test_a_file_of_set_variables_is_read_as_it_was_written(texts: list[str]) -> 
     content = "".join(f"V{number}={quoted(text)}\n" for number, text in enumerate(texts)).encode()
 
     assert read_environment(content) == {f"V{number}": text for number, text in enumerate(texts)}
+
+
+def test_one_name_for_several_containers_is_refused_where_compose_would(clone: Clone) -> None:
+    several = COMPOSE.replace("    env_file", "    container_name: web\n    deploy: {replicas: 2}\n    env_file")
+    clone.write("modules/web/compose.yaml", several)
+    with pytest.raises(InvalidInput) as caught:
+        clone.release()
+    assert (caught.value.file, caught.value.line) == ("modules/web/compose.yaml", 4)
+
+    rare = several.replace("  stranger:", "  stranger:\n    profiles: [rare]\n    container_name: x\n    scale: 2")
+    clone.write("modules/web/compose.yaml", rare.replace("replicas: 2", "replicas: 1"))
+    assert clone.release().compose.services

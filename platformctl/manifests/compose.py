@@ -107,12 +107,15 @@ class _Reading:
             raise self.refusal(("services", name), InvalidInput(expected.summary, detail=expected.detail, hint=hint))
 
     def refusal(self, place: Place, error: InvalidInput) -> InvalidInput:
-        """`error` with the file and line of `place`; a variable without a value there is the likely cause."""
+        """`error` with the file and line of `place`; a variable without a value there is the likely cause.
+
+        What is wrong comes before the place: behind a name like `DB_PASSWORD:` it would be taken for a secret.
+        """
         dotted = ".".join(place)
         lacking = [name for name, where in self.resolver.unset if f"{where}.".startswith(f"{dotted}.")]
         return InvalidInput(
             error.summary,
-            detail=f"{dotted or 'the file'}: {error.detail}",
+            detail=f"{error.detail} ({dotted or 'the file'})",
             hint=f"give {lacking[0]} a value in spec.env.set, or a default" if lacking else error.hint,
             file=self.path,
             line=self._document.line_of(dotted),

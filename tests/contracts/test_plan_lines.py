@@ -3,9 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+from platformctl.errors import ExitCode
+from platformctl.model.desired import Finding
 from platformctl.model.names import ModuleId, RepoPath
 from platformctl.model.plan import Action, Cause, Change, Place, Remove, Step
-from platformctl.model.reports import PlannedModule, PlanReport
+from platformctl.model.reports import PlannedModule, PlanReport, ValidateReport
 from platformctl.redaction import Redactor
 from platformctl.render import human, markdown, plans
 from tests.trust.workshop import a_change, a_plan, some_digest
@@ -183,3 +185,15 @@ def test_where_there_is_no_cause_nothing_stands_in_its_place() -> None:
 
     first = [next(iter(plans.change_lines(change))) for change in (gone, kept, a_change())]
     assert first == ["  - delete web  its module is gone", "    keep web", "  + create web  (missing) is missing"]
+
+
+def test_of_two_mistakes_in_one_line_people_learn_which_fields_they_are_in() -> None:
+    at = ("web", "wrong-type", "error", "modules/web/module.yaml", 8)
+    findings = tuple(Finding(*at, f"spec.env.set.{name}", "expected text", "") for name in ("DB_PASSWORD", "A"))
+    report = ValidateReport(exit_code=ExitCode.INVALID_INPUT, status="invalid", modules=("web",), findings=findings)
+
+    told = Redactor().clean(human.render(report)).splitlines()
+    assert [line.rpartition("expected text")[2] for line in told[:2]] == [
+        " (spec.env.set.DB_PASSWORD)",
+        " (spec.env.set.A)",
+    ]

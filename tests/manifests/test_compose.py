@@ -16,6 +16,7 @@ from platformctl.errors import InvalidInput
 from platformctl.manifests.compose import read_compose
 from platformctl.model.compose import ComposeModel
 from platformctl.model.names import RepoPath, ServiceName
+from platformctl.redaction import Redactor
 
 FILE = RepoPath("compose/core/compose.yaml")
 
@@ -256,6 +257,13 @@ def test_what_can_not_be_understood_is_refused_with_file_and_line(text: str, lin
 
     assert (error.file, error.line) == (FILE, line)
     assert error.detail
+
+
+def test_what_is_wrong_is_told_also_beside_a_name_that_tells_of_a_secret() -> None:
+    """Behind `DB_PASSWORD: ` anything would be taken for the secret."""
+    with pytest.raises(InvalidInput) as caught:
+        read(web("environment: {DB_PASSWORD: '${X'}"))
+    assert Redactor().clean(caught.value.detail) == "${ is not closed (services.web.environment.DB_PASSWORD)"
 
 
 def test_a_refusal_never_repeats_a_value() -> None:
