@@ -150,9 +150,26 @@ def _owners(tree: Tree, modules: Neighbours, roots: TrustRoots, release: Release
     others = tuple(beside(release.module, modules))
     named = {module.runtime.compose_service: module.id for module in others}
     if not release.gone:
-        return named
+        return {**_behind(release, named), **named}
     releases = (read_release(tree, m, require_host(roots, m.host), release.source_sha, dirty=False) for m in others)
     return {**{service: each.module.id for each in releases for service in each.closure}, **named}
+
+
+def _behind(release: Release, named: Mapping[ServiceName, str]) -> Mapping[ServiceName, str]:
+    """Services that nobody names and that this module reaches only through another one's: they are that module's."""
+    compose, mine, waiting = release.compose, set[ServiceName](), [release.module.runtime.compose_service]
+    while waiting:
+        service = waiting.pop()
+        if service not in mine and service not in named and service in release.closure:
+            mine.add(service)
+            waiting.extend(compose.services[service].needs)
+    reached = {
+        service: owner
+        for name, owner in sorted(named.items(), reverse=True)
+        if name in release.closure
+        for service in compose.closure(name)
+    }
+    return {service: owner for service, owner in reached.items() if service not in mine}
 
 
 def release_at(parts: Parts, roots: TrustRoots, commit: GitSha, name: ModuleId) -> Release:

@@ -1,11 +1,16 @@
 """A service belongs to the module that names it: no other module's plan may change it."""
 
+from pathlib import Path
+
 import pytest
 
 from platformctl.errors import PolicyViolation
 from platformctl.model.names import ServiceName
 from platformctl.model.plan import Action
 from platformctl.planning.refusals import refuse_foreign
+from tests.e2e.refusals import refusal
+from tests.lab import Host
+from tests.platform_repo import PlatformRepo
 from tests.trust.workshop import a_change, a_plan
 
 WEB, DB, CACHE = map(ServiceName, ("web", "db", "cache"))
@@ -36,3 +41,31 @@ def test_p17_another_modules_one_shot_may_run_again_where_it_is_done() -> None:
     refuse_foreign(plan, OWNERS, frozenset({DB}))
     with pytest.raises(PolicyViolation):
         refuse_foreign(plan, OWNERS, frozenset({CACHE}))
+
+
+@pytest.mark.lab
+def test_p17_what_only_another_modules_service_needs_is_that_modules_too(tmp_path: Path, host: Host) -> None:
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    sleeper = {"image": "platformctl-lab/sleeper:1"}
+    runtime = {"orchestrator": "docker-compose", "compose_file": "modules/db/compose.yaml", "project": "shop"}
+
+    def commit(**cache: object) -> None:
+        services = {"web": {**sleeper, "depends_on": ["db"]}, "db": {**sleeper, "depends_on": ["cache"]}}
+        repo.add_module("db", {"services": {**services, "cache": {**sleeper, **cache}}}, runtime=runtime)
+        repo.add_module("web", runtime=runtime)
+
+    commit()
+    planned = repo.run("plan", "--all", "--json", expect=1).json
+    assert [(each["module"], each["plan"]["rollback"]["ready"]) for each in planned["plans"]] == [
+        ("db", True),
+        ("web", True),
+    ]
+    index = repo.root / planned["index"]
+    repo.approve(index)
+    repo.apply(index)
+
+    commit(environment={"A": "2"})
+    error = refusal(repo.run("plan", "web", "--json"), 4)
+    assert error["hint"] == "apply that one first: platformctl plan db"
+    repo.deploy("db")
+    repo.plan("web", expect=0)
