@@ -1,4 +1,4 @@
-"""What a host's answers about Docker and Compose mean. Whatever does not fit the frame is garbage, never a guess."""
+"""Read a host's answers about Docker and Compose. Whatever does not fit the frame is garbage, never a guess."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,16 +48,16 @@ _COMPOSE_REASONS: Mapping[str, Reason] = {
     "": _NO_COMPOSE,
 }
 _A_PROGRAM = 1 << 20
-"""Bytes that a Go program has at least."""
+"""The least size in bytes of a compiled Go program; a smaller file is a script."""
 _VERSION = re.compile(r"v?(?:[2-9]|[1-9][0-9]+)(?:\.[0-9]+)+(?:[-+~][0-9A-Za-z.+~-]{1,64})?")
-"""From 2 on, as upstream writes it, and with what a distribution appends: 2.26.1-4."""
+"""Matches versions from 2 on, as upstream writes them or with a distribution's suffix: 2.26.1-4."""
 _ME = re.compile(r"uid=([0-9]+)(?:\((.+?)\))? gid=")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 
 @dataclass(frozen=True)
 class _Attached:
-    """A container's end in a network; the id is empty before its first start."""
+    """A container's attachment to one network; `NetworkID` is empty before the container's first start."""
 
     NetworkID: str
     Aliases: tuple[str, ...] | None
@@ -65,7 +65,7 @@ class _Attached:
 
 @dataclass(frozen=True)
 class _Inspected:
-    """A container in the words of the question; labels are None where Compose did not make it."""
+    """One container as `FORMS` asks for it; fields from Compose's labels are None where Compose did not make it."""
 
     id: str
     name: str
@@ -89,7 +89,7 @@ class _Inspected:
 
 @dataclass(frozen=True)
 class _Engine:
-    """The engine in its own words."""
+    """The fields that are read of the engine's `/info`, under the engine's own names."""
 
     ID: str
     ServerVersion: str
@@ -99,7 +99,7 @@ class _Engine:
 
 @dataclass(frozen=True)
 class _Listed:
-    """Of a container in the engine's list."""
+    """One entry of the engine's list of containers."""
 
     Id: str
 
@@ -121,7 +121,10 @@ class _Volume:
 
 
 def identity(answer: bytes, entry: HostEntry) -> Identity:
-    """Who answered; raises `Unreachable` when the engine does not, or Compose v2 where it was asked."""
+    """Return the identity of the host that answered.
+
+    Raises `Unreachable` when the engine does not answer, when Compose v2 was asked and does not, and for garbage.
+    """
     with understood(entry.name):
         sections = read_sections(answer, entry.name)
         uid, user, machine_id, clock, home, path = _identity_lines(sections, entry)
@@ -143,7 +146,10 @@ def identity(answer: bytes, entry: HostEntry) -> Identity:
 
 
 def compose_version(section: Section, entry: HostEntry) -> str:
-    """What Compose says of itself, empty where it was not asked; raises `Unreachable` below version 2."""
+    """Return the version Compose reports, without a leading `v`; empty where it was not asked.
+
+    Raises `Unreachable` when Compose is missing, is version 1 or reports something that is no version.
+    """
     word = section.lines[-1].strip() if section.lines else ""
     if word in _COMPOSE_REASONS or section.status:
         raise _unreachable(_COMPOSE_REASONS.get(word, _NO_COMPOSE), entry)
@@ -165,9 +171,10 @@ def _engine(section: Section, entry: HostEntry) -> _Engine:
 
 
 def _program(section: Section) -> str:
-    """What tells one state of the program files that may be Compose from another; empty where it tells nothing.
+    """Return a digest that changes when one of the files that may be Compose's program changes.
 
-    The size comes first: what is small is no program but a script, which may run another one.
+    Empty where there is no such file, or where one is so small that it must be a script, which may run any other
+    program. Each line of the section begins with the size of its file.
     """
     if section.status:
         raise ValueError("the program files could not be looked at")
@@ -220,18 +227,18 @@ def kept(answer: Completed, entry: HostEntry) -> frozenset[str]:
 
 
 def ids_of(listing: Response) -> frozenset[str]:
-    """The ids in a list of the engine's; raises `ValueError` where it refused."""
+    """Return the ids in the engine's list of containers; raises `ValueError` where the engine refused to list them."""
     return frozenset(each.Id for each in every(_Listed, listing.data))
 
 
 def require_looked_at(listing: Response, found: Iterable[Container]) -> None:
-    """Raise `ValueError` unless each container of a list was looked at, and once."""
+    """Raise `ValueError` unless `found` has exactly the containers of the engine's list, each once."""
     if sorted(each.Id for each in every(_Listed, listing.data)) != sorted(container.id for container in found):
         raise ValueError("not every container that is listed was looked at, or one twice")
 
 
 def every(cls: type[T], told: Any) -> tuple[T, ...]:
-    """A list of the engine's; fields that are not asked about are passed over."""
+    """Decode a list from the engine into `cls`; fields that `cls` does not have are ignored."""
     return decode(tuple[cls, ...], told, "an answer", ignore_unknown=True)  # type: ignore[valid-type]
 
 
@@ -249,7 +256,7 @@ def _watched(answer: Completed, entry: HostEntry) -> tuple[tuple[Container, ...]
 
 @contextmanager
 def understood(host: str) -> Iterator[None]:
-    """What is raised while reading an answer is that answer's fault: raises `Unreachable`."""
+    """Turn errors raised while an answer is read into `Unreachable`: they mean that the answer is malformed."""
     try:
         yield
     except (KeyError, ValueError, TypeError, AttributeError, InvalidInput) as error:
@@ -257,7 +264,10 @@ def understood(host: str) -> Iterator[None]:
 
 
 def _identity_lines(sections: Mapping[str, Section], entry: HostEntry) -> tuple[str, ...]:
-    """Uid, user, machine id, clock, home and path; the user is the uid where that has no name."""
+    """Return uid, user, machine id, clock, home and PATH; the user is the uid where the uid has no name.
+
+    Raises `Unreachable` when one of them can not be read.
+    """
     who, *lines = sections["me"].lines if "me" in sections else ("",)
     ids = _ME.match(who)
     if ids is None or len(lines) != 4 or not lines[1].isdecimal():
@@ -278,7 +288,10 @@ def _unreachable(why: Reason, entry: HostEntry) -> Unreachable:
 
 
 def listed(section: Section, host: str) -> tuple[tuple[str | None, Container], ...]:
-    """Containers by name, each with the project it is of; raises `Unreachable` where they could not be listed."""
+    """Return the containers sorted by name, each with its project, which is None where Compose did not make it.
+
+    Raises `Unreachable` when they could not be listed.
+    """
     if section.status:
         raise Unreachable(
             "the Docker Engine does not answer",
@@ -316,5 +329,5 @@ def _container(seen: _Inspected) -> Container:
 
 
 def read(cls: type[T], text: str) -> T:
-    """One line of JSON as a `cls`; fields that are not asked about are passed over."""
+    """Decode one line of JSON into `cls`; fields that `cls` does not have are ignored."""
     return decode(cls, strict_json.load(text.encode(), "an answer"), "an answer", ignore_unknown=True)
