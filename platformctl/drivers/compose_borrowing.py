@@ -1,9 +1,9 @@
-"""Services that use a part of another's container: its network, IPC or process namespace, or its volumes.
+"""Services that borrow a part of another service's container: its network, IPC or process namespace, or its volumes.
 
-`up` puts the id of the other container in the place of its name and hashes the definition then; `config --hash` hashes
-the name. So a question for hashes has the live ids put in first, into the definition as Compose has completed it
-(seen with 2.26.1: a namespace becomes `container:ID`, an item of `volumes_from` the bare id, without its mode, and
-one of a container that the file names itself that bare name).
+`up` replaces the name of the other service by the id of its container before it hashes a definition; `config --hash`
+hashes the name. So before hashes are asked for, the ids of the live containers are put into the definition that Compose
+has completed (seen with 2.26.1: a namespace becomes `container:ID`; an item of `volumes_from` becomes the bare id,
+without its mode, or the bare name where the file names a container itself).
 """
 
 import json
@@ -19,19 +19,19 @@ NOTHING = "services: {}\n"
 
 
 def lenders(service: ComposeService) -> tuple[ServiceName, ...]:
-    """The services whose container `service` uses a part of."""
+    """Return the services that `service` borrows from, each once."""
     volumes = (item.split(":") for item in service.definition.get("volumes_from", ()))
     named = (*namespaces(service).values(), *(words[0] for words in volumes if words[0] != "container"))
     return tuple(dict.fromkeys(map(ServiceName, named)))
 
 
 def lenders_of(release: Release) -> tuple[ServiceName, ...]:
-    """Every service of the closure whose container another one of it uses a part of."""
+    """Return the services that services of the closure borrow from, each once."""
     return tuple(dict.fromkeys(name for each in release.closure for name in lenders(release.compose.services[each])))
 
 
 def from_others(release: Release) -> bool:
-    """Whether a service of the closure names a container itself, of whatever project, to use a part of it."""
+    """Whether a service of the closure names a container, which may be of any project, to borrow from or link to."""
     definitions = [release.compose.services[name].definition for name in release.closure]
     namespaces = any(str(each.get(key, "")).startswith("container:") for each in definitions for key in _NAMESPACES)
     volumes = any(item.startswith("container:") for each in definitions for item in each.get("volumes_from", ()))
@@ -40,8 +40,9 @@ def from_others(release: Release) -> bool:
 
 
 def borrowed(release: Release) -> str:
-    """A compose file of what `up` hashes otherwise than it is written, with `@service@` in the place of each id;
-    `NOTHING` where there is nothing of the kind.
+    """Return a compose override with the fields that `up` hashes in another form than the file has them.
+
+    `@service@` stands for the id of that service's container. `NOTHING` where no service borrows.
     """
     fields = {name: ", ".join(_fields(release.compose.services[name])) for name in release.closure}
     lines = [f"  {json.dumps(name)}: {{{said}}}\n" for name, said in fields.items() if said]
@@ -61,7 +62,7 @@ def _bare(words: list[str]) -> str:
 
 
 def namespaces(service: ComposeService) -> Mapping[str, str]:
-    """The services whose namespaces a service uses, by the key that names them."""
+    """Return the services whose namespaces `service` uses, by key: `network_mode`, `ipc` or `pid`."""
     definition: Mapping[str, Any] = service.definition
     split = ((key, str(definition.get(key, "")).partition(":")) for key in _NAMESPACES)
     return {key: name for key, (kind, _, name) in split if kind == "service"}

@@ -1,6 +1,7 @@
-"""What Compose says against a file: in its own words, for the file and line that people wrote.
+"""Report why Compose rejects a compose file, in Compose's own words, with the file and line that people wrote.
 
-It read a copy, and says so; what may repeat a value that only the host has is not shown.
+Compose read a copy, so the path of the copy is replaced. Words that may repeat a value of the host's env file are not
+shown.
 """
 
 import re
@@ -15,7 +16,7 @@ _NAMED = re.compile(r"\b(?:services|networks|volumes|configs|secrets)[.\[][\w.\[
 
 
 def not_accepted(release: Release, complaint: str) -> Refusal:
-    """The refusal of a release whose compose file Compose does not take."""
+    """Return the refusal of a release whose compose file Compose rejects; `complaint` is what it wrote to stderr."""
     compose_file = release.module.runtime.compose_file
     words = _own_words(complaint, compose_file)
     return InvalidInput(
@@ -50,14 +51,17 @@ def not_read(release: Release, complaint: str) -> Refusal:
 
 
 def _own_words(complaint: str, compose_file: str) -> str:
-    """What Compose says against the file: without its warnings, and with the path that people know."""
+    """Return the complaint on one line, without log lines, with the path in the repository, at most 2000 characters."""
     lines = (line.strip() for line in complaint.splitlines())
     told = " ".join(line for line in lines if line and not line.startswith("time="))
     return _ITS_PATH.sub(compose_file, told)[:2000]
 
 
 def _line(words: str, release: Release) -> int | None:
-    """The line that Compose names, or that of the field that it names: `services.web` or `services[web].ports`."""
+    """Return the line that Compose names, or the line of the field it names: `services.web`, `services[web].ports`.
+
+    None where it names neither.
+    """
     numbered = _NUMBERED.search(words)
     if numbered is not None:
         return int(numbered[1])
@@ -66,7 +70,7 @@ def _line(words: str, release: Release) -> int | None:
 
 
 def _complaint(words: str, release: Release) -> str:
-    """Compose's own words, unless it has read the host's env file: they may repeat a value of it."""
+    """Return Compose's own words, or a substitute where it read the host's env file, whose values they may repeat."""
     if release.module.env.file is None:
         return words
     return f"what it says may repeat a value of {release.module.env.file}; run the command below on the host to see it"
