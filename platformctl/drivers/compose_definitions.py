@@ -1,11 +1,12 @@
-"""Definitions of networks and volumes: how Compose makes one as declared, and where one that is there is another.
+"""Definitions of networks and volumes: what Compose makes of a declaration, and where an existing one differs from it.
 
-Compose 2.26 leaves a network or volume as it is, whatever its definition says by now. From 2.31 on it makes the network
-anew, with every container in it, and asks whether it may destroy the volume. A plan can promise neither.
+Compose 2.26 leaves an existing network or volume as it is when its definition in the file changes. From 2.31 on it
+recreates the network, together with every container in it, and asks whether it may destroy the volume. A plan can
+promise neither.
 
-That newer Compose goes by a hash that it writes on what it makes, and which covers what nobody can tell from the
-network: `driver: bridge` is not the same as no driver. No command tells that hash, so it is computed here as in its
-source (pkg/compose/hash.go, the same from 2.31.0 to 5.5.0; seen with 5.6.1).
+The newer Compose compares a hash that it writes as a label on the networks it makes. The hash tells apart definitions
+that make the same network: `driver: bridge` is not the same as no driver. No command prints the hash, so it is computed
+here as in Compose's source (pkg/compose/hash.go, the same from 2.31.0 to 5.5.0; seen with 5.6.1).
 """
 
 import json
@@ -17,22 +18,22 @@ from platformctl.model.names import Digest
 from platformctl.model.observed import ResourceSeen
 
 _ENGINES_OWN = "com.docker.network."
-"""Options of a network that an engine adds by itself begin so."""
+"""The prefix of network options that the engine adds by itself."""
 _BY_HASH, _BY_KEY = (2, 31, 0), (5, 2, 0)
-"""The first versions that make a network anew, and that take one with another name for the same; one that can not be
-read may be newer.
+"""The first version that recreates a changed network, and the first that identifies a network by its key in the file
+instead of its name. A version that can not be read is treated as if it were newer than both.
 """
 _AS_GO_DOES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
 def network_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a network looks like that Compose makes as declared."""
+    """Return the definition, as in `ResourceSeen`, of the network that Compose makes from a declaration."""
     flags = {flag: _truth(declared.get(flag)) for flag in ("internal", "attachable", "enable_ipv6")}
     return {**_resource(declared, "bridge"), **flags, "subnets": _subnets(declared)}
 
 
 def volume_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a volume looks like that Compose makes as declared."""
+    """Return the definition, as in `ResourceSeen`, of the volume that Compose makes from a declaration."""
     return _resource(declared, "local")
 
 
@@ -42,7 +43,10 @@ def _resource(declared: Mapping[str, Any], driver: str) -> Mapping[str, Any]:
 
 
 def network_differs(declared: Mapping[str, Any], seen: ResourceSeen, version: str) -> Iterator[str]:
-    """Where a network of ours is not as declared, one sentence each; what only its hash tells, if it alone tells it."""
+    """Yield one sentence for each difference between an existing network of the project and its declaration.
+
+    A difference in Compose's hash is reported only where no field differs and Compose's `version` goes by the hash.
+    """
     told = tuple(_network_fields(declared, seen))
     yield from told
     if not told and _is_from(_BY_HASH, version):
@@ -50,13 +54,16 @@ def network_differs(declared: Mapping[str, Any], seen: ResourceSeen, version: st
 
 
 def network_remade(declared: Mapping[str, Any], seen: ResourceSeen) -> Iterator[str]:
-    """Where a network of ours has another hash than what is declared, one sentence."""
+    """Yield one sentence if the hash on an existing network is not that of its declaration; none if it has no hash."""
     if seen.config_hash not in ("", network_hash(seen.name, declared)):
         yield f"network {seen.name}: it was made from another definition, and Compose would make it anew"
 
 
 def looks_beside(version: str) -> bool:
-    """Whether networks of services that are not brought up are made anew too: all of a file are, up to 5.1."""
+    """Whether this Compose also recreates changed networks of services outside the closure.
+
+    From 2.31 to 5.1 it recreates those of all services it loads. True for a version that can not be read.
+    """
     number = number_of(version)
     return number < (2,) or _BY_HASH <= number < _BY_KEY
 
@@ -70,9 +77,9 @@ def makes_beside(version: str) -> bool:
 
 
 def network_moves(key: str, name: str, there: Iterable[ResourceSeen], version: str) -> Iterator[str]:
-    """Where a network that the file calls `key` is there by another name alone, one sentence.
+    """Yield one sentence if the network with the key `key` in the file exists only under another name than `name`.
 
-    Up to 5.1 one is made beside it. From then on Compose takes the one that is there away, whoever is in it.
+    Up to 5.1 Compose makes a second network. From 5.2 on it removes the existing one, with containers still in it.
     """
     same = sorted(each.name for each in there if each.key == key)
     if same and name not in same and _is_from(_BY_KEY, version):
@@ -80,7 +87,7 @@ def network_moves(key: str, name: str, there: Iterable[ResourceSeen], version: s
 
 
 def volume_differs(declared: Mapping[str, Any], seen: ResourceSeen) -> Iterator[str]:
-    """Where a volume of ours is not as declared, one sentence each."""
+    """Yield one sentence for each difference between an existing volume of the project and its declaration."""
     return _differs("volume", declared, seen, driver="local")
 
 
@@ -89,7 +96,7 @@ def _is_from(first: tuple[int, ...], version: str) -> bool:
 
 
 def network_hash(name: str, declared: Mapping[str, Any]) -> str:
-    """What Compose writes on a network that it makes as declared by the name `name`."""
+    """Return the hash that Compose writes as a label on a network `name` that it makes from a declaration."""
     ipam = declared.get("ipam") or {}
     flags = (flag for flag in ("internal", "attachable") if _truth(declared.get(flag)))
     families = (family for family in ("enable_ipv4", "enable_ipv6") if declared.get(family) is not None)
@@ -155,7 +162,7 @@ def _pools(declared: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _pairs(value: Any) -> Mapping[str, str]:
-    """A mapping of names to text, from a mapping or from `NAME=value` items, as Compose hands it to the engine."""
+    """Return names and texts as Compose passes them to the engine, from a mapping or a list of `NAME=value` items."""
     if isinstance(value, Mapping):
         return {str(key): _text(item) for key, item in value.items()}
     return {key: text for key, _, text in (str(item).partition("=") for item in value or ())}

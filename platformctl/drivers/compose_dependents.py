@@ -1,8 +1,9 @@
-"""What `up` does to the services that need one it makes anew: three ways, by Compose's version.
+"""What `up` does to the services that need a service it recreates. It depends on Compose's version:
 
-Before 2.29.4 they are made anew with it, and so on to those that need them (seen with 2.26.1). Until 2.35.0 they are
-stopped and started again, which its source says. Since then only those are that ask for it: `restart: true` of
-`depends_on`, and a link or a shared namespace where `depends_on` does not name the service (seen with 5.6).
+- before 2.29.4, dependents are recreated too, and so are the dependents of those (seen with 2.26.1);
+- from 2.29.4 to before 2.35.0, dependents are stopped and started again (according to its source);
+- from 2.35.0 on, only those that ask for it are: by `restart: true` in `depends_on`, or by a link or a shared namespace
+  where `depends_on` does not name the service (seen with 5.6).
 """
 
 import re
@@ -18,7 +19,10 @@ _STARTED_AGAIN, _ASKED_FOR = (2, 29, 4), (2, 35, 0)
 
 
 def dependents(release: Release, service: ServiceName, version: str) -> Mapping[ServiceName, Action]:
-    """Services of the closure that are touched; with a version that can not be read, as many as with any."""
+    """Return the services of the closure that `up` touches when it recreates `service`, and the action on each.
+
+    For a version that can not be read, the oldest behaviour is assumed, which touches the most.
+    """
     number = number_of(version)
     services = (release.compose.services[name] for name in release.closure)
     if number < _STARTED_AGAIN:
@@ -28,7 +32,7 @@ def dependents(release: Release, service: ServiceName, version: str) -> Mapping[
 
 
 def number_of(version: str) -> tuple[int, ...]:
-    """The numbers of a version of Compose; (0,) where it can not be read."""
+    """Return the three numbers of a Compose version, `(0,)` for a version that can not be read."""
     found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     return tuple(map(int, found.groups())) if found else (0,)
 
@@ -38,7 +42,10 @@ def _needs(service: ComposeService) -> tuple[ServiceName, ...]:
 
 
 def _restarts(service: ComposeService) -> Iterator[str]:
-    """Those that a service is to be started again with; what Compose adds to `depends_on` by itself says so too."""
+    """Yield the services whose recreation starts this one again.
+
+    Compose adds links and shared namespaces to `depends_on` by itself, with `restart: true`.
+    """
     named = service.definition.get("depends_on") or {}
     yield from (name for name, how in named.items() if str(how.get("restart")).lower() == "true")
     linked = (link.partition(":")[0] for link in service.definition.get("links", ()))
