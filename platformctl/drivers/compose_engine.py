@@ -1,9 +1,9 @@
-"""What Docker's engine is asked by its API, and its answers.
+"""Requests to the API of Docker's engine, and how its responses are read.
 
-The docker program starts anew for each of its lists, which costs a host more than all lists take the engine. So all
-questions go over one connection: perl's, which starts five times as fast, to a socket of the host itself, else that of
-`docker system dial-stdio`, which leads wherever docker's own settings say.
-https://docs.docker.com/reference/api/engine/ has what is asked.
+The docker program has to be started once for each list, which takes a host longer than the engine takes for all lists.
+So all requests go over one connection: that of perl, which starts five times as fast, if docker would use a socket on
+the host itself; else that of `docker system dial-stdio`, which leads wherever docker's own settings say.
+The API is documented at https://docs.docker.com/reference/api/engine/.
 """
 
 import io
@@ -21,11 +21,13 @@ IMAGES = "/images/json?all=1"
 _HOST = "Host: docker\r\n"
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?\r\n")
 
-# ask REQUESTS: one connection, until the engine ends it. To the engine the end of what it is asked means that nobody
-# waits for the answer any more: so perl never says it, and the fifo before docker stays open for writing meanwhile.
-# A socket is taken where docker would take the same: DOCKER_HOST comes before all, then a context, from which only
-# docker knows the way. perl without its modules knows the numbers of AF_UNIX and SOCK_STREAM as little as we: 75 says
-# that nobody was reached, as where they are others. Requests fit into the socket's buffer, as they do into a word.
+# ask REQUESTS: send the requests on one connection and print the responses until the engine closes it.
+# The engine takes the end of its input to mean that nobody waits for the response any more. So perl never shuts down
+# its sending side, and the fifo that docker reads stays open for writing until docker ends.
+# own_socket sets `socket` only where docker would use the same one: DOCKER_HOST takes precedence, then a context, which
+# only docker can resolve. perl without its modules does not know the numbers of AF_UNIX and SOCK_STREAM, so they are
+# taken to be 1. Its exit status 75 means that the engine was not reached, also because a system has other numbers; then
+# docker is used. Requests are never longer than one argument of a program, and as such fit into the socket's buffer.
 ASK = r"""
 own_socket() { socket=; config=${DOCKER_CONFIG:-$HOME/.docker}/config.json
   case ${DOCKER_HOST-} in
@@ -47,14 +49,15 @@ ask() { own_socket
   timeout -k 2 60 docker system dial-stdio <"$work/ask" 7>&- & printf '%s' "$1" >&7; wait $!; }
 """
 
-# listed REQUESTS TEMPLATE FORM: lists, that of containers last, to "$work/engine", and a line for each container. Of
-# what the engine says of containers, labels and commands stay on the host: people put secrets there. Each is looked
-# at through a form, which leaves such things out: `<State Status>` in it stands for what is at that path, null where
-# nothing is. perl does all of it at one start; where it does not speak to the engine, docker fills in what says the
-# same in its words, the template. Whether all were looked at, who reads it finds out. An id is what the first name of
-# an object in a list has: in labels, people may give any name. An answer counts where it is one object, and whole:
-# else docker is asked. perl ends a repeat without a word after some 32,000 rounds, so those that a container may fill
-# are nested.
+# listed REQUESTS TEMPLATE FORM: write the responses, the list of containers last, to "$work/engine", and print one line
+# for each container of that list.
+# Labels and commands of containers never leave the host, because people put secrets there: they are emptied in the
+# list, and a container is printed through FORM, which leaves them out. `<State Status>` in FORM stands for the value at
+# that path, null where there is none. perl does all of it in one process. Where perl does not reach the engine, docker
+# prints the same through TEMPLATE. Whether every listed container was printed is checked by the code that reads this.
+# `Id` counts only as the first name of an object in the list: labels may have any name. A response that is not exactly
+# one whole object is not used, and docker is asked instead. perl silently ends a repetition after some 32,000 rounds,
+# so repetitions whose length a container can choose are nested.
 LISTED = r"""
 without_secrets() { sed -E '/^HTTP\/1\.0 /,$ {
     s/"Command": *"([^"\\]|\\.)*"/"Command":""/g
@@ -105,37 +108,37 @@ listed() { own_socket
 
 @dataclass(frozen=True)
 class Response:
-    """What the engine said to one request."""
+    """The engine's response to one request."""
 
     status: int
     body: bytes
 
     @property
     def data(self) -> Any:
-        """What it found; raises `ValueError` where it refused, and for what is no JSON."""
+        """The body, parsed; raises `ValueError` when the status is not 200 or the body is not valid JSON."""
         if self.status != OK:
             raise ValueError(f"the engine answered with status {self.status}")
         try:
             told = json.loads(self.body)
         except RecursionError:
             raise ValueError("an answer is nested too deep") from None
-        if b"\\u" in self.body:  # a lone half of a pair would fail later, where nobody expects it
+        if b"\\u" in self.body:  # fail here on a lone surrogate, which would else fail wherever the text is encoded
             json.dumps(told, ensure_ascii=False).encode()
         return told
 
 
 def of_containers(*labels: str) -> str:
-    """The path of the list of all containers with these labels, also those that do not run."""
+    """Return the path that lists all containers with these labels, including those that do not run."""
     return f"/containers/json?all=1&filters={_filters(labels)}"
 
 
 def of_networks(*labels: str) -> str:
-    """The path of the list of networks with these labels."""
+    """Return the path that lists the networks with these labels."""
     return f"/networks?filters={_filters(labels)}"
 
 
 def of_volumes(*labels: str) -> str:
-    """The path of the list of volumes with these labels."""
+    """Return the path that lists the volumes with these labels."""
     return f"/volumes?filters={_filters(labels)}"
 
 
@@ -144,9 +147,9 @@ def _filters(labels: Sequence[str]) -> str:
 
 
 def requests(paths: Sequence[str], *, tags: Sequence[tuple[str, str, str]] = ()) -> str:
-    """Text that asks for all of `paths` on one connection, once each image of `tags` has its repository and tag.
+    """Return the HTTP text that gives each image of `tags` its repository and tag, then gets all `paths`.
 
-    By HTTP/1.1 but for the last: what answers HTTP/1.0 stands there in one piece, and the connection ends behind it.
+    The last request uses HTTP/1.0: its response comes unchunked, and the engine closes the connection after it.
     """
     versions = ["1.1"] * (len(paths) - 1) + ["1.0"]
     tagging = "".join(
@@ -157,7 +160,7 @@ def requests(paths: Sequence[str], *, tags: Sequence[tuple[str, str, str]] = ())
 
 
 def responses(stream: bytes) -> tuple[Response, ...]:
-    """The answers on one connection, in order; raises `ValueError` for what is no HTTP or not whole (RFC 9112)."""
+    """Return the responses on one connection, in order; raises `ValueError` for bad or incomplete HTTP (RFC 9112)."""
     return tuple(_each(io.BytesIO(stream)))
 
 
