@@ -1,4 +1,4 @@
-"""What a host will look like after a plan that is still to be applied, as far as a later plan rests on it.
+"""Foresee what a host will look like after a plan that is still to be applied, as far as later plans rest on it.
 
 Foreseen is what `up` makes of a definition whose hash is known. A service that borrows from a new container, and one
 whose env files change with the plan, get another hash than can be known now; a later plan that contains such a service
@@ -21,7 +21,10 @@ _NEW = "foreseen"
 
 
 def foreseen(release: Release, seen: Observation, before: Preceding, one_shots: frozenset[ServiceName]) -> Observation:
-    """`seen`, a look at a host for `release`, as it would be after the plan `before` for the same host."""
+    """Return `seen`, a look for `release`, as it would be after the plan `before` for the same host was applied.
+
+    `one_shots` are the services of `before`'s release that end when they are done.
+    """
     after = _with_files(seen, before)
     if before.release.module.runtime.project != release.module.runtime.project:
         return _for_neighbour(release, after, before)
@@ -35,7 +38,7 @@ def foreseen(release: Release, seen: Observation, before: Preceding, one_shots: 
 
 
 def _with_files(seen: Observation, before: Preceding) -> Observation:
-    """Files in their places, their predecessors kept, images there and tagged."""
+    """Return `seen` with the plan's files placed, the files they replace kept, and its images present and tagged."""
     operations = [operation for step in before.plan.steps for operation in step.do]
     placed: dict[RepoPath, FileSeen] = {}
     for each in operations:
@@ -57,7 +60,10 @@ def _with_files(seen: Observation, before: Preceding) -> Observation:
 
 
 def _for_neighbour(release: Release, seen: Observation, before: Preceding) -> Observation:
-    """What another project gets to see of it: networks and volumes to use, and names of containers that come or go."""
+    """Return `seen` for a release of another project than the plan's.
+
+    Such a release is affected only by networks and volumes it uses and by names of containers that come or go.
+    """
     made = _resources(before, replace(seen, networks=seen.external, volumes=seen.lent))
     external, lent = resources.external_networks(release), resources.lent_names(release)
     changes = [(change.service, change.action) for change in before.plan.changes]

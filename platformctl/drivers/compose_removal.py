@@ -1,4 +1,4 @@
-"""The words that take services away, and those that bring them back, by the compose file that made them."""
+"""The step that removes services, and its undo, both with the compose file that brought the services up."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,10 +22,11 @@ def removal_step(
     timeout: int,
     undo: Undo,
 ) -> tuple[Step, ...]:
-    """`docker compose … rm -s -f -- <service>…` with the recorded file; empty when nothing is to go.
+    """Return one step that runs `docker compose … rm -s -f -- <service>…`; empty when no service is to go.
 
-    Another module may have brought a newer version of a shared compose file, which need not have these services any
-    more: then the recorded one is taken from where it is kept.
+    It uses the compose file that the receipt recorded. Another module may have delivered a newer version of a shared
+    file, which may not have these services any more: then the recorded one is taken from the kept files. Raises
+    `PolicyViolation` when it is not there either.
     """
     gone = tuple(change.service for change in changes if change.action is Action.DELETE)
     if not gone:
@@ -43,7 +44,7 @@ def _with_file(up: Run, release: Release, file: str) -> Run:
 
 
 def _recorded_file(release: Release, observation: Observation, current: Receipt) -> str:
-    """Where the host has the compose file of the receipt; raises `PolicyViolation` where it has it no more."""
+    """Return the path on the host of the receipt's compose file; raises `PolicyViolation` when it is gone."""
     path: RepoPath = release.module.runtime.compose_file
     digest: Digest = next(file.digest for file in current.files if file.path == path)
     if any(file.path == path and file.digest == digest for file in observation.files):
