@@ -1,4 +1,4 @@
-"""The one question that brings all that plans of a host's modules need, and its answer's sections.
+"""The one question that gets everything plans of a host's modules need, and the sections of its answer.
 
 Sections about the host stand once: containers, names, engine, present, digests, modes, images, kept, linked, and
 compose, which has its version where that is asked for. Those about one module end in its number: variables.0,
@@ -39,20 +39,25 @@ docker_form='{FORMS[0]}'; form='{FORMS[1]}'
 image_form='{{"Id":{{{{json .Id}}}},"RepoDigests":{{{{json .RepoDigests}}}}}}'
 """
 
-# A registry on the host's own loopback may speak plain HTTP, as it may to the engine.
-# Arguments: root, what to ask the engine, whether Compose is to say its version, then for each module project, project
-# folder and env file or /dev/null.
-# Standard input: a tar of the lists paths, images, moving (those of which the registry is asked even where the engine
-# knows them) and names (those that containers are to have: of whoever has one and is not looked at, only the name is
-# asked for), and for each module a folder, by number, of compose.yaml, set.env, the lists required, deciding, profiles,
-# host-files and lenders, the file hashes where Compose is to be asked, and three overrides: without.yaml takes env
-# files away, for when one is not on the host yet and Compose would refuse to answer at all, dropped.yaml the needed
-# services that `up` does without, and borrowed.yaml has `@service@` where `up` has the id of that service's container.
-# Where `up` names a service it enables its profiles, and drops what those do not bring before it hashes; `config` not.
-# Where services have env files, Compose 2.26 leaves their names out of the hash of `up` and takes them into that of
-# `config --hash`: they are read first, and the answer, which never leaves the host, is hashed. So are ids put in.
-# Fingerprints of the host's own files are keyed twice, so that nobody who has seen one can continue it.
-# Compose takes as long as all the rest of a question, so it is asked ahead and answers meanwhile.
+# Arguments: root, the requests for the engine, yes or no to ask for Compose's version, then for each module its
+# project, project folder, and env file or /dev/null.
+# Standard input is a tar. Below in/ it has these lists:
+# - paths: the files to look at;
+# - images, and moving: those of them that the registry is asked about even where the engine has them;
+# - names: those that containers are to have. If a container that is not listed has one, only its name is asked for;
+# - sources: mounted paths below the root, to see which are links or lie below one.
+# For each module it has a folder in/NUMBER/ with compose.yaml, set.env, the lists required, deciding, profiles,
+# host-files and lenders, a file `hashes` where Compose is to compute them, and three overrides:
+# - without.yaml removes env files: where one is not on the host yet, Compose would refuse to compute any hash;
+# - dropped.yaml removes needed services that `up` does without;
+# - borrowed.yaml has `@service@` where `up` has the id of that service's container.
+# `up` of a service enables its profiles, and drops needed services they do not bring, before it hashes; `config` does
+# neither.
+# Compose 2.26 leaves the names of env files out of the hash of `up` but not out of that of `config --hash`. So `config`
+# reads the env files in first, and its output, which never leaves the host, is hashed. Ids of lenders are put in there.
+# The key goes into a fingerprint of a host's own file twice, so that nobody can extend one to that of a longer file.
+# A registry on the host's own loopback may speak plain HTTP, because the engine accepts that of it too.
+# Compose takes as long as all the rest of a look together, so it runs in the background meanwhile.
 _LOOK = (
     FRAME
     + ROOM
@@ -170,7 +175,10 @@ _LOOK = _LOOK.replace("@COMPOSE_TIMEOUT@", str(COMPOSE_TIMEOUT)).replace("@REGIS
 
 
 def look(questions: Sequence[Question], *, version: bool) -> Command:
-    """The question; all of one host, at least one. With `version` Compose is to say its own."""
+    """Return the command that looks at one host for all `questions`, of which there is at least one.
+
+    With `version` it asks for Compose's version too.
+    """
     root = questions[0].release.host.root
     operands = (word for question in questions for word in _operands(question.release))
     timeout = LOOK_TIMEOUT + (COMPOSE_TIMEOUT + KILL_AFTER) * sum(map(_times, questions))
@@ -195,7 +203,7 @@ def paths_of(questions: Sequence[Question]) -> list[str]:
 
 
 def images_of(questions: Sequence[Question]) -> list[str]:
-    """The images that are looked at, in the order they are asked about."""
+    """Return the image references to look at, each once, in the order of the answer."""
     return sorted({service.image for service in _services(questions) if service.image})
 
 
@@ -205,7 +213,10 @@ def _services(questions: Sequence[Question]) -> Iterator[ComposeService]:
 
 
 def _asked(questions: Sequence[Question]) -> str:
-    """What the engine is asked: images by name, all it has, and containers, those of one project where that will do."""
+    """Return the requests for the engine: images by name, `LISTS`, and the containers.
+
+    Where all questions are about one project, only containers of that project are listed.
+    """
     projects = {question.release.module.runtime.project for question in questions}
     label = f"{PROJECT}={projects.pop()}" if len(projects) == 1 else PROJECT
     images = [f"/images/{quote(ref, safe='/:@')}/json" for ref in images_of(questions)]
@@ -219,7 +230,7 @@ def _operands(release: Release) -> tuple[str, str, str]:
 
 
 def _enclosed(questions: Sequence[Question]) -> bytes:
-    """The tar that the script reads: desired compose files, and the lists of what to look at."""
+    """Return the tar that the script reads: desired compose files, and the lists of what to look at."""
     members = {"in/paths": _lines(paths_of(questions)), "in/images": _lines(images_of(questions))}
     members["in/moving"] = _lines(
         sorted({each.image for each in _services(questions) if each.image and each.is_moving})
@@ -234,7 +245,7 @@ def _enclosed(questions: Sequence[Question]) -> bytes:
 
 
 def _names(release: Release, service: ServiceName) -> Iterator[str]:
-    """What the engine takes for a name; what it does not, no container has."""
+    """Return the names the service's containers are to have; no container can have one the engine does not accept."""
     return (name for name in release.container_names(service) if _NAME.match(name))
 
 
@@ -275,7 +286,7 @@ def _without_env_files(names: Iterable[ServiceName], services: Mapping[ServiceNa
 
 
 def _dropped(release: Release) -> str:
-    """A compose file that takes the needed services away which are not in the closure; empty where all are."""
+    """Return a compose override that removes needed services outside the closure; empty where there are none."""
     services = (release.compose.services[name] for name in release.closure)
     dropped = {each.name: sorted(set(each.needs).difference(release.closure)) for each in services}
     lines = [
