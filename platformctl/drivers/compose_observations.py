@@ -1,7 +1,7 @@
-"""What a host's answer to a look means: one observation for each module, or why there is none.
+"""Read a host's answer to a look into one observation for each module, or the reason why there is none.
 
-What is about the host must all be there, or there is no observation of anything. What is wrong about one module hides
-no other.
+The sections about the host must all be complete, or there is no observation at all. An error in what is about one
+module does not affect the observations of the others.
 """
 
 import re
@@ -41,12 +41,12 @@ _HASHED = re.compile(r"(\S+) ([0-9a-f]{64})")
 _HASH, _KEY = "com.docker.compose.config-hash", "com.docker.compose.network"
 _OF_HOST = ("names", "engine", "present", "digests", "modes", "images", "kept", "linked")
 _OF_MODULE = ("deciding", "environment", "host-files")
-"""Sections that say nothing when they failed: an empty list would be a guess."""
+"""Sections, of the host and of each module, that must have ended with status 0: an empty one would be a guess."""
 
 
 @dataclass(frozen=True)
 class _Resource:
-    """A network or volume in the engine's words; labels and options are None where there are none."""
+    """A network or volume under the engine's own field names; labels and options are None where there are none."""
 
     Name: str
     Driver: str
@@ -55,39 +55,39 @@ class _Resource:
 
     @property
     def project(self) -> str | None:
-        """Which project it is of."""
+        """The Compose project it belongs to, None where it belongs to none."""
         return (self.Labels or {}).get(PROJECT)
 
     @property
     def definition(self) -> Mapping[str, Any]:
-        """What a compose file could ask for, in its words; Compose's own labels are no part of that."""
+        """What a compose file can declare, under the file's own keys, and without the labels that Compose adds."""
         own = {k: v for k, v in (self.Labels or {}).items() if not k.startswith("com.docker.compose.")}
         return {"driver": self.Driver, "driver_opts": dict(self.Options or {}), "labels": own}
 
 
 @dataclass(frozen=True)
 class _Mounting:
-    """What the engine's list of containers says of one, beside what it was asked about each."""
+    """One entry of the engine's list of containers: the mounts, which are not asked for container by container."""
 
     Id: str
     Mounts: tuple[Mapping[str, Any], ...] | None
 
     @property
     def volumes(self) -> Mapping[str, str]:
-        """The volumes that it mounts, by their place in it; of all that is mounted these alone have names."""
+        """The names of the volumes it mounts, by their path in the container; other mounts have no names."""
         return {str(each["Destination"]): str(each["Name"]) for each in self.Mounts or () if each["Type"] == "volume"}
 
 
 @dataclass(frozen=True)
 class _Addresses:
-    """The subnets of a network."""
+    """A network's IPAM, of which the subnets are read."""
 
     Config: tuple[Mapping[str, Any], ...] | None
 
 
 @dataclass(frozen=True)
 class _Network(_Resource):
-    """A network, and what networks alone have."""
+    """A network, with the fields that only networks have."""
 
     Id: str
     Internal: bool
@@ -97,14 +97,14 @@ class _Network(_Resource):
 
     @property
     def definition(self) -> Mapping[str, Any]:
-        """As for every resource, and what networks alone have."""
+        """The definition as of every resource, with flags and sorted subnets."""
         flags = {"internal": self.Internal, "attachable": self.Attachable, "enable_ipv6": self.EnableIPv6}
         subnets = sorted(str(each.get("Subnet", "")) for each in self.IPAM.Config or ())
         return {**super().definition, **flags, "subnets": subnets}
 
     @property
     def seen(self) -> ResourceSeen:
-        """As one of its project."""
+        """The network as an observation of its own project has it."""
         written = self.Labels or {}
         return ResourceSeen(self.Name, self.definition, self.Id, written.get(_HASH, ""), written.get(_KEY, ""))
 
@@ -119,7 +119,7 @@ class _Image:
 
 @dataclass(frozen=True)
 class _Host:
-    """What was seen of a host, whatever module it is for."""
+    """What was seen of a host, shared by the observations of all its modules."""
 
     containers: tuple[tuple[str | None, Container], ...]
     names: frozenset[str]
@@ -136,7 +136,10 @@ class _Host:
 def observations(
     answer: bytes, questions: Sequence[Question], who: Identity, at: str
 ) -> tuple[Observation | Refusal, ...]:
-    """What was seen for each question; raises `Unreachable` when the host could not look, or answers garbage."""
+    """Return what was seen for each question, or the refusal of its release.
+
+    Raises `Unreachable` when the root can not be entered, the engine or Compose does not answer, or for garbage.
+    """
     entry = questions[0].release.host
     with understood(entry.name):
         sections = read_sections(answer, entry.name)
@@ -170,7 +173,7 @@ def _host(sections: Sections, questions: Sequence[Question], who: Identity) -> _
 
 
 def _numbered(sections: Sections, number: int) -> Sections:
-    """The sections of one module, by their names without its number."""
+    """Return the sections of one module, by their names without its number."""
     suffix = f".{number}"
     return {name.removesuffix(suffix): section for name, section in sections.items() if name.endswith(suffix)}
 
@@ -234,8 +237,10 @@ def _named(resources: Iterable[R]) -> tuple[R, ...]:
 
 
 def _external(networks: Sequence[_Network], wanted: Iterable[str]) -> Iterator[ResourceSeen]:
-    """Networks by name, or by the id that a file may name them by. In a swarm one may be on other machines alone until
-    a container here is in it: nobody can say that it is missing.
+    """Yield those of the `wanted` networks that exist; a file may name a network by its id too.
+
+    In a swarm a network may exist on other machines only, until a container here joins it. So there none counts as
+    missing: one that is not seen gets an empty id.
     """
     ids = {**{network.Id: network.Id for network in networks}, **{network.Name: network.Id for network in networks}}
     swarm = any(network.Driver == "overlay" for network in networks)
@@ -243,7 +248,7 @@ def _external(networks: Sequence[_Network], wanted: Iterable[str]) -> Iterator[R
 
 
 def _taken(release: Release, host: _Host) -> frozenset[str]:
-    """Names that containers of the release would have, and that others have beside its project."""
+    """Return the names that the release's containers are to have and that containers outside its project have."""
     project = release.module.runtime.project
     beside = {container.name for of, container in host.containers if of != project}
     wanted = (name for service in release.closure for name in release.container_names(service))
@@ -276,9 +281,10 @@ def _other_hashes(sections: Sections) -> bool:
 
 
 def _hashes(sections: Sections, release: Release) -> Mapping[ServiceName, str]:
-    """Hash by service of the closure; services with an env file are left out when one of those was not there to read.
+    """Return the hash of each service of the closure.
 
-    Raises `Unreachable` for a line that is no hash, and where one of the others has none.
+    Services with env files are left out when one of those files could not be read. Raises `Unreachable` for a line that
+    is no hash, and when one of the remaining services has none.
     """
     partial = bool(sections["hashes"].status)
     lines = [_HASHED.fullmatch(line) for line in sections["other-hashes" if partial else "hashes"].lines]
@@ -318,9 +324,10 @@ def _files(paths: Sequence[str], sections: Sections) -> Iterator[FileSeen]:
 def _images(
     refs: Sequence[str], found: Sequence[Response], others: Section, architecture: str
 ) -> Mapping[str, ImageSeen]:
-    """Each image by name: as the engine has it, or as `others` says that were looked for where one was not there.
+    """Return each image by its reference, from the engine's responses `found`, one for each of `refs`.
 
-    Where a registry was asked all the same, the engine's counts only while it is the registry's.
+    `others` has what docker and the registries said, where the engine lacked an image or one is moving. An image that a
+    registry was asked about is taken from the engine only if it is the one that the registry has.
     """
     looked_for = {image.ref: image for image in (_image(line, architecture) for line in others.lines)}
     seen = {}
@@ -345,9 +352,10 @@ def _image(line: str, architecture: str) -> ImageSeen:
 
 
 def _registry_image(ref: str, data: Any, architecture: str) -> ImageSeen:
-    """What a registry says of a reference the host does not have: `docker manifest inspect -v`.
+    """Return the image that a registry has for a reference, from the output of `docker manifest inspect -v`.
 
-    One manifest, or one per platform; an image's id is the digest of its configuration.
+    That is one manifest, or one for each platform. The image's id is the digest of its configuration, None where there
+    is no image for Linux and this architecture.
     """
     manifests = data if isinstance(data, list) else [data] if data else []
     for manifest in manifests:
