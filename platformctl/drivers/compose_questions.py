@@ -1,9 +1,10 @@
-"""What a host is asked about Docker and Compose, and the frame its answers come in.
+"""The questions to a host about Docker and Compose, and the frame of its answers.
 
-Each question is one POSIX sh script with its data in "$1"… or on standard input, never joined into the text. An answer
-is a row of sections, each ended by a line with a mark that the host's kernel has just made up: what a container or a
-file says can not pass for another section. A process costs a host a millisecond, so what the shell can do itself it
-does, and programs that soon end are kept from starting a thread for each processor.
+Each question is one POSIX sh script. Its data come as operands or on standard input and are never joined into its text.
+An answer is a series of sections. Each ends with a line that bears a random mark, made by the host's kernel for this
+answer, so that output of a container or contents of a file can not pass for a section. Starting a process takes a host
+about a millisecond, so the shell does itself what it can, and GOMAXPROCS=1 keeps short-lived Go programs from starting
+a thread for each processor.
 """
 
 import re
@@ -31,7 +32,7 @@ again() { need_work; "$@" >"$work/again" || "$@" >"$work/again" || "$@" >"$work/
 ROOM = """
 need_work; printf '%65536s' '' 2>/dev/null >"$work/room" || exit 73
 """
-"""Said before answers are put together in files: a full disk must not cut one short."""
+"""Part of scripts that collect answers in files: ends them with status 73 on a full disk, which would truncate one."""
 
 IN_MEMORY = """
 need_work() { [ -n "$work" ] || work=$(mktemp -d -p /dev/shm 2>/dev/null) || work=$(mktemp -d) || exit 73; }
@@ -39,9 +40,10 @@ need_work() { [ -n "$work" ] || work=$(mktemp -d -p /dev/shm 2>/dev/null) || wor
 """Where files go that are small and soon gone: a full disk must not keep anybody from seeing what runs."""
 
 _FOLDERS = '"$config" /usr/local/lib/docker /usr/local/libexec/docker /usr/lib/docker /usr/libexec/docker'
-"""Where docker looks for its plugins, in its order."""
+"""The folders that docker searches for its plugins, in its order, as words of the shell."""
 
-# Without a word when it can not be told: the program may be found otherwise, or be a script that runs another one.
+# program: print size, path and identity of each file that may be Compose's program. Prints nothing where docker is set
+# to search further folders. A small file may be a script that runs another program: the reader tells it by the size.
 PROGRAM = """
 program() { config=${DOCKER_CONFIG:-$HOME/.docker}; set --
   if [ -e "$config/config.json" ] && grep -q cliPluginsExtraDirs "$config/config.json"; then return; fi
@@ -51,8 +53,9 @@ program() { config=${DOCKER_CONFIG:-$HOME/.docker}; set --
   [ $# = 0 ] || stat -L -c '%s %n %d %i %y %z' -- "$@"; }
 """.replace("@FOLDERS@", _FOLDERS)
 
-# plugin: Compose's own program, where docker would find it and both are programs: docker starts itself and asks it what
-# it is before, which costs a host as much as Compose's answer. Not a word where a script may mean something else by it.
+# plugin: print the path of Compose's own program, as docker would find it. To run it directly saves that docker starts
+# and asks it for its metadata first, which takes as long as Compose's answer. Prints nothing where docker is a link,
+# docker or Compose is so small that it must be a script, which may do something else, or there are further folders.
 PLUGIN = """
 plugin() { config=${DOCKER_CONFIG:-$HOME/.docker}; docker=$(command -v docker)
   [ ! -L "$docker" ] || return
@@ -67,7 +70,7 @@ plugin() { config=${DOCKER_CONFIG:-$HOME/.docker}; docker=$(command -v docker)
   done; }
 """.replace("@FOLDERS@", _FOLDERS)
 
-# Words of docker's, said to Compose's own program where there is one that is found so.
+# Run Compose's own program with the arguments of docker, or docker itself where `plugin` prints nothing.
 _DIRECTLY = (
     PLUGIN
     + """
@@ -98,7 +101,7 @@ engine() { command -v docker >/dev/null || { echo missing; return; }
 tell me me; tell engine engine "$1"; tell program program; tell compose compose "$2"
 """
 )
-"""Arguments: what to ask the engine, and whether Compose is to say its version too."""
+"""Arguments: the requests for the engine, and yes or no to ask for Compose's version."""
 
 _LABELS = {
     "project": PROJECT,
@@ -122,26 +125,29 @@ _CONTAINER: dict[str, tuple[str, ...]] = {
     "restarts": ("RestartCount",),
     "health": ("State", "Health", "Status"),
 }
-"""What is told of a container, and where the engine has it."""
+"""The fields that are asked of a container, each with its path in the engine's JSON."""
 
 
 def _form(filled: Callable[[Sequence[str]], str]) -> str:
-    """The form of a container, one object of JSON, with what stands for the field at a path."""
+    """Return a form that prints a container as one JSON object; `filled` returns the placeholder of a path."""
     settings = ",".join(f'"{name}":{filled(("HostConfig", name))}' for name in HOST_CONFIG)
     return f'{{"settings":{{{settings}}},' + ",".join(f'"{n}":{filled(path)}' for n, path in _CONTAINER.items()) + "}"
 
 
 def _of_docker(path: Sequence[str]) -> str:
-    """A field in a template of docker's, which refuses what looks for something in nothing."""
+    """Return the part of a docker template that prints the value at a path.
+
+    It prints `null` where the parent does not exist: to index nothing would be an error in a template.
+    """
     *outer, last = (f' "{name}"' for name in path)
     told = f"{{{{json (index .{last})}}}}"
     return f"{{{{with index .{''.join(outer)}}}}}{told}{{{{else}}}}null{{{{end}}}}" if outer else told
 
 
 FORMS = (_form(_of_docker), _form(lambda path: f"<{' '.join(path)}>"))
-"""Of a container: docker's template, and what perl fills in."""
+"""The form of a container, as a template for docker, and with the placeholders that perl fills in."""
 
-# Arguments: what to ask the engine, and both forms of a container.
+# Arguments: the requests for the engine, and both forms of a container.
 _WATCH = (
     FRAME
     + IN_MEMORY
@@ -162,7 +168,7 @@ tell engine ask "$1"
 """
 )
 
-# Argument: what to ask the engine.
+# Argument: the requests for the engine.
 _KEEP = (
     FRAME
     + IN_MEMORY
@@ -177,23 +183,23 @@ tell asked asked "$1"; tell engine without_secrets "$work/said"
 
 
 def directly(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """The words that tell Compose what `argv` tells docker, without docker where that can be."""
+    """Return words that do the same as `argv`, and for `docker compose …` run Compose's own program where possible."""
     return ("sh", "-c", _DIRECTLY, *argv) if argv[:2] == ("docker", "compose") else argv
 
 
 def identify(*, version: bool) -> tuple[str, ...]:
-    """The words that ask who answers, and with `version` which Compose."""
+    """Return the words that ask for the host's identity, and with `version` for Compose's version too."""
     return ("sh", "-c", _IDENTIFY, "identify", requests(["/info"]), "yes" if version else "no")
 
 
 def watch(project: str | None) -> tuple[str, ...]:
-    """The words that ask how the containers of a project are, or of every project there is."""
+    """Return the words that ask for the containers of a project, of all projects where it is None."""
     asked = requests([of_containers(PROJECT if project is None else _of(project))])
     return ("sh", "-c", _WATCH, "watch", asked, *FORMS)
 
 
 def watch_whole(project: str) -> tuple[str, ...]:
-    """The words that ask for a project's networks and volumes too."""
+    """Return the words that ask for a project's containers, networks and volumes."""
     label = _of(project)
     asked = requests([of_networks(label), of_volumes(label), of_containers(label)])
     return ("sh", "-c", _WATCH, "watch-whole", asked, *FORMS)
@@ -205,7 +211,7 @@ def images() -> tuple[str, ...]:
 
 
 def keep(tags: Sequence[tuple[str, str, str]], project: str) -> tuple[str, ...]:
-    """The words that give images names, by id, repository and tag, and then ask which containers a project has."""
+    """Return the words that tag images, given as id, repository and tag, and then list a project's containers."""
     return ("sh", "-c", _KEEP, "keep", requests([of_containers(_of(project))], tags=tags))
 
 
@@ -215,14 +221,14 @@ def _of(project: str) -> str:
 
 @dataclass(frozen=True)
 class Section:
-    """One framed answer: its exit status and its bytes."""
+    """One section of an answer: its exit status and its bytes."""
 
     status: int
     body: bytes
 
     @property
     def text(self) -> str:
-        """The body; bytes that are not UTF-8 are replaced."""
+        """The body as text; bytes that are not UTF-8 are replaced."""
         return self.body.decode("utf-8", "replace")
 
     @property
@@ -232,7 +238,7 @@ class Section:
 
 
 def read_sections(answer: bytes, host: str) -> dict[str, Section]:
-    """Take an answer apart; raises `Unreachable` for anything that is not in the frame."""
+    """Return the sections of an answer by name; raises `Unreachable` for anything that does not fit the frame."""
     mark = _MARK.match(answer)
     if mark is None:
         raise garbage(host, "the answer does not begin as one of ours")
@@ -248,7 +254,7 @@ def read_sections(answer: bytes, host: str) -> dict[str, Section]:
 
 
 def garbage(host: str, detail: str) -> Unreachable:
-    """The refusal for an answer that can not be understood; what was said is not repeated."""
+    """Return the refusal for an answer that can not be understood; it does not repeat the answer."""
     return Unreachable(
         "the host answers garbage",
         detail=f"{host}: {detail}",
