@@ -1,4 +1,4 @@
-"""Networks and volumes: which ones a service needs, and whether those that are there are the ones it asks for."""
+"""Networks and volumes: which ones services need, and whether the existing ones are as the file declares them."""
 
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -20,8 +20,9 @@ _ELSEWHERE = ("tmpfs", "nfs", "nfs4", "cifs", "smb3")
 
 
 def networks(release: Release, service: ServiceName) -> Mapping[str, Mapping[str, Any]] | None:
-    """What the file declares of the networks a service is in, by the engine's name; None: it is in none that Compose
-    attaches, as with any `network_mode`.
+    """Return what the file declares for each network of a service, by the engine's name.
+
+    None for a service with `network_mode`, which Compose attaches to no network of the file.
     """
     if "network_mode" in release.compose.services[service].definition:
         return None
@@ -29,23 +30,26 @@ def networks(release: Release, service: ServiceName) -> Mapping[str, Mapping[str
 
 
 def _keyed(release: Release, service: ServiceName) -> Mapping[str, tuple[str, Mapping[str, Any]]]:
-    """The engine's name of each network that Compose attaches a service to, and what the file declares, by its key."""
+    """Return the engine's name and the declaration of each network of a service, by its key in the file.
+
+    Empty for a service with `network_mode`.
+    """
     definition = release.compose.services[service].definition
     keys = () if "network_mode" in definition else definition.get("networks") or ("default",)
     return {key: _named(release, "networks", key) for key in keys}
 
 
 def volumes(release: Release, service: ServiceName) -> Mapping[str, Mapping[str, Any]]:
-    """What the file declares of the volumes a service mounts, by the engine's name."""
+    """Return what the file declares for each volume that a service mounts, by the engine's name."""
     mounts = release.compose.services[service].definition.get("volumes") or ()
     sources = (mount["source"] for mount in mounts if mount["type"] == "volume" and mount.get("source"))
     return dict(_named(release, "volumes", source) for source in sources)
 
 
 def other_volumes(release: Release, container: Container) -> tuple[tuple[str, str], ...]:
-    """Volumes that a container is to mount and has another one in the place of: wanted and seen, by name.
+    """Return the volumes of a container that mounts another volume at their path: the wanted and the seen name of each.
 
-    A volume's name is no part of Compose's hash: 2.26 leaves the container with the one it has (seen with 2.26.1).
+    A volume's name is no part of Compose's hash, so 2.26 leaves the container with the one it has (seen with 2.26.1).
     """
     mounts = release.compose.services[container.service].definition.get("volumes") or ()
     named = (mount for mount in mounts if mount["type"] == "volume" and mount.get("source"))
@@ -55,13 +59,13 @@ def other_volumes(release: Release, container: Container) -> tuple[tuple[str, st
 
 
 def project_folder(release: Release) -> str:
-    """Where on the host Compose works for a release."""
+    """Return the absolute path of the project folder on the host: the one that has the compose file."""
     folder = release.module.runtime.compose_file.parent
     return f"{release.host.root}/{folder}" if folder else release.host.root
 
 
 def bind_sources(release: Release) -> frozenset[str]:
-    """What the closure mounts from below the host's root, as paths relative to it."""
+    """Return the paths below the host's root that the closure bind-mounts, relative to the root."""
     folder = release.module.runtime.compose_file.parent
     services = (release.compose.services[name] for name in release.closure)
     mounts = (mount for service in services for mount in service.definition.get("volumes", ()))
@@ -72,20 +76,26 @@ def bind_sources(release: Release) -> frozenset[str]:
 
 
 def lent_names(release: Release) -> frozenset[str]:
-    """The engine's names of volumes that the closure mounts and that may be another project's."""
+    """Return the engine's names of mounted volumes that may be another project's: external, or with a `name`."""
     mounted = (pair for service in release.closure for pair in volumes(release, service).items())
     return frozenset(name for name, declared in mounted if declared.get("name") or not is_own(declared))
 
 
 def external_networks(release: Release) -> frozenset[str]:
-    """The engine's names of networks that `up` asks for and does not make, those of services beside the closure too."""
+    """Return the engine's names of the external networks that `up` requires.
+
+    It requires those of all services it loads, also outside the closure.
+    """
     asked = release.compose.brought_by(release.module.runtime.compose_service)
     attached = (pair for service in asked for pair in (networks(release, service) or {}).items())
     return frozenset(name for name, declared in attached if not is_own(declared))
 
 
 def absent(release: Release, observation: Observation) -> tuple[str, ...]:
-    """Networks and volumes that Compose does not make and ends over where they are not there (seen with 2.26.1)."""
+    """Return external networks and volumes that do not exist, sorted, such as `network web`.
+
+    Compose does not make them, and `up` fails without them (seen with 2.26.1).
+    """
     mounted = (pair for service in release.closure for pair in volumes(release, service).items())
     needed = {f"volume {name}" for name, declared in mounted if not is_own(declared)}
     needed |= {f"network {name}" for name in external_networks(release)}
@@ -94,27 +104,31 @@ def absent(release: Release, observation: Observation) -> tuple[str, ...]:
 
 
 def leading_out(release: Release, observation: Observation) -> tuple[str, ...]:
-    """Volumes of others that the closure mounts and that lead to a folder or device of the host, or to a plugin's."""
+    """Return mounted volumes that may be another project's and lead to a path or device of the host, or to a plugin."""
     lent = (volume for volume in observation.lent if volume.name in lent_names(release))
     return tuple(volume.name for volume in lent if _leads_out(volume.definition))
 
 
 def _leads_out(definition: Mapping[str, Any]) -> bool:
-    """Docker's own driver mounts what options say: without any, or over the network, nothing of the host."""
+    """Whether a volume leads out of Docker's own storage. The driver `local` does by its options alone.
+
+    It does not without options, and not with a file system in memory or on the network.
+    """
     options = definition["driver_opts"]
     elsewhere = options.get("type") in _ELSEWHERE and "bind" not in options.get("o", "")
     return definition["driver"] != "local" or (bool(options) and not elsewhere)
 
 
 def is_own(declared: Mapping[str, Any]) -> bool:
-    """Whether Compose makes it, if it is not there."""
+    """Whether Compose makes a network or volume with this declaration if it does not exist: it is not external."""
     return declared.get("external") in (None, False, "false")
 
 
 def made_with(release: Release) -> Iterator[tuple[str, str]]:
-    """Networks and volumes that `up` makes where they are not there, as `network` or `volume` and the name.
+    """Yield the networks and volumes that `up` makes if they do not exist: `network` or `volume`, and the name.
 
-    Those of every service of the file, but for services that only another profile brings (seen with Compose 2.26.1).
+    They are those of all services of the file, except services that only other profiles enable (seen with Compose
+    2.26.1).
     """
     for name in sorted(release.compose.brought_by(release.module.runtime.compose_service)):
         yield from (("network", each) for each in _own(networks(release, name) or {}))
@@ -126,7 +140,7 @@ def _own(declared: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def are_own(release: Release) -> bool:
-    """Whether Compose makes every network and volume of the closure under a name that no other project has."""
+    """Whether all networks and volumes of the closure are the project's own: none is external or has a `name`."""
     services = release.closure
     declared = [each for name in services for each in (networks(release, name) or {}).values()]
     declared += [each for name in services for each in volumes(release, name).values()]
@@ -142,7 +156,10 @@ def _named(release: Release, section: str, key: str) -> tuple[str, Mapping[str, 
 
 
 def lost_networks(release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
-    """Networks that are gone, or others by now, for a container that was made for them: it can not be started again."""
+    """Return the networks a container needs that are gone or were made anew, sorted: it can not be started again.
+
+    An external network is compared only where the observation has its id.
+    """
     own = {network.name: network.id for network in observation.networks}
     others = {network.name: network.id for network in observation.external if network.id}
     needed = (networks(release, container.service) or {}).items()
@@ -158,9 +175,10 @@ def _is_lost(container: Container, name: str, there: Mapping[str, str]) -> bool:
 
 
 def drift(release: Release, observation: Observation, container: Container) -> Mapping[str, tuple[Any, Any]]:
-    """What was changed by hand on a container: what its definition asks for and what the engine has, by field.
+    """Return what was changed by hand on a container: the wanted and the seen value, by field.
 
-    A paused container is one too: `up` can not start it, and replaces it where it is told to (seen with 2.26.1).
+    Being paused counts as changed: `up` can not start a paused container, only a forced one replaces it (seen with
+    2.26.1).
     """
     wanted = _comparable(wanted_settings(release.compose.services[container.service].definition), observation)
     paused = {"state": ("running", container.state)} if container.state == "paused" else {}
@@ -182,15 +200,18 @@ def drift(release: Release, observation: Observation, container: Container) -> M
 
 
 def _comparable(wanted: Mapping[str, Any], observation: Observation) -> Mapping[str, Any]:
-    """Without the limit of swap where the kernel has none: the engine says -1 of each container with a limit then."""
+    """Return `wanted` without the swap limit where the host's kernel can not limit swap.
+
+    There the engine reports -1 for every container with a memory limit.
+    """
     known = observation.identity.swap_limit
     return wanted if known else {name: value for name, value in wanted.items() if name != "memswap_limit"}
 
 
 def _aliases(release: Release, container: Container) -> Iterator[str]:
-    """The names that a container is to be found by in the networks that it is in, `network:name` each.
+    """Yield the aliases a container is to have in the networks it is in, each as `network:alias`.
 
-    Engines add names by themselves, so one more is nobody's doing. In the engine's own network there are none.
+    Engines add aliases by themselves, so only missing ones are compared. The engine's own network, `bridge`, has none.
     """
     asked = release.compose.services[container.service].definition.get("networks") or {"default": {}}
     for key, options in asked.items():
@@ -201,8 +222,10 @@ def _aliases(release: Release, container: Container) -> Iterator[str]:
 
 
 def contradictions(release: Release, observation: Observation) -> tuple[str, ...]:
-    """Where networks and volumes are there with another definition, in words without option values: those of the
-    closure, and what else Compose would make anew over it.
+    """Return one sentence for each existing network or volume that differs from its declaration.
+
+    They are those of the closure, and networks outside it that Compose would recreate too. No sentence shows the value
+    of an option or label.
     """
     found = [told for service in release.closure for told in _contradicting(release, observation, service)]
     return tuple(dict.fromkeys((*found, *_remade_beside(release, observation))))
@@ -223,7 +246,7 @@ def _contradicting(release: Release, observation: Observation, service: ServiceN
 
 
 def _remade_beside(release: Release, observation: Observation) -> Iterator[str]:
-    """Networks of services beside the closure, where the host's Compose looks at those too."""
+    """Yield sentences about changed networks of all services that `up` loads, if Compose would recreate them too."""
     if looks_beside(observation.identity.compose_version):
         there = {network.name: network for network in observation.networks}
         for service in sorted(release.compose.brought_by(release.module.runtime.compose_service)):

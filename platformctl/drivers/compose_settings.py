@@ -1,8 +1,8 @@
-"""What a container is run with, in Compose's own words: as a definition asks for it, and as the engine says it is.
+"""Settings of a container under Compose's own keys: as a definition asks for them, and as the engine has them.
 
-Compose's hash covers the definition, not the container: `docker update` and `docker network disconnect` change one and
-leave the other (seen with 2.26.1: `up -d` says Running). What the engine leaves out for want of the kernel's support
-(a memory limit) or fills in by itself is not compared, or a new container would not mend it.
+Compose's hash covers the definition, not the container: `docker update` and `docker network disconnect` change the
+container and not its hash (seen with 2.26.1: `up -d` says Running). Settings that the engine drops because the kernel
+does not support them (a memory limit), or fills in by itself, are not compared: a new container would have the same.
 """
 
 import re
@@ -15,17 +15,17 @@ HOST_CONFIG = (
     *("RestartPolicy", "Memory", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus"),
     *("PidsLimit", "CapAdd", "CapDrop", "Privileged", "ReadonlyRootfs", "MemorySwap", "BlkioWeight", "CpusetMems"),
 )
-"""Fields of the engine's HostConfig that say what is compared."""
+"""The fields of the engine's HostConfig that the compared settings are read from."""
 _CONDITIONS = {"none": "no", "any": "always"}
 _POLICIES = ("no", "always", "unless-stopped", "on-failure")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?\Z", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _LIMITS = ("mem_limit", "mem_reservation", "cpus", "cpu_shares", "cpu_period", "cpu_quota", "blkio_weight")
-"""What `docker update` can raise and lower and never take away: 0 means that the engine could not set it."""
+"""Limits that `docker update` can change but not remove: a seen value of 0 means that the engine could not set it."""
 
 
 def drifted(wanted: Settings, seen: Settings) -> Mapping[str, tuple[Any, Any]]:
-    """What the engine has otherwise than a definition asks for: wanted and seen, by field."""
+    """Return the wanted and the seen value of each setting that differs; one that was not seen is not compared."""
     return {
         name: (value, seen[name])
         for name, value in wanted.items()
@@ -34,7 +34,10 @@ def drifted(wanted: Settings, seen: Settings) -> Mapping[str, tuple[Any, Any]]:
 
 
 def seen_settings(config: Mapping[str, Any]) -> Settings:
-    """The settings in an engine's HostConfig; raises what a form that is none of the engine's raises."""
+    """Return the settings in an engine's HostConfig.
+
+    Raises `KeyError`, `TypeError` or `ValueError` for something else than an engine's HostConfig.
+    """
     policy = config["RestartPolicy"]
     attempts = policy["MaximumRetryCount"]
     return {
@@ -58,7 +61,7 @@ def seen_settings(config: Mapping[str, Any]) -> Settings:
 
 
 def wanted_settings(definition: Mapping[str, Any]) -> Settings:
-    """What a definition asks for; what is written in a form that is not known here is left out."""
+    """Return the settings that a definition asks for, without those whose value has a form that is not known here."""
     deploy = _mapping(definition.get("deploy"))
     resources = _mapping(deploy.get("resources"))
     limits, reservations = _mapping(resources.get("limits")), _mapping(resources.get("reservations"))
@@ -84,7 +87,10 @@ def wanted_settings(definition: Mapping[str, Any]) -> Settings:
 
 
 def _restart(restart: Any, policy: Any) -> str | None:
-    """Compose lets `deploy.restart_policy` win over `restart`."""
+    """Return the restart policy as `name` or `name:attempts`, None for an unknown form.
+
+    As in Compose, `deploy.restart_policy` wins over `restart`.
+    """
     if isinstance(policy, Mapping):
         name, attempts = str(policy.get("condition", "")), policy.get("max_attempts") or 0
     else:
@@ -96,7 +102,7 @@ def _restart(restart: Any, policy: Any) -> str | None:
 
 
 def _size(value: Any) -> int | None:
-    """Bytes, as Docker reads a size: every unit is a power of 1024."""
+    """Return a size in bytes, as Docker reads it: every unit is a power of 1024. None for an unknown form."""
     if isinstance(value, int):
         return value
     fits = _SIZE.match(str(value or "0").strip())
@@ -104,7 +110,10 @@ def _size(value: Any) -> int | None:
 
 
 def _swap(value: Any, memory: Any) -> int | None:
-    """Memory and swap together; where only memory is limited, the engine gives as much swap again."""
+    """Return the limit of memory and swap together in bytes: -1 for unlimited, None for an unknown form.
+
+    Where only memory is limited, the engine allows as much swap again.
+    """
     if str(value) == "-1":
         return -1
     limit = _size(value)
