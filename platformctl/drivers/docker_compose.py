@@ -1,6 +1,6 @@
-"""Docker Compose: the words it is told, and what its containers look like from outside.
+"""The driver for Docker Compose: the commands for a host, and what its containers look like from outside.
 
-Exit statuses and progress output of Compose are never the verdict; ids, labels and states are (facts of Compose 2.26:
+Exit statuses and progress output of Compose are never the verdict; ids, labels and states are (with Compose 2.26,
 `up -d` exits 0 for a container that dies at once). Nothing here runs anything.
 """
 
@@ -34,7 +34,7 @@ from platformctl.model.state import Receipt
 
 SHORT_TIMEOUT = 60
 _UNSEEN = frozenset({Cause.FILE_CONTENT, Cause.NETWORK, Cause.VOLUME})
-"""What a release brings to a container and Compose's hash does not tell, on the way back neither."""
+"""Causes that Compose's hash does not cover, so that `up` must be forced for them, on the way back too."""
 
 _READS_FEWER = (2, 27, 0)
 """Up to 2.26 Compose was seen to read env files that it does not need; where a later one ends that, apply tells."""
@@ -55,26 +55,26 @@ done"""
 class DockerCompose:
     """The driver `docker-compose`: Compose v2 on the host itself, by `docker compose`.
 
-    What speaks to a host and reads its answers is imported with the first such word: a plan offline does without.
+    The modules that ask a host and read its answers are imported on first use: an offline plan does not need them.
     """
 
     name = "docker-compose"
     version = "1"
 
     def identify(self, *, version: bool = False) -> Command:
-        """Ask user, machine id, clock and engine id; Compose's own version takes a run of it."""
+        """Ask for user, machine id, clock and engine; with `version` also for Compose's, which takes a run of it."""
         from platformctl.drivers.compose_questions import identify
 
         return Command(identify(version=version), timeout=90)
 
     def read_identity(self, answer: Completed, entry: HostEntry) -> Identity:
-        """Raises `Unreachable` when the engine or Compose v2 does not answer; the reason says which."""
+        """Return who answered; raises `Unreachable` when the engine or Compose v2 does not, with a reason for each."""
         from platformctl.drivers.compose_answers import identity
 
         return identity(answer.stdout, entry)
 
     def look(self, questions: Sequence[Question], identity: Identity) -> Command:
-        """One question for containers, files, images, networks, volumes, and the hashes of desired services."""
+        """Ask for containers, files, images, networks and volumes, and for the hashes of desired services."""
         from platformctl.drivers.compose_look import look
 
         hashes = any(question.hashes for question in questions)
@@ -83,61 +83,68 @@ class DockerCompose:
     def read_look(
         self, answer: Completed, questions: Sequence[Question], identity: Identity, at: str
     ) -> tuple[Observation | Refusal, ...]:
-        """`InvalidInput` where Compose does not accept a release, `PolicyViolation` where its env.file is missing."""
+        """Return an observation for each question, or a refusal.
+
+        It is `InvalidInput` where Compose does not accept the release, `PolicyViolation` where its env.file can not be
+        read. Raises `Unreachable` for garbage or when the engine does not answer.
+        """
         from platformctl.drivers.compose_observations import observations
 
         return observations(answer.stdout, questions, identity, at)
 
     def foresee(self, release: Release, seen: Observation, before: Preceding) -> Observation:
-        """Files, images, and in the same project containers, networks and volumes that the plan before brings."""
+        """Return `seen` with the files and images that `before` brings, and with its networks and volumes.
+
+        Containers are foreseen in the same project; of another project, only their names are.
+        """
         from platformctl.drivers.compose_foresight import foreseen
 
         return foreseen(release, seen, before, self.one_shots(before.release))
 
     def stands_alone(self, release: Release) -> bool:
-        """No network or volume by a name that others may give, and no part of a container that is not its own."""
+        """Whether no network or volume can be another project's, and no service names a container of its own accord."""
         return resources.are_own(release) and not from_others(release)
 
     def watch(self, release_project: str) -> Command:
-        """Ask how the project's containers are now."""
+        """Ask for the project's containers as they are now."""
         from platformctl.drivers.compose_questions import watch
 
         return Command(watch(release_project), timeout=30, terse=True)
 
     def read_watch(self, answer: Completed, entry: HostEntry) -> tuple[Container, ...]:
-        """The project's containers; raises `Unreachable` for garbage or a silent engine."""
+        """Return the project's containers; raises `Unreachable` for garbage or when the engine does not answer."""
         from platformctl.drivers.compose_answers import containers
 
         return containers(answer, entry)
 
     def watch_whole(self, release_project: str) -> Command:
-        """Ask how the project's containers are now, and for its networks and volumes."""
+        """Ask for the project's containers as they are now, and for its networks and volumes."""
         from platformctl.drivers.compose_questions import watch_whole
 
         return Command(watch_whole(release_project), timeout=30, terse=True)
 
     def read_whole(self, answer: Completed, entry: HostEntry) -> ProjectSeen:
-        """As `read_watch`, with networks and volumes by Compose's own labels: others are nobody's plan's."""
+        """Do as `read_watch`, with the networks and volumes that have the project's label: no plan makes others."""
         from platformctl.drivers.compose_answers import whole
 
         return whole(answer, entry)
 
     def survey(self) -> Command:
-        """Ask for everything on the host that Compose made."""
+        """Ask for all containers on the host that Compose made."""
         from platformctl.drivers.compose_questions import watch
 
         return Command(watch(None), timeout=60)
 
     def logs(self, container: Container) -> Command:
-        """The last lines a container wrote."""
+        """Ask for the last 20 lines that a container wrote."""
         return Command(("docker", "logs", "--tail", "20", "--", container.id), timeout=20)
 
     def fetch(self, image: PlannedImage) -> Command:
-        """Pull by digest, so that no moved tag can slip in; the tag is set by a step of the plan."""
+        """Pull an image by digest, so that a moved tag has no effect; a step of the plan sets the tag."""
         return Command(("docker", "pull", "--quiet", "--", image.digest or image.ref), timeout=600, mutates=True)
 
     def has(self, image: PlannedImage) -> Command:
-        """Ask for the image by its id: what was pulled is what was planned, or the host does not know it."""
+        """Ask for an image by its planned id, which the host does not have if something else was pulled."""
         return Command(("docker", "image", "inspect", "--format", "{{.Id}}", "--", image.id), timeout=SHORT_TIMEOUT)
 
     def images(self) -> Command:
@@ -161,7 +168,10 @@ class DockerCompose:
         return Command(keep(tags, release.module.runtime.project), timeout=SHORT_TIMEOUT, terse=True)
 
     def read_kept(self, answer: Completed, entry: HostEntry) -> frozenset[str]:
-        """Raises `Unreachable` for garbage or a silent engine."""
+        """Return the ids of the project's containers.
+
+        Raises `PrepareFailed` unless every image has its name, `Unreachable` for garbage or a silent engine.
+        """
         from platformctl.drivers.compose_answers import kept
 
         return kept(answer, entry)
@@ -169,7 +179,7 @@ class DockerCompose:
     def removal(
         self, release: Release, changes: tuple[Change, ...], observation: Observation, current: Receipt
     ) -> tuple[Step, ...]:
-        """One step: `rm -s -f` of the services that go; its undo: the recorded up."""
+        """Return one step: `rm -s -f` of the services that go, and the recorded `up` as its undo."""
 
         def undo(touched: tuple[Change, ...], previous: Receipt) -> tuple[Run, ...]:
             return _previous_ups(release, touched, previous, alone=False)
@@ -177,15 +187,15 @@ class DockerCompose:
         return removal_step(release, changes, observation, current, timeout=release.host.timeouts.step, undo=undo)
 
     def dependents(self, release: Release, service: ServiceName, version: str) -> Mapping[ServiceName, Action]:
-        """Compose recreates them, starts them again, or only those that ask for it, by its version."""
+        """Return the services that `up` recreates or starts again with `service`, which depends on the version."""
         return dependents(release, service, version)
 
     def borrowers(self, release: Release, service: ServiceName) -> tuple[ServiceName, ...]:
-        """Services that have the id of `service`'s container in their own definition."""
+        """Return the services whose definition gets the id of `service`'s container."""
         return tuple(name for name in release.closure if service in lenders(release.compose.services[name]))
 
     def one_shots(self, release: Release) -> frozenset[ServiceName]:
-        """The service of a job, and whatever another one waits for with `service_completed_successfully`."""
+        """Return the service of a job, and services that others wait for with `service_completed_successfully`."""
         main = {release.module.runtime.compose_service} if release.module.kind is ModuleKind.JOB else set()
         awaited = {
             ServiceName(needed)
@@ -197,42 +207,45 @@ class DockerCompose:
         return frozenset(main | awaited)
 
     def drift(self, release: Release, observation: Observation, container: Container) -> Mapping[str, tuple[Any, Any]]:
-        """Restart policy, limits, capabilities and networks, as the definition asks for them and as they are."""
+        """Return restart policy, limits, capabilities and networks that differ: wanted and seen, by field."""
         return resources.drift(release, observation, container)
 
     def lost_networks(self, release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
-        """Compose leaves a container that runs in another network, and can not start one whose network is gone."""
+        """Return the container's networks that are gone or were made anew.
+
+        Compose leaves a running container in its old network, and can not start one whose network is gone.
+        """
         return resources.lost_networks(release, observation, container)
 
     def other_volumes(self, release: Release, container: Container) -> tuple[tuple[str, str], ...]:
-        """Compose 2.26 leaves a container with the volumes it has, whatever they are called by now."""
+        """Return wanted and seen names of volumes that changed: Compose 2.26 leaves a container with those it has."""
         return resources.other_volumes(release, container)
 
     def makes(self, release: Release) -> frozenset[str]:
-        """Those that are the project's own, of the file's other services too."""
+        """Return the project's own networks and volumes, including those of the file's services outside the closure."""
         return frozenset(f"{kind} {name}" for kind, name in resources.made_with(release))
 
     def new_volumes(self, release: Release, observation: Observation, service: ServiceName) -> tuple[str, ...]:
-        """Volumes that are not there and will be empty."""
+        """Return the service's own volumes that do not exist yet and will be made empty."""
         there = {volume.name for volume in observation.volumes}
         declared = resources.volumes(release, service)
         return tuple(name for name in sorted(declared) if resources.is_own(declared[name]) and name not in there)
 
     def contradictions(self, release: Release, observation: Observation) -> tuple[str, ...]:
-        """Networks and volumes that are there with another definition: Compose 2.26 leaves them, newer ones do not."""
+        """Return a sentence for each network or volume with another definition: Compose 2.26 leaves it, newer do not."""
         return resources.contradictions(release, observation)
 
     def leading_out(self, release: Release, observation: Observation) -> tuple[str, ...]:
-        """External volumes and those with a name of their own: what they mount stands in no file."""
+        """Return volumes that are external or have a name of their own and lead out: no file says what they mount."""
         return resources.leading_out(release, observation)
 
     def project_of(self, receipt: Receipt) -> str:
-        """As the words say that brought it up."""
+        """Return the project that the recorded `up` names with `-p`."""
         words = receipt.up[0].argv
         return words[words.index("-p") + 1]
 
     def absent(self, release: Release, observation: Observation) -> tuple[str, ...]:
-        """What is `external` in the file and not on the host: `up` ends there, whatever else it was to do."""
+        """Return what is `external` in the file and not on the host: `up` fails then, whatever else it was to do."""
         return resources.absent(release, observation)
 
     def unreadable(self, release: Release, observation: Observation) -> tuple[str, ...]:
@@ -241,11 +254,11 @@ class DockerCompose:
         return tuple(path for path in release.read_beside if reads_all and path in observation.lacking)
 
     def bring_up(self, release: Release) -> tuple[Run, ...]:
-        """`docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""
+        """Return `docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""
         return (_up(release, release.module.runtime.compose_service, force=False),)
 
     def spoken(self, run: Run) -> tuple[str, ...]:
-        """docker itself would start twice and ask Compose what it is before it runs it."""
+        """Return words that run Compose's program directly: docker starts twice and asks it for metadata first."""
         from platformctl.drivers.compose_questions import directly
 
         return directly(run.argv)
@@ -258,7 +271,10 @@ class DockerCompose:
         observation: Observation,
         previous: Receipt | None,
     ) -> tuple[Step, ...]:
-        """One step: tags, files, up; its undo: what was created goes, files and tags come back, the old up runs."""
+        """Return one step that sets tags, places files and runs `up`; empty when every change is to keep.
+
+        Its undo removes what was created, puts files and tags back and runs the previous `up`.
+        """
         if all(change.action is Action.KEEP for change in changes):
             return ()
         forward: tuple[Operation, ...] = (
@@ -271,7 +287,10 @@ class DockerCompose:
 
 
 def _prefix(release: Release) -> tuple[str, ...]:
-    """The words before the verb; the same for hashes and for up, or the hashes would not be those of up."""
+    """Return the words before the verb.
+
+    A look gives Compose the same project, folder and env files, or its hashes would not be those of `up`.
+    """
     root, module = release.host.root, release.module
     return (
         *("docker", "compose", "-f", f"{root}/{module.runtime.compose_file}", "-p", module.runtime.project),
@@ -288,10 +307,10 @@ def _up(release: Release, service: ServiceName, *, force: bool) -> Run:
 
 
 def _ups(release: Release, changes: tuple[Change, ...]) -> tuple[Run, ...]:
-    """Up of the service; before it, one forced up for each service whose mounted files changed and nothing else.
+    """Return the `up` of the main service, after a forced `up` for each other service that must be forced.
 
-    Compose sees no change in a mounted file's contents (compose#11900), and forcing the main service does not force
-    what it depends on. None at all where files change and no container.
+    Compose does not see some changes, as of a mounted file's contents (compose#11900), and to force the main service
+    does not force those it needs. Empty when no container is touched.
     """
     if not any(change.action.touches_container for change in changes):
         return ()
@@ -305,7 +324,7 @@ def _ups(release: Release, changes: tuple[Change, ...]) -> tuple[Run, ...]:
 
 
 def _tags(images: tuple[PlannedImage, ...], observation: Observation) -> tuple[Run, ...]:
-    """Point references at the planned images where the host's tags point elsewhere."""
+    """Return commands that point references at the planned images where the host's tags point elsewhere."""
     seen = {image.ref: image.id for image in observation.images if image.present}
     return tuple(
         Run(("docker", "tag", "--", image.id, image.ref), SHORT_TIMEOUT)
@@ -335,7 +354,11 @@ def _deleted(release: Release, changes: tuple[Change, ...], previous: Receipt | 
 def _undo(
     release: Release, changes: tuple[Change, ...], observation: Observation, previous: Receipt | None
 ) -> tuple[Operation, ...]:
-    """What was created goes, and what was before comes back: containers by the previous release's own files."""
+    """Return the operations that take the step back, in their order.
+
+    Created services are removed, and the previous release is brought up by its own files. In the end all files are as
+    the plan found them. Without a previous release, created networks are removed instead.
+    """
     created = tuple(c.service for c in changes if c.action is Action.CREATE)
     gone = (_removal(release, created),) if created else ()
     if previous is None:
@@ -345,12 +368,15 @@ def _undo(
     files = _previous_files(release, previous)
     ups = _previous_ups(release, changes, previous, alone=_has_newer_file(release, observation, previous))
     found, own = _as_found(release, observation, previous), {file.path for file in previous.files}
-    strange = (each for each in found if each.path not in own)  # a service may read all of a folder when it starts
+    strange = (each for each in found if each.path not in own)  # before `up`: a service may read a whole folder then
     return (*gone, *files, *strange, *tags, *ups, *(each for each in found if each.path in own))
 
 
 def _images_to_return(release: Release, changes: tuple[Change, ...], previous: Receipt) -> Iterator[PlannedImage]:
-    """Those that nothing goes by which stays: its own module may have brought a newer one by the same name."""
+    """Yield the previous release's images whose references are to be set back.
+
+    One that only containers use which stay is left out: their own module may have brought a newer image by that name.
+    """
     refs = {c.service: release.compose.services[c.service].image for c in changes}
     stays = {refs[change.service] for change in changes if change.keeps_container}
     returning = {refs[change.service] for change in changes if not change.keeps_container}
@@ -358,15 +384,18 @@ def _images_to_return(release: Release, changes: tuple[Change, ...], previous: R
 
 
 def _removal(release: Release, services: tuple[str, ...]) -> Run:
-    """By label, as the compose file may not have come to its place: no file, nothing that Compose could remove."""
+    """Return the command that removes the services' containers.
+
+    It finds them by label: the compose file may not have been placed, and without it Compose can remove nothing.
+    """
     project = release.module.runtime.project
     return Run(("sh", "-c", _REMOVE, "rm-services", project, *services), release.host.timeouts.step)
 
 
 def _previous_files(release: Release, previous: Receipt) -> tuple[Place, ...]:
-    """Files of the previous release where this one has others.
+    """Return the files of the previous release that this one lacks or has otherwise.
 
-    They need not be the ones that were found: another module of the same compose file may have brought newer ones.
+    They may differ from the files found: another module that shares the compose file may have brought newer ones.
     """
     now = {file.path: (file.digest, file.mode) for file in release.files}
     files = (file for file in previous.files if not is_own(file.path))
@@ -374,7 +403,10 @@ def _previous_files(release: Release, previous: Receipt) -> tuple[Place, ...]:
 
 
 def _as_found(release: Release, observation: Observation, previous: Receipt | None) -> tuple[Remove | Place, ...]:
-    """The files as this plan found them, where after all else ours or the previous release's are in their place."""
+    """Return what puts files back as this plan found them.
+
+    Left out are files that already are so when the previous release's files, or else this one's, are in their place.
+    """
     there = {file.path: (file.digest, file.mode) for file in release.files}
     there.update({file.path: (file.digest, file.mode) for file in (previous.files if previous else ())})
     return tuple(
@@ -385,7 +417,7 @@ def _as_found(release: Release, observation: Observation, previous: Receipt | No
 
 
 def _created_networks(release: Release, observation: Observation) -> tuple[Run, ...]:
-    """Networks that are made and not there yet; one that something else uses by then stays."""
+    """Return the command that removes the networks this release makes; one that is in use by then stays."""
     names = {name for kind, name in resources.made_with(release) if kind == "network"}
     new = sorted(names - {network.name for network in observation.networks})
     return (Run(("sh", "-c", _REMOVE_NETWORKS, "rm-networks", *new), SHORT_TIMEOUT),) if new else ()
@@ -399,10 +431,11 @@ def _has_newer_file(release: Release, observation: Observation, previous: Receip
 
 
 def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Receipt, *, alone: bool) -> tuple[Run, ...]:
-    """The recorded words of the previous release. A job is put back without being run again, what it needs runs.
+    """Return the recorded `up` of the previous release, for the main service and those that need their own.
 
-    With `alone` each service that was made anew is brought up without those it needs: by the older file they would be
-    made older too, as would one that was only started. Compose then hashes it otherwise: the next plan recreates it.
+    The service of a job is made without being run again; those it needs run. With `alone`, recreated services are
+    brought up without those they need, and started ones are left out: the older file would make them older too. Compose
+    hashes a service otherwise without those it needs, so the next plan recreates it.
     """
     main = release.module.runtime.compose_service
     touched = {c.service for c in changes if c.action.touches_container}
@@ -419,7 +452,7 @@ def _previous_ups(release: Release, changes: tuple[Change, ...], previous: Recei
 
 
 def _up_of(argv: tuple[str, ...], service: str, flags: tuple[str, ...]) -> tuple[str, ...]:
-    """An up of a recorded release, for one of its services."""
+    """Return a recorded `up` with further flags, for another one of the release's services."""
     at = argv.index("--", argv.index("up"))
     return (*argv[:at], *flags, "--", service)
 
