@@ -232,7 +232,10 @@ class DockerCompose:
         return tuple(name for name in sorted(declared) if resources.is_own(declared[name]) and name not in there)
 
     def contradictions(self, release: Release, observation: Observation) -> tuple[str, ...]:
-        """Return a sentence for each network or volume with another definition: Compose 2.26 leaves it, newer do not."""
+        """Return one sentence for each network or volume that exists with another definition.
+
+        Compose 2.26 leaves it as it is, newer ones do not.
+        """
         return resources.contradictions(release, observation)
 
     def leading_out(self, release: Release, observation: Observation) -> tuple[str, ...]:
