@@ -1,4 +1,4 @@
-"""What a plan names and does not touch: containers beside those of the release."""
+"""Bystanders: containers beside those of the release, which a plan names and leaves alone."""
 
 from platformctl.drivers.interface import Driver
 from platformctl.model.desired import Release
@@ -9,7 +9,10 @@ from platformctl.model.state import HostRecord, Receipt
 
 
 def bystanders(release: Release, observation: Observation) -> tuple[Bystander, ...]:
-    """Containers of the project that belong to no service of it: made by hand, or left by an earlier compose file."""
+    """Return the project's containers that belong to none of its services, sorted by name.
+
+    They were made by hand, or with an earlier version of the compose file that still had their service.
+    """
     file = f"{release.host.root}/{release.module.runtime.compose_file}"
     by_hand = ((c, "made by hand") for c in observation.containers if not c.config_hash)
     mine = (c for c in observation.containers if c.config_hash and not c.oneoff and c.compose_file == file)
@@ -27,7 +30,7 @@ def left_behind(
     driver: Driver,
     foreign: frozenset[ServiceName],
 ) -> tuple[Bystander, ...]:
-    """Containers of the last release that are none of this one's: the module had another project, or needed more.
+    """Return containers of the last release that are not part of this one.
 
     Those of another project were not looked at: they are told by the ids that the receipt has. Also files that the
     last release brought, and that stay for who uses them.

@@ -52,9 +52,9 @@ from platformctl.planning.wanted import Wanted
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What is neither wanted nor seen: when and where a plan is made, and under which trust roots.
+    """Inputs of a plan beside the release and the observation: when and where it is made, and under which trust roots.
 
-    `hide` takes out of a text what is recognised as a secret; the same text gives the same.
+    `hide` removes from a text what it recognises as a secret; it returns the same for the same text.
     """
 
     created_at: str
@@ -76,7 +76,7 @@ def build(
     foreign: frozenset[ServiceName] = frozenset(),
     pinned: Mapping[str, PlannedImage] | None = None,
 ) -> Plan:
-    """The plan of `release` for the host as it was seen.
+    """Return the plan of `release` for the host as it was seen.
 
     `foreign` are services of the project that other modules name. `pinned` are images by reference that count whatever
     the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved, and when
@@ -122,7 +122,7 @@ def build_offline(
     circumstances: Circumstances,
     findings: Iterable[Finding],
 ) -> Plan:
-    """A speculative plan from recorded state: it says that and roughly why something would change; it has no steps."""
+    """Return a speculative plan from recorded state. It tells that something would change and roughly why, no steps."""
     changes = expected(release, status)
     return assemble(
         release,
@@ -141,20 +141,21 @@ def build_offline(
 
 
 def unchecked_rollback(release: Release, to: GitSha | None, *, unmanaged: bool = False) -> Rollback:
-    """The way back where nobody looked for it: such a plan can not be applied, so nothing is promised by it.
+    """Return the rollback of a speculative plan, for which nobody checked what the host has kept.
 
-    What is known to rule it out is said all the same.
+    It is not ready where it is ruled out anyway. Else it says that it was not checked, which promises nothing: such a
+    plan can not be applied.
     """
     return _ruled_out(release, unmanaged=unmanaged) or Rollback(ready=True, to=to, reason="not checked")
 
 
 def planned_files(release: Release) -> tuple[PlannedFile, ...]:
-    """The files of a release, by digest."""
+    """Return the files of a release, by digest."""
     return tuple(PlannedFile(file.path, file.digest, file.mode) for file in release.files)
 
 
 def recorded_as(status: ModuleStatus | None) -> PlannedObservation:
-    """What a plan says of recorded state, which nobody compared with the host."""
+    """Return what a plan says it was made from when that is recorded state, which nobody compared with the host."""
     digest = _digest([status.desired if status else ""])
     return PlannedObservation(status.applied_at if status else "", Source.STATE, digest, "", "")
 
@@ -162,7 +163,10 @@ def recorded_as(status: ModuleStatus | None) -> PlannedObservation:
 def resolve_images(
     release: Release, observation: Observation, pinned: Mapping[str, PlannedImage]
 ) -> tuple[PlannedImage, ...]:
-    """Every image of the closure by what it is; raises `PolicyViolation` for one nobody can resolve."""
+    """Return every image of the closure with its id, sorted by reference.
+
+    Raises `PolicyViolation` for images that neither the host nor a registry knows and that are not in `pinned`.
+    """
     seen = {image.ref: image for image in observation.images}
     refs = sorted({image for name in release.closure if (image := release.compose.services[name].image)})
     unknown = [ref for ref in refs if seen[ref].id is None and ref not in pinned]
@@ -192,7 +196,7 @@ def _unresolved(release: Release, refs: Sequence[str]) -> PolicyViolation:
 
 
 def planned_host(entry: HostEntry) -> PlannedHost:
-    """The allow-list's entry as a plan names it; an entry that changed since makes a plan stale."""
+    """Return the allow-list's entry as a plan records it; a plan is stale when the entry has changed since."""
     return PlannedHost(
         name=entry.name,
         transport=entry.transport,
@@ -223,7 +227,7 @@ def assemble(
     rollback: Rollback,
     untouched: tuple[Bystander, ...] = (),
 ) -> Plan:
-    """A plan of these parts; everything else in it is what the release and the circumstances say."""
+    """Return a plan of these parts; its other fields come from the release and the circumstances."""
     trust = circumstances.trust
     return Plan(
         module=release.module.id,
@@ -253,7 +257,7 @@ def assemble(
 
 
 def notes(findings: Iterable[Finding]) -> tuple[PolicyNote, ...]:
-    """What policy had to say, as a plan carries it."""
+    """Return policy's findings in the form that a plan carries."""
     return tuple(_note(finding) for finding in findings)
 
 
@@ -262,7 +266,7 @@ def _note(finding: Finding) -> PolicyNote:
 
 
 def observed_as(observation: Observation) -> PlannedObservation:
-    """What a plan says of what it was made from."""
+    """Return what a plan records of the observation it was made from."""
     return PlannedObservation(
         at=observation.at,
         source=observation.source,
@@ -273,7 +277,7 @@ def observed_as(observation: Observation) -> PlannedObservation:
 
 
 def _material(observation: Observation) -> list[object]:
-    """What of an observation a plan rests on; when containers started or by which id they go does not count."""
+    """Return what an observation's digest covers; ids and start times of containers do not count."""
     return [
         [[c.name, c.service, c.image_id, c.config_hash, c.state, dict(c.settings)] for c in observation.containers],
         [[f.path, f.digest, f.mode] for f in observation.files],
@@ -304,7 +308,7 @@ def _rollback(release: Release, observation: Observation, previous: Receipt | No
 
 
 def _ruled_out(release: Release, *, unmanaged: bool) -> Rollback | None:
-    """What rules a way back out whatever the host has kept; None where nothing does."""
+    """Return why there is no way back whatever the host has kept, None where nothing rules it out."""
     if release.module.rollback is Strategy.NONE:
         return Rollback(ready=False, to=None, reason="rollback.strategy is none")
     if unmanaged:
@@ -313,14 +317,14 @@ def _ruled_out(release: Release, *, unmanaged: bool) -> Rollback | None:
 
 
 def _otherwise(release: Release, previous: Receipt) -> tuple[str, ...]:
-    """Files that the previous release had otherwise, by path; the tool's own are not meant."""
+    """Return the paths of files that the previous release had with other contents or mode, except the tool's own."""
     now = {file.path: (file.digest, file.mode) for file in release.files}
     delivered = (file for file in previous.files if not is_own(file.path))
     return tuple(file.path for file in delivered if now.get(file.path) != (file.digest, file.mode))
 
 
 def missing_for_return(observation: Observation, previous: Receipt) -> tuple[str, ...]:
-    """What of the previous release is no longer on the host, by name; empty when the way back is there."""
+    """Return paths and references of the previous release's files and images that the host no longer has."""
     in_place = {file.path: file.digest for file in observation.files}
     files = (f.path for f in previous.files if f.digest not in observation.kept and in_place.get(f.path) != f.digest)
     images = (image.ref for image in previous.images if image.id not in observation.image_ids)
