@@ -1,4 +1,4 @@
-"""Why a service changes, looked at by itself: each cause is a question about what is wanted and what was seen."""
+"""Why a service changes, looked at by itself: each cause compares what is wanted with what was seen."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from platformctl.planning.wanted import Wanted, is_used
 
 
 def causes_of(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
-    """Every cause that holds, none where the service may stay as it is."""
+    """Return every cause that holds for a service; empty where it may stay as it is."""
     containers = wanted.observation.of(service)
     if wanted.is_none(service):
         return (Cause.DEFINITION,) if containers else ()
@@ -37,7 +37,10 @@ def causes_of(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
 
 
 def _new_volume(wanted: Wanted, service: ServiceName) -> tuple[Cause, ...]:
-    """Not a cause for anything by itself, but worth knowing where a container is made."""
+    """Return `NEW_VOLUME` if a volume would be made for the service, which is worth telling where a container is made.
+
+    By itself it is no reason to make one.
+    """
     new = wanted.driver.new_volumes(wanted.release, wanted.observation, service)
     return (Cause.NEW_VOLUME,) if new else ()
 
@@ -48,7 +51,11 @@ def _network_is_lost(wanted: Wanted, containers: Iterable[Container]) -> bool:
 
 
 def _hash_causes(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> tuple[Cause, ...]:
-    """Where what we want has not changed, it is Compose's version, a container it borrows from, or the env file."""
+    """Return why the hashes of the service's containers differ from the wanted one; empty where they do not.
+
+    It is the definition unless this release is the one applied last. Else it is the version of Compose, a container
+    that the service borrows from, or a value that the host keeps, and the definition where none of these can be.
+    """
     if not hash_differs(wanted, service, containers):
         return ()
     current = wanted.record.current
@@ -63,15 +70,16 @@ def _hash_causes(wanted: Wanted, service: ServiceName, containers: Iterable[Cont
 
 
 def _reads_from_host(release: Release, service: ServiceName) -> bool:
-    """Whether Compose reads values for it that only the host has."""
+    """Whether Compose reads values for the service from files that only the host has."""
     read = release.compose.services[service].env_files
     return release.module.env.file is not None or not set(read).isdisjoint(release.host_files(service).values())
 
 
 def _newer_or_rotated(wanted: Wanted, service: ServiceName, current: Receipt) -> tuple[Cause, ...]:
-    """Another Compose alone only where no value of the env file is another one; both where that is not known.
+    """Return the causes for containers that another version of Compose made.
 
-    Versions may hash alike, so that a rotated value of the service says all that there is to say.
+    It is the version alone if no value of the env file changed, and both if that is not known. A changed value that the
+    service uses is the only cause told, because two versions may compute the same hash.
     """
     made, seen = current.computed, wanted.observation
     if wanted.release.module.env.file is None or (made and made.environment and made.environment == seen.environment):
@@ -83,7 +91,10 @@ def _newer_or_rotated(wanted: Wanted, service: ServiceName, current: Receipt) ->
 
 
 def rotated_values(wanted: Wanted, service: ServiceName, *kinds: Kind) -> tuple[Fingerprints, Fingerprints]:
-    """Values that the host keeps for a service, where they are others now; of a foreign one's files its owner tells."""
+    """Return the fingerprints, at the last apply and now, of values the host keeps for a service and that changed.
+
+    Files of a `foreign` service are left out: its own module's plan tells them.
+    """
     current = wanted.record.current
     if current is None:
         return {}, {}
@@ -93,7 +104,7 @@ def rotated_values(wanted: Wanted, service: ServiceName, *kinds: Kind) -> tuple[
 
 
 def _lender_was_replaced(wanted: Wanted, service: ServiceName, current: Receipt) -> bool:
-    """Whether a container that the service uses a part of is not the one that the receipt saw."""
+    """Whether a container that the service borrows from is not the one in the receipt."""
     then = {container.id for container in current.containers}
     release, driver = wanted.release, wanted.driver
     lenders = (each for each in release.closure if service in driver.borrowers(release, each))
@@ -101,7 +112,7 @@ def _lender_was_replaced(wanted: Wanted, service: ServiceName, current: Receipt)
 
 
 def upstream_version(version: str) -> str:
-    """A version without what a distribution appends: `docker compose version` says 2.26.1-4, its labels 2.26.1."""
+    """Return a version without a distribution's suffix: `docker compose version` says 2.26.1-4, its labels 2.26.1."""
     return re.split(r"[-+~]", version, maxsplit=1)[0]
 
 
@@ -143,14 +154,17 @@ def _was_made_with_others(wanted: Wanted, service: ServiceName, mounted: Mapping
 
 
 def environment_differs(wanted: Wanted, service: ServiceName) -> bool:
-    """Whether an env file that Compose reads differs: what is in it is part of the service's definition."""
+    """Whether an env file that Compose reads for the service differs; its values are part of the definition."""
     used = wanted.release.compose.services[service].env_files
     seen = {file.path: file.digest for file in wanted.observation.files}
     return any(seen.get(file.path) != file.digest for file in wanted.release.files if file.path in used)
 
 
 def inlined_configs(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
-    """Configs that its containers may hold otherwise; of a foreign service its owner's plan tells."""
+    """Return the inlined configs whose content its containers may hold otherwise.
+
+    Empty for a `foreign` service: its own module's plan tells them.
+    """
     if service in wanted.foreign:
         return ()
     there, earlier = wanted.observation.of(service), wanted.observation.earlier
@@ -158,10 +172,11 @@ def inlined_configs(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
 
 
 def _edited(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
-    """The compose file, where it is neither this release's nor the recorded one: told once, and no cause for `up`.
+    """Return the compose file's path if the host has neither this release's nor the recorded one; else empty.
 
-    In a project of several modules another one may have brought a newer file, which the host has kept then. Where
-    somebody else delivers, a newer comment comes without any apply.
+    Only the file is updated for it. It is told for the module's own service alone, so that it is told once. In a
+    project of several modules another one may have brought a newer file, which the host has kept then. With delivery
+    `verify` somebody else delivers, and a newer comment comes without any apply.
     """
     runtime, current = wanted.release.module.runtime, wanted.record.current
     is_ours = wanted.release.module.delivery is Delivery.PUSH
@@ -180,12 +195,12 @@ def _edited(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
 
 
 def unseen_files(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
-    """What differs of files that no service mounts or reads, by name."""
+    """Return the names of what differs and is no file that the service mounts or reads: configs, the compose file."""
     return (*inlined_configs(wanted, service), *_edited(wanted, service))
 
 
 def _is_down(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
-    """Ended or never started; a one-shot that ended with 0 is done, not down."""
+    """Whether a container has ended or was never started; a one-shot that ended with 0 is done, not down."""
     done = service in wanted.driver.one_shots(wanted.release)
     return any(
         container.state in ("created", "exited", "dead") and not (done and container.exit_code == 0)

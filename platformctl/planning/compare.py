@@ -1,4 +1,4 @@
-"""Whether planning again gives the same answer, and where it does not."""
+"""Compare a plan with the one that planning again gives."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,16 +12,16 @@ _MATERIAL = (
     *("changes", "steps", "rollback", "policy"),
 )
 _LIMIT = 20
-"""Lines of difference that are shown; who sees twenty plans again anyway."""
+"""The most lines of difference that are shown; whoever sees twenty makes a new plan anyway."""
 
 
 def differences(plan: Plan, again: Plan) -> tuple[str, ...]:
-    """What planning again says otherwise, one line a field: `changes.web.action: recreate, now create`."""
+    """Return the first 20 differences, one line for each field: `changes.web.action: recreate, now create`."""
     return tuple(_line(each) for each in compare(plan, again)[:_LIMIT])
 
 
 def compare(plan: Plan, again: Plan) -> tuple[Difference, ...]:
-    """Every field that planning again gives otherwise, with both values."""
+    """Return every field that differs, with its planned value and the one that planning again gives."""
     return tuple(each for name in _MATERIAL for each in _told(name, _data(plan, name), _data(again, name)))
 
 
@@ -30,7 +30,7 @@ def _data(plan: Plan, name: str) -> Any:
 
 
 def _told(name: str, before: Any, after: Any) -> tuple[Difference, ...]:
-    """Whatever is not equal is told, also where no single field of it differs."""
+    """Return the differences below a field, or the whole field where its values differ and no single part does."""
     if before == after:
         return ()
     return tuple(_compare(name, before, after)) or (Difference(name, before, after),)
@@ -57,9 +57,9 @@ def _are_rows(value: Any) -> bool:
 
 
 def _by_name(rows: list[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Rows are told apart by their name where they have one, so that one row more does not shift all others.
+    """Return rows by their name, or by their number where they have none, so that one more row does not shift others.
 
-    Names that come twice, in a plan that somebody wrote by hand, are told apart by number: no row may hide another.
+    Names that come twice, as in a plan written by hand, get their number appended: no row may hide another.
     """
     names = [str(row.get("service") or row.get("path") or row.get("ref") or n) for n, row in enumerate(rows)]
     named = enumerate(zip(names, rows, strict=True))
