@@ -1,4 +1,4 @@
-"""From what is wanted and what was seen to the changes, one for each service of the closure."""
+"""Make the changes from what is wanted and what was seen, one for each service of the closure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -31,7 +31,7 @@ _REASONS = {
 
 
 def diff(wanted: Wanted) -> tuple[Change, ...]:
-    """One change for each service of the closure, dependencies first; `keep` where nothing would happen."""
+    """Return one change for each service of the closure, dependencies first; `keep` where nothing would happen."""
     causes: dict[ServiceName, tuple[Cause, ...]] = {}
     for service in wanted.release.closure:
         causes[service] = causes_of(wanted, service)
@@ -64,7 +64,7 @@ def _change(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...], sta
 
 
 def _fields(wanted: Wanted, service: ServiceName, action: Action) -> tuple[Fields, Fields]:
-    """The definition of what is made or changed, before and after."""
+    """Return the shown definition of a service before and after; both empty when it is kept or deleted."""
     if action is Action.CREATE:
         return {}, described(wanted.release.compose.services[service], wanted.hide)
     if action in (Action.KEEP, Action.DELETE):
@@ -75,7 +75,7 @@ def _fields(wanted: Wanted, service: ServiceName, action: Action) -> tuple[Field
 def _versions(
     wanted: Wanted, container: Container | None, causes: tuple[Cause, ...]
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Which Compose made a container and which one hashes it otherwise, where that is what is new."""
+    """Return the version of Compose that made the container and the host's; empty where that is no cause."""
     if container is None or Cause.COMPOSE_VERSION not in causes:
         return {}, {}
     live = upstream_version(wanted.observation.identity.compose_version)
@@ -83,22 +83,28 @@ def _versions(
 
 
 def _values(fingerprints: Mapping[str, str]) -> Mapping[str, Any]:
-    """A list, as beside a name like PASSWORD whatever stands is taken for a secret."""
+    """Return fingerprints as a list of texts; in a mapping, the one beside a name like PASSWORD would be redacted."""
     return {"variables": [f"{name} {value}" for name, value in fingerprints.items()]} if fingerprints else {}
 
 
 def _engine(drift: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any]:
-    """What was changed by hand, apart from what a release changes."""
+    """Return the fields that were changed by hand, under a key of their own; side 0 is wanted, side 1 seen."""
     return {"engine": {field: values[side] for field, values in sorted(drift.items())}} if drift else {}
 
 
 def _names(used: Mapping[str, tuple[Any, Any]], side: int) -> Mapping[str, Any]:
-    """Names of networks and volumes that a release changes and that stand in no definition of a service."""
+    """Return names of networks and volumes that a release changes and no definition of a service shows, by field.
+
+    They stand under a key of their own; side 0 is wanted, side 1 seen.
+    """
     return {"names": {field: values[side] for field, values in sorted(used.items())}} if used else {}
 
 
 def _wanted(wanted: Wanted, service: ServiceName) -> Mapping[str, str]:
-    """The hash is empty where Compose can not know it before the plan brings an env file."""
+    """Return what a plan says of the wanted container.
+
+    The hash is empty where Compose can not compute it before the plan brings an env file.
+    """
     image = wanted.image_of(service)
     return {
         "config_hash": wanted.observation.hashes.get(service, ""),
@@ -110,7 +116,10 @@ def _wanted(wanted: Wanted, service: ServiceName) -> Mapping[str, str]:
 
 
 def _seen(wanted: Wanted, container: Container) -> Mapping[str, str]:
-    """What a plan says of a container; one in a crash loop is running or restarting by chance, so that is one state."""
+    """Return what a plan says of a container that was seen.
+
+    `restarting` is told as `running`: of a container in a crash loop, it is chance which of the two is seen.
+    """
     current = wanted.record.current
     recorded = (image for image in (current.images if current else ()) if image.id == container.image_id)
     return {
@@ -123,7 +132,7 @@ def _seen(wanted: Wanted, container: Container) -> Mapping[str, str]:
 
 
 def _digest_of(image: PlannedImage | None) -> Mapping[str, str]:
-    """By which digest a registry has it; there is none for an image that is on the host alone."""
+    """Return the digest by which a registry has the image; empty for an image that only the host has."""
     return {"image_digest": image.digest} if image and image.digest else {}
 
 
@@ -151,7 +160,7 @@ def described_change(
 
 
 def _reasons(causes: Iterable[Cause], names: Mapping[Cause, Iterable[str]]) -> Iterator[str]:
-    """Each cause in words, and by name what it is about, where that is known."""
+    """Yield each cause in words, followed by the names of what it is about where `names` has them."""
     for cause in causes:
         told = ", ".join(sorted(set(names.get(cause, ()))))
         yield f"{_REASONS[cause]}: {told}" if told else _REASONS[cause]

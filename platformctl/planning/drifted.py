@@ -1,4 +1,4 @@
-"""What containers have otherwise than they are to have it: changed by hand, or called otherwise by a release."""
+"""What differs on containers without their hash telling it: changed by hand, or renamed by a release."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,12 +11,16 @@ from platformctl.model.plan import SCALE
 from platformctl.planning.wanted import Wanted
 
 Pairs = Mapping[str, tuple[Any, Any]]
-"""What is wanted and what there is, by field."""
+"""The wanted and the seen value, by field."""
 _NETWORKS = "networks"
 
 
 def drift_of(wanted: Wanted, service: ServiceName) -> Pairs:
-    """What was changed by hand; where the definition itself changed, what it asks for now says nothing of that."""
+    """Return what was changed by hand.
+
+    Where the hash differs it is at most the number of containers: other fields can only be compared with the definition
+    that a container was made from.
+    """
     scale = scale_of(wanted, service) if wanted.is_applied else {}
     if hash_differs(wanted, service, wanted.observation.of(service)):
         return scale
@@ -25,9 +29,10 @@ def drift_of(wanted: Wanted, service: ServiceName) -> Pairs:
 
 
 def renamed_networks(wanted: Wanted, service: ServiceName) -> Pairs:
-    """Its networks, where they have other names by now, which no hash of Compose's covers.
+    """Return the service's networks if the release gives them other names, which Compose's hash does not cover.
 
-    By hand nothing was changed then: the containers are in those that the release before asks for.
+    Nothing was changed by hand then: the containers are in the networks that the earlier release asks for. Empty where
+    this release was applied already, the earlier one is not known, or the hash differs.
     """
     earlier, containers = wanted.observation.earlier, wanted.observation.of(service)
     if earlier is None or wanted.is_applied or service not in earlier.compose.services:
@@ -45,20 +50,23 @@ def renamed_networks(wanted: Wanted, service: ServiceName) -> Pairs:
 
 
 def other_volumes(wanted: Wanted, service: ServiceName) -> Pairs:
-    """Volumes by name, where a container has another one in the place of one that it is to mount."""
+    """Return the names of volumes that containers are to mount, and of those they have in their place."""
     found = (wanted.driver.other_volumes(wanted.release, container) for container in wanted.observation.of(service))
     pairs = dict.fromkeys(pair for each in found for pair in each)
     return {"volumes": ([name for name, _ in pairs], [there for _, there in pairs])} if pairs else {}
 
 
 def scale_of(wanted: Wanted, service: ServiceName) -> Pairs:
-    """How many containers there are to be and how many there are, where that differs."""
+    """Return the wanted and the seen number of containers, empty where they are equal."""
     replicas, there = wanted.release.compose.services[service].replicas, len(wanted.observation.of(service))
     return {SCALE: (replicas, there)} if there != replicas else {}
 
 
 def hash_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Container]) -> bool:
-    """A service Compose could not hash (an env file that is not there yet) counts as different."""
+    """Whether a container has another hash than the service; one that Compose could not hash counts as different.
+
+    It can not where an env file is not on the host yet.
+    """
     return any(container.config_hash != wanted.observation.hashes.get(service) for container in containers)
 
 
