@@ -1,7 +1,7 @@
-"""What a plan shows of a service: its definition field by field, short, comparable, and without what may be secret.
+"""What a plan shows of a service: its definition field by field, short, comparable, and without possible secrets.
 
-Environment variables appear as names. Every other text goes through `hide`, which takes out what it recognises as a
-secret; it knows none by value, or another process would make another plan.
+Environment variables are shown by name only. All other texts go through `hide`, which removes what it recognises as a
+secret. It knows no secret by value: a process that does not have the same values would make another plan.
 """
 
 import posixpath
@@ -24,11 +24,11 @@ _WORDS = ("command", "entrypoint", "test")
 _IMAGES_OWN = ("command", "entrypoint")
 """Fields that an image has a value for: to say nothing is not to say that there is none."""
 _LIMIT = 64 << 10
-"""Bytes up to which the text of a file is shown."""
+"""The most bytes of a file whose text is shown."""
 
 
 def definitions(release: Release, earlier: Earlier | None, service: ServiceName, hide: Hide) -> tuple[Fields, Fields]:
-    """The fields of a service before and after; both empty where nothing is known of the release before."""
+    """Return the fields of a service before and after; both empty where the earlier release is not known."""
     then = earlier.compose.services.get(service) if earlier else None
     now = release.compose.services[service]
     if earlier is None or then is None:
@@ -44,7 +44,7 @@ def definitions(release: Release, earlier: Earlier | None, service: ServiceName,
 
 
 def described(service: ComposeService, hide: Hide) -> Fields:
-    """A service's definition as it is shown; its image is shown elsewhere."""
+    """Return a service's definition as it is shown, without its image, which a change shows by itself."""
     shown = {name: _field(name, value, hide) for name, value in service.definition.items() if name != "image"}
     return {name: value for name, value in shown.items() if name in _IMAGES_OWN or value not in (None, "", [], {})}
 
@@ -69,7 +69,10 @@ def _inner(name: str, value: Any, hide: Hide) -> Any:
 
 
 def _item(name: str, item: Any, hide: Hide) -> Any:
-    """One of a list; a mount or a grant in Compose's short form, with what that has no room for behind it."""
+    """Return an item of a list as text.
+
+    A mount, config or secret is shown in Compose's short form, followed by `key=value` for what that can not say.
+    """
     if not isinstance(item, Mapping):
         return _hidden(name, str(item), hide)
     rest = {key: value for key, value in item.items() if key not in ("type", "source", "target", "read_only", "path")}
@@ -80,7 +83,7 @@ def _item(name: str, item: Any, hide: Hide) -> Any:
 
 
 def _hidden(name: str, text: str, hide: Hide) -> str:
-    """A text as its name lets it be shown: `password: x` is told as a secret by its name alone."""
+    """Return `text` with secrets hidden, judged with its name in front: `password: x` is a secret by its name alone."""
     lead = f"{name}: "
     shown = hide(lead + text)
     return shown.removeprefix(lead) if shown.startswith(lead) else hide(text)
@@ -99,7 +102,7 @@ def _given(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Version:
-    """A file at one time; `content` is None where it is not at hand."""
+    """A file of one release; `content` is None where it is not known."""
 
     digest: Digest | None
     mode: int | None
@@ -110,7 +113,7 @@ class _Version:
 
 
 def _files(release: Release, earlier: Earlier, service: ServiceName, hide: Hide) -> tuple[Fields, Fields]:
-    """The mounted files and inlined configs of a service that differ, before and after: texts, or digests."""
+    """Return the mounted files and inlined configs of a service that differ, before and after, as text or digest."""
     now: dict[str, _Version] = {f.path: _Version(f.digest, f.mode, f.content) for f in release.files}
     then: dict[str, _Version] = {f.path: _Version(f.digest, f.mode, _kept(earlier, f)) for f in earlier.files}
     used = {*_used(now, release.compose, service), *_used(then, earlier.compose, service)}
@@ -140,14 +143,14 @@ def _used(files: Iterable[str], compose: ComposeModel, service: ServiceName) -> 
 
 
 def _secret_files(compose: ComposeModel) -> Iterator[str]:
-    """Mounted files that the compose file itself calls secrets."""
+    """Yield the mounted files that the compose file declares as secrets."""
     named = (str((each or {}).get("file", "")) for each in (compose.document.get("secrets") or {}).values())
     places = {posixpath.normpath(posixpath.join(compose.path.parent, name)) for name in named}
     return (path for service in compose.services.values() for path in service.mounted if path in places)
 
 
 def _told(before: _Version | None, after: _Version | None, hide: Hide | None) -> tuple[str | None, str | None]:
-    """Both texts where both can be read and differ in what may be shown, else both digests."""
+    """Return both texts if they can be shown and still differ then, else both digests; None for a missing file."""
     old, new = (None if version is None else _text(version, hide) for version in (before, after))
     if old != new and (before is None or old is not None) and (after is None or new is not None):
         return old, new
@@ -155,7 +158,7 @@ def _told(before: _Version | None, after: _Version | None, hide: Hide | None) ->
 
 
 def _text(version: _Version, hide: Hide | None) -> str | None:
-    """What a person may read of a file; None where it is not at hand, no text, or too much."""
+    """Return the text of a file as it may be shown; None where it is unknown, secret, not text, or too long."""
     content = version.content
     if content is None or hide is None or len(content) > _LIMIT or b"\0" in content:
         return None

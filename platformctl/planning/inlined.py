@@ -1,7 +1,7 @@
-"""Configs whose content stands in the compose file: which of them a container may hold otherwise.
+"""Configs whose content stands in the compose file: which of them a container may hold with other content.
 
-Compose copies such a content into a container that it makes. Neither its hash nor the engine says afterwards what that
-was, so it is known from the release that was applied last, and counts as another one where that is not known.
+Compose copies the content into a container when it makes it. Neither Compose's hash nor the engine tells it later. So
+it is taken from the release that was applied last, and counts as different where that is not known.
 """
 
 from collections.abc import Iterable
@@ -12,15 +12,16 @@ from platformctl.model.observed import Container, Earlier
 from platformctl.model.state import HostRecord
 
 _LEFT_IN_PLACE = ("UNHEALTHY", "REMOTE_FAILED", "ROLLBACK_FAILED")
-"""Outcomes after which containers may be of a release that is not the recorded one."""
+"""Outcomes of an apply after which containers may be of another release than the recorded one."""
 
 
 def differing(
     release: Release, earlier: Earlier | None, record: HostRecord, service: ServiceName, there: Iterable[Container]
 ) -> tuple[str, ...]:
-    """The configs of `service` whose content in `there`, its containers, is another one, or may be.
+    """Return the configs of `service` whose content in `there`, its containers, differs or may differ, sorted.
 
-    Also those and secrets that are of another file now: which one a container mounts, its hash says as little.
+    Configs and secrets that come from another file now are among them: the hash does not tell either which file a
+    container mounts.
     """
     now, files = release.compose.services[service].inlined, release.compose.services[service].granted
     before = earlier.compose.services.get(service) if earlier else None
@@ -35,7 +36,7 @@ def differing(
 
 
 def _is_of_another(record: HostRecord, there: Iterable[Container]) -> bool:
-    """Whether an apply that was not taken back may have made one of these containers."""
+    """Whether a later apply that failed and was not undone may have made one of these containers."""
     current = record.current
     known = {container.id for container in current.containers} if current else set()
     for receipt in (signed.receipt for signed in reversed(record.receipts)):
