@@ -1,4 +1,4 @@
-"""In which order modules come: each after those it depends on, by name where that leaves a choice."""
+"""The order of modules: each comes after those it depends on, and by name where that leaves a choice."""
 
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -8,9 +8,9 @@ from platformctl.model.names import ModuleId
 
 
 def in_order(needs: Mapping[ModuleId, Iterable[ModuleId]]) -> tuple[ModuleId, ...]:
-    """The modules of `needs` in their order; what they need beside each other does not count.
+    """Return the modules of `needs`, each after those it needs; modules that are no keys of `needs` are ignored.
 
-    Raises `InvalidInput` naming modules that wait for each other.
+    Raises `InvalidInput`, naming them, when modules wait for each other.
     """
     sorter = TopologicalSorter({name: [each for each in needed if each in needs] for name, needed in needs.items()})
     try:

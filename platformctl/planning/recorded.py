@@ -1,4 +1,4 @@
-"""The changes of a release where only the record of an earlier one is there to compare with."""
+"""The changes of a release when there is only the record of an earlier one to compare it with."""
 
 from collections.abc import Collection, Mapping
 
@@ -15,7 +15,8 @@ def expected(
 ) -> tuple[Change, ...]:
     """The changes as far as the record of a release can tell; `there` are services that somebody saw to be there.
 
-    Services that use a file which differs are named; which of them another compose file changes, no record tells.
+    `runs` says that the service has a container; without a record it is then recreated, not created. Services that use
+    a file which differs are named. A record does not tell which services a changed compose file affects.
     """
     if recorded is not None and recorded.desired == release.digest:
         return ()
@@ -34,7 +35,7 @@ def expected(
 
 
 def _recorded_causes(release: Release, recorded: ModuleStatus | Receipt) -> Mapping[ServiceName, tuple[Cause, ...]]:
-    """Whatever differs and is no file that a service of the closure uses counts for the module's own service."""
+    """Return the causes by service. A difference in no file that a service uses counts for the module's own service."""
     before, after = ({file.path: file.digest for file in files} for files in (recorded.files, release.files))
     changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
     services = {name: release.compose.services[name] for name in release.closure}
