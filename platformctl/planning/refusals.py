@@ -1,4 +1,4 @@
-"""What keeps a release from being planned, seen on its host: an apply would fail over it, or touch what is others'."""
+"""Reasons on a host not to plan a release: an apply would fail, or touch what belongs to others."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,10 @@ from platformctl.model.plan import Action, Change, Plan
 
 
 def refuse_taken_names(release: Release, observation: Observation, changes: Iterable[Change]) -> None:
-    """Whoever has a name keeps it: made by hand, in another project, or of a service that was called otherwise."""
+    """Raise `PolicyViolation` when another container has the name of one that the plan makes.
+
+    It may have been made by hand, in another project, or for a service that had another name.
+    """
     made = (change.service for change in changes if change.action in (Action.CREATE, Action.RECREATE))
     wanted = {name: service for service in made for name in release.container_names(service)}
     there = (c for c in observation.containers if not (c.config_hash and c.service == wanted.get(c.name)))
@@ -27,7 +30,10 @@ def refuse_taken_names(release: Release, observation: Observation, changes: Iter
 
 
 def refuse_absent(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
-    """Nobody notices as long as nothing is to be done."""
+    """Raise `PolicyViolation` when an external network or volume does not exist and a container would be touched.
+
+    A plan that touches no container runs no `up`, which would fail without it.
+    """
     absent = driver.absent(release, observation)
     if absent and any(change.action.touches_container for change in changes):
         raise PolicyViolation(
@@ -55,6 +61,7 @@ def refuse_unreadable(release: Release, observation: Observation, driver: Driver
 
 
 def refuse_contradictions(release: Release, observation: Observation, driver: Driver) -> None:
+    """Raise `PolicyViolation` when a network or volume exists with another definition than the release has."""
     found = driver.contradictions(release, observation)
     if found:
         raise PolicyViolation(
@@ -68,7 +75,10 @@ def refuse_contradictions(release: Release, observation: Observation, driver: Dr
 
 
 def refuse_linked(release: Release, observation: Observation) -> None:
-    """A container that may write to a folder can leave a link there, which a later release would be given."""
+    """Raise `PolicyViolation` when a mounted path is a link on the host or lies below one.
+
+    A container that can write to a folder could leave a link there, and a later release would mount what it leads to.
+    """
     if observation.linked:
         raise PolicyViolation(
             "a mounted path is a link on the host",
@@ -81,6 +91,7 @@ def refuse_linked(release: Release, observation: Observation) -> None:
 
 
 def refuse_leading_out(release: Release, observation: Observation, driver: Driver) -> None:
+    """Raise `PolicyViolation` when a volume that may be another project's leads to the host's own files."""
     found = driver.leading_out(release, observation)
     if found:
         raise PolicyViolation(
@@ -96,7 +107,7 @@ def refuse_leading_out(release: Release, observation: Observation, driver: Drive
 def refuse_foreign(plan: Plan, owners: Mapping[ServiceName, str], done: frozenset[ServiceName]) -> None:
     """Raise `PolicyViolation` when the plan would change a service that another module names.
 
-    One-shots that are `done` run again with every `up` of a service that waits for them: that changes none of them.
+    One-shots in `done` run again with every `up` of a service that waits for them; that is not counted as a change.
     """
     again = {change.service for change in plan.changes if change.action is Action.START} & done
     changed = (c.service for c in plan.changes if c.action is not Action.KEEP and c.service not in again)

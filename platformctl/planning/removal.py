@@ -1,4 +1,4 @@
-"""Take away what a module left whose manifest is gone: its containers and nothing else."""
+"""Plan to remove what is left of a module whose manifest is gone: its containers and nothing else."""
 
 from collections.abc import Mapping
 
@@ -21,10 +21,10 @@ def build_removal(
     circumstances: Circumstances,
     kept: Mapping[ServiceName, str],
 ) -> Plan:
-    """The plan that removes what `release`, the last one applied, has left on the host as it was seen.
+    """Return the plan that removes what `release`, the last one applied, has left on the host as it was seen.
 
-    `kept` are services that another module names or needs, by the name of that module. Raises `PolicyViolation` where
-    nothing is recorded, or what would be said to the orchestrator is not on the host any more.
+    `kept` has the services that stay because another module names or needs them, with the id of that module. Raises
+    `PolicyViolation` when no receipt is recorded, or the recorded compose file is not on the host any more.
     """
     current = record.current
     if current is None or current.desired == NOTHING:
@@ -55,7 +55,7 @@ def build_removal(
 
 
 def build_removal_offline(release: Release, status: ModuleStatus, driver: Driver, circumstances: Circumstances) -> Plan:
-    """A speculative plan from recorded state: what would go, without steps."""
+    """Return a speculative plan from recorded state: which services would be removed, without steps."""
     services = tuple(dict.fromkeys(ServiceName(container.service) for container in status.containers))
     return assemble(
         release,
@@ -87,7 +87,7 @@ def _change(
 def _described(
     release: Release, service: ServiceName, action: Action, container: Container | None, reason: str
 ) -> Change:
-    """Its state is not told: it goes whether it runs or not."""
+    """Return a change of a removal. It does not have the container's state, which makes no difference to a removal."""
     before = None
     if container is not None:
         before = {
@@ -114,7 +114,7 @@ def _rollback(observation: Observation, current: Receipt) -> Rollback:
 
 
 def _left(release: Release, observation: Observation, current: Receipt) -> tuple[Bystander, ...]:
-    """What stays on the host and is nobody's now: data, secrets and files."""
+    """Return what stays on the host and belongs to no module then: volumes, the env file and delivered files."""
     volumes = (Bystander("volume", volume.name, "its data stays") for volume in observation.volumes)
     secrets = [release.module.env.file] if release.module.env.file else []
     return (
