@@ -1,6 +1,6 @@
-"""Values that a host keeps by itself and that are others now than at the last apply, by keyed fingerprints.
+"""Values that only the host has and that changed since the last apply, compared by keyed fingerprints.
 
-What is not known of then, or of now, is no change.
+A value whose fingerprint is not known, of then or of now, counts as unchanged.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,13 +13,17 @@ from platformctl.model.state import Receipt
 Fingerprints = Mapping[str, str]
 Kind = Callable[[Release, Receipt, Observation, ServiceName], tuple[Fingerprints, Fingerprints]]
 _SHOWN = 16
-"""Digits of a fingerprint that a plan shows."""
+"""How many digits of a fingerprint a plan shows."""
 
 
 def variables(
     release: Release, current: Receipt, seen: Observation, service: ServiceName
 ) -> tuple[Fingerprints, Fingerprints]:
-    """Variables of the host's env file that a service uses and that have other values now."""
+    """Return the fingerprints, at the last apply and now, of changed variables that a service uses.
+
+    They are those of the host's env file; both are empty where one of them is not known. A variable that was added or
+    removed is in only one of them.
+    """
     before, after = current.computed.variables if current.computed else {}, seen.variables
     if not before or not after:
         return {}, {}
@@ -33,9 +37,10 @@ def variables(
 def files(
     release: Release, current: Receipt, seen: Observation, service: ServiceName
 ) -> tuple[Fingerprints, Fingerprints]:
-    """Secrets, configs and env files of a service that only the host has and that hold something else now.
+    """Return the fingerprints, at the last apply and now, of a service's changed files that only the host has.
 
-    Where the manifest says that a file is enough, who uses a mounted one has what it needs.
+    They are its secrets, configs and env files. With `on_file_change: ignore` secrets and configs are left out: they
+    are mounted, and a container sees their new content.
     """
     then, now = current.host_files, seen.host_files
     is_enough = release.module.on_file_change is FileChange.IGNORE

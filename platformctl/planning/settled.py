@@ -1,4 +1,4 @@
-"""When nothing that a host's orchestrator reads has changed, it need not be asked again for what it would say."""
+"""Reuse the hashes of the last receipt while nothing that the host's orchestrator reads for them has changed."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,10 +13,10 @@ from platformctl.model.state import Computed, Receipt
 def computed(
     release: Release, observation: Observation, containers: Iterable[Container], driver: Driver
 ) -> Computed | None:
-    """What the orchestrator made of `release`, by the containers it made; None where that may not be all.
+    """Return what the orchestrator made of `release`, from the containers it made.
 
-    `observation` is of before. What it read of the host's env file is known to be what `observation` has the
-    fingerprint of only where it made what it had said then.
+    `observation` is from before the apply. Its fingerprints are known to be of the env file that the orchestrator read
+    only if the hashes are those computed then. None where they are not, or where a service has no or several hashes.
     """
     labels = {service: {c.config_hash for c in containers if c.service == service} for service in release.closure}
     if any(len(hashes) != 1 for hashes in labels.values()):
@@ -29,13 +29,13 @@ def computed(
 
 
 def known_version(identity: Identity, receipts: Iterable[Receipt | None]) -> str:
-    """The version of a host's orchestrator, where one of its receipts is of the same program; else empty."""
+    """Return the orchestrator's version from a receipt made with the same program; empty if there is none."""
     made = (receipt.computed for receipt in receipts if receipt is not None and receipt.computed is not None)
     return next((each.version for each in made if each.program == identity.compose_program != ""), "")
 
 
 def is_expected(release: Release, identity: Identity, current: Receipt | None) -> bool:
-    """Whether the last receipt may say what the orchestrator would, so that it is not asked at first."""
+    """Whether the last receipt is likely to have the hashes the orchestrator would compute, so that it is not asked."""
     made = current.computed if current else None
     return (
         current is not None
@@ -48,9 +48,9 @@ def is_expected(release: Release, identity: Identity, current: Receipt | None) -
 
 
 def settled(release: Release, observation: Observation, current: Receipt | None, driver: Driver) -> Observation | None:
-    """`observation` with the hashes of the last receipt; None where something that they rest on is not as it was.
+    """Return `observation` with the hashes of the last receipt; None where what they rest on has changed.
 
-    They rest on the files of the release, the host's env file, and the containers that are borrowed from.
+    They rest on the files of the release, the host's env file, and the containers that services borrow from.
     """
     made = current.computed if current else None
     if current is None or made is None or not is_expected(release, observation.identity, current):
@@ -68,7 +68,7 @@ def settled(release: Release, observation: Observation, current: Receipt | None,
 
 
 def _reads_only_ours(release: Release, service: ServiceName) -> bool:
-    """Whether all env files of a service are the release's, or the module's own: none that a host has by itself."""
+    """Whether each env file of a service is a file of the release or the module's `env.file`."""
     used = release.compose.services[service]
     known = {release.module.env.file, *(file.path for file in release.files)}
     return known.issuperset(used.env_files) and len(used.env_files) == len(used.definition.get("env_file") or ())
@@ -79,7 +79,11 @@ def _ids(observation: Observation, service: ServiceName) -> set[str]:
 
 
 def _may_differ(release: Release, service: ServiceName, driver: Driver) -> bool:
-    """Whether a hash that was not foreseen proves nothing: ids of new containers, files that were still to come."""
+    """Whether the hash of a service may rightly be another one than was computed before the apply.
+
+    It may if the service borrows from a container that was made anew, or has env files that came with the plan. With an
+    `env.file` it may not: another hash could mean that the file changed meanwhile.
+    """
     if release.module.env.file is not None:
         return False
     borrows = any(service in driver.borrowers(release, each) for each in release.closure)
