@@ -1,7 +1,7 @@
-"""Plan from an observation that somebody else made: nobody can be asked any more, and no such plan is applied.
+"""Plan from an observation that somebody else made. The host can not be asked, and no such plan is applied.
 
-Of a release that is the one applied last, everything is told that was seen. Of another one its desired digest tells
-that it is another, and not which of its services would change.
+If the release is the one applied last, the plan tells everything that was seen. Otherwise the desired digest tells only
+that the release is another one, and not which of its services would change.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ def build_sighted(
     findings: Iterable[Finding],
     foreign: frozenset[ServiceName],
 ) -> Plan:
-    """The speculative plan of a release whose module was seen."""
+    """Return the speculative plan of a release whose module is in the observation."""
     current = record.current
     if current is not None and current.desired == release.digest and _covers(seen, release):
         whole = settled(release, seen, current, driver) or replace(seen, hashes=_assumed(release, seen, current))
@@ -47,13 +47,13 @@ def build_sighted(
 def build_unseen(
     release: Release, at: str, driver: Driver, circumstances: Circumstances, findings: Iterable[Finding]
 ) -> Plan:
-    """The speculative plan of a module that was not there when its host was observed."""
+    """Return the speculative plan of a module that did not exist when its host was observed."""
     observed = PlannedObservation(at, Source.OBSERVATION, release.digest, "", "")
     return _assembled(release, observed, driver, circumstances, findings)
 
 
 def _covers(seen: Observation, release: Release) -> bool:
-    """Whether files and images of this release were looked at: the observation may be of another commit."""
+    """Whether the observation has this release's files and images; it may have been made at another commit."""
     paths, refs = {file.path for file in seen.files}, {image.ref for image in seen.images}
     images = {release.compose.services[name].image for name in release.closure}
     delivered = {file.path for file in release.files if not is_own(file.path)}
@@ -61,7 +61,10 @@ def _covers(seen: Observation, release: Release) -> bool:
 
 
 def _assumed(release: Release, seen: Observation, current: Receipt) -> Mapping[ServiceName, str]:
-    """Hashes of a release that is there already: those on its containers, unless another env file would change them."""
+    """Return the hashes of a release that is on the host already: recorded ones, else those of its containers.
+
+    Empty where the host's env file changed since, or may have, which would change them.
+    """
     made = current.computed
     if release.module.env.file is not None and (made is None or made.environment != seen.environment):
         return {}

@@ -1,4 +1,4 @@
-"""What comes of the causes: the action for each service, and what one that is made anew does to those beside it."""
+"""From causes to actions: what happens to each service, and what a recreated service does to the others."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,11 @@ from platformctl.planning.wanted import Wanted
 
 
 def spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> None:
-    """What a recreated service drags along, and one-shots that run again because `up` runs at all."""
+    """Add to `causes` what follows from the other services' actions.
+
+    Services that are recreated with another one get `DEPENDENCY`. One-shots run again as soon as any container is
+    touched, because `up` runs then, and get `UNHEALTHY`.
+    """
     for service in wanted.release.closure:
         for dependent in _dragged(wanted, service, causes[service]):
             if wanted.is_none(dependent):
@@ -27,7 +31,10 @@ def spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> None
 
 
 def _dragged(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> tuple[ServiceName, ...]:
-    """Who is recreated with a service: who needs it, if Compose does that; who borrows from it, even when it is new."""
+    """Return the services that are recreated with `service`; none unless it is recreated or created.
+
+    Those that need it are, if Compose does that, and those that borrow from it always, even when it is new.
+    """
     if action_of(wanted, service, causes) not in (Action.RECREATE, Action.CREATE):
         return ()
     with_it = (name for name, action in _dependents(wanted, service, causes).items() if action is Action.RECREATE)
@@ -35,7 +42,10 @@ def _dragged(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) ->
 
 
 def _dependents(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> Mapping[ServiceName, Action]:
-    """What happens to those who need a service that Compose makes anew; nothing where it does not see why."""
+    """Return what Compose does to services that need `service` when it recreates it by itself.
+
+    Empty where Compose does not see the causes and is forced to recreate the service.
+    """
     differs = hash_differs(wanted, service, wanted.observation.of(service))
     if action_of(wanted, service, causes) is Action.RECREATE and is_seen_by_compose(causes, hash_differs=differs):
         return wanted.driver.dependents(wanted.release, service, wanted.observation.identity.compose_version)
@@ -43,14 +53,14 @@ def _dependents(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...])
 
 
 def started_again(wanted: Wanted, causes: Mapping[ServiceName, tuple[Cause, ...]]) -> frozenset[ServiceName]:
-    """Those that are stopped while one they need is made anew, where nothing else touches them."""
+    """Return the services that are only stopped and started again because one they need is recreated."""
     asked = (_dependents(wanted, service, causes[service]).items() for service in wanted.release.closure)
     started = {name for each in asked for name, action in each if action is Action.START and not wanted.is_none(name)}
     return frozenset(name for name in started if not action_of(wanted, name, causes[name]).touches_container)
 
 
 def action_of(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -> Action:
-    """What its causes make of a service."""
+    """Return the action that its causes mean for a service."""
     if wanted.is_none(service):
         return Action.DELETE if causes else Action.KEEP
     asking = tuple(cause for cause in causes if cause is not Cause.FILE_CONTENT or _needs_new(wanted, service))
@@ -62,16 +72,20 @@ def action_of(wanted: Wanted, service: ServiceName, causes: tuple[Cause, ...]) -
 
 
 def _needs_new(wanted: Wanted, service: ServiceName) -> bool:
-    """Whether new contents of a file ask for a new container, or the manifest says that the file is enough."""
+    """Whether changed files need a new container of the service.
+
+    With `on_file_change: ignore` only env files and inlined configs do.
+    """
     if environment_differs(wanted, service) or inlined_configs(wanted, service):
         return True
     return wanted.release.module.on_file_change is not FileChange.IGNORE and files_differ(wanted, service)
 
 
 def done(release: Release, observation: Observation, driver: Driver) -> frozenset[ServiceName]:
-    """One-shots of the closure that ended with 0: where nothing differs, they run again only because `up` runs.
+    """Return the one-shots of the closure whose containers ended with status 0.
 
-    One that an undo put back without running it has not ended.
+    They run again only because `up` runs, unless something differs. One that an undo put back without running it has
+    not ended.
     """
     one_shots = driver.one_shots(release).intersection(release.closure)
     ended = {each: {(c.state, c.exit_code) for c in observation.of(each)} for each in one_shots}
