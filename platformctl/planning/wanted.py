@@ -1,4 +1,4 @@
-"""All that a comparison of what is wanted with what was seen goes by."""
+"""What a comparison of a release with an observation is made from."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +14,10 @@ from platformctl.planning.fields import Hide
 
 @dataclass(frozen=True)
 class Wanted:
-    """All that a comparison needs: the release, what was seen, the images by reference, and what the host remembers."""
+    """All that a comparison needs: the release, what was seen, the images by reference, and the host record.
+
+    `foreign` are services of the project that other modules name.
+    """
 
     release: Release
     observation: Observation
@@ -25,7 +28,7 @@ class Wanted:
     foreign: frozenset[ServiceName] = frozenset()
 
     def image_of(self, service: ServiceName) -> PlannedImage | None:
-        """What the service is to run; None where the release has no image for it."""
+        """Return the image that the service is to run; None where the release has none for it."""
         return self.images.get(self.release.compose.services[service].image or "")
 
     def is_none(self, service: ServiceName) -> bool:
@@ -34,25 +37,25 @@ class Wanted:
 
     @property
     def unmanaged(self) -> bool:
-        """Whether containers of ours are there that no receipt names: they were not made by an apply.
+        """Whether the module's services have containers although it has no receipt: no apply made them.
 
-        `foreign` services of the project are other modules', whose own receipts name them.
+        Containers of `foreign` services do not count: the receipts of their own modules name them.
         """
         mine = (service for service in self.release.closure if service not in self.foreign)
         return self.record.current is None and any(self.observation.of(service) for service in mine)
 
     @property
     def is_applied(self) -> bool:
-        """Whether the release that was applied last is this one: what differs then, the release did not change."""
+        """Whether this release is the one that was applied last, so that no difference comes from the release."""
         return self.record.current is not None and self.record.current.desired == self.release.digest
 
     def deleted(self, used: Iterable[str]) -> tuple[RepoPath, ...]:
-        """Files below the folders `used` that the last release had there and this one has not."""
+        """Return the paths of files at or below `used` that the last release delivered and this one does not have."""
         current = self.record.current
         left = current.left_behind(file.path for file in self.release.files) if current else ()
         return tuple(file.path for file in left if is_used(file.path, used))
 
 
 def is_used(path: str, used: Iterable[str]) -> bool:
-    """A mount may name a file or a folder."""
+    """Whether `path` is one of the paths in `used`, or lies below one that is a folder."""
     return any(path == name or path.startswith(name + "/") for name in used)
