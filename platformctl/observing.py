@@ -1,6 +1,7 @@
 """Ask a host who it is and what runs there. Nothing here changes anything.
 
-The identity is asked first and compared before anything else is said: the wrong machine learns nothing of a release.
+The identity is asked for first and compared before anything else is sent, so that a wrong machine learns nothing of a
+release.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from platformctl.transports.interface import Transport
 
 
 def identify(transport: Transport, driver: Driver, *, now: float, version: bool = False) -> Identity:
-    """Who answers, and with `version` which orchestrator; `now` in seconds of the epoch.
+    """Return who answers, with `version` also with the orchestrator's version; `now` is in seconds since the epoch.
 
-    Raises `WrongHost` unless it is the pinned machine and not uid 0.
+    Raises `WrongHost` unless it is the pinned machine and not uid 0, and `Unreachable` when it does not answer as
+    expected or its clock differs by more than `CLOCK_SKEW`.
     """
     entry = transport.entry
     question = replace(driver.identify(version=version), followed=True)
@@ -36,7 +38,10 @@ def identify(transport: Transport, driver: Driver, *, now: float, version: bool 
 
 
 def refuse_stranger(who: Identity, entry: HostEntry) -> None:
-    """Raise `WrongHost` when user, machine id or engine id is not what was pinned."""
+    """Raise `WrongHost` when machine id or engine id is not as pinned, none is pinned, or the user is root.
+
+    Root is accepted only with the transport `local` and `allow_root`.
+    """
     if who.uid == 0 and not (entry.transport == "local" and entry.allow_root):
         raise _wrong(entry, "the user is root", "uid 0 answered", "use the agent user: platformctl host prepare")
     pins = (("machine_id", entry.machine_id, who.machine_id), ("engine_id", entry.engine_id, who.engine_id))
@@ -50,15 +55,15 @@ def refuse_stranger(who: Identity, entry: HostEntry) -> None:
 def observe(
     transport: Transport, driver: Driver, questions: Sequence[Question], identity: Identity, at: str
 ) -> tuple[Observation | Refusal, ...]:
-    """Everything that plans of a host's releases need, in one exchange: an observation for each, or why there is none.
+    """Return everything that plans of a host's releases need: for each an observation, or why there is none.
 
-    `at` is the time that will stand in the plans.
+    It takes one exchange. `at` is the time that the observations, and so the plans, will have.
     """
     return driver.read_look(_answer(transport, driver.look(questions, identity)), questions, identity, at)
 
 
 def _answer(transport: Transport, question: Command) -> Completed:
-    """The answer to a question; one that failed or was cut short is no answer."""
+    """Return the answer to a question; raises `Unreachable` when the question failed or the answer was truncated."""
     answer = transport.run(question)
     require_room(answer, transport.entry.name)
     if answer.status or answer.truncated:

@@ -1,4 +1,4 @@
-"""What can be plugged in, by name: our own stand here, others are entry points of installed packages (ADR 0038).
+"""Drivers and transports by name: our own are listed here, others are entry points of installed packages (ADR 0038).
 
 A name is looked up when a module or a host asks for it, and only then is its code imported.
 """
@@ -21,14 +21,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 
 @dataclass(frozen=True)
 class Socket:
-    """A kind of part: the entry points it is found by, and which are our own, as `module:name`."""
+    """A kind of part that can be plugged in: the group of its entry points, and our own parts, as `module:name`."""
 
     group: str
     own: Mapping[str, str]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All there are, sorted."""
+        """The names of all parts, our own and installed ones, sorted."""
         return tuple(sorted({**_registered(self.group), **self.own}))
 
     @property
@@ -37,10 +37,10 @@ class Socket:
         return tuple(sorted(name for name in _registered(self.group) if _NAME.match(name) and name not in self.own))
 
     def find(self, name: str) -> Any:
-        """What is plugged in by that name, None where nothing is; raises `ToolError` when it can not be imported.
+        """Return the part of that name, None where there is none; raises `ToolError` when it can not be imported.
 
-        Ours are never looked for among the installed packages: that takes longer than all of them, and no package can
-        put itself in their place.
+        Our own parts are never looked for among installed packages: the search takes longer than importing all of them,
+        and no package can replace one.
         """
         module, _, attribute = self.own.get(name, "").partition(":")
         registered = None if module else _registered(self.group).get(name)
@@ -70,7 +70,7 @@ TRANSPORTS = Socket(
 
 @cache
 def _registered(group: str) -> Mapping[str, "EntryPoint"]:
-    """Read once: it is looked for in every package that is installed."""
+    """Return the entry points of a group by name. They are kept, because the search reads every installed package."""
     from importlib.metadata import entry_points
 
     return {found.name: found for found in entry_points(group=group)}
