@@ -1,6 +1,6 @@
-"""The releases a tree adds up to: a module, its host, and every file that travels, read from one commit or folder.
+"""Read releases from a tree: a module, its host, and every file that travels, from one commit or a working tree.
 
-Reads through `Tree` alone, so that a commit and a working tree are judged by the same code.
+Everything is read through `Tree`, so that a commit and a working tree are judged by the same code.
 """
 
 import hashlib
@@ -26,28 +26,31 @@ from platformctl.model.plan import OWN_FOLDER, is_own
 
 MODULES = "modules"
 FILE_LIMIT = 16 << 20
-"""Bytes a delivered file may have; larger things belong into an image or a volume."""
+"""The most bytes a delivered file may have; larger things belong in an image or a volume."""
 
 
 class Tree(Protocol):
     """Files by path, at one commit or in a working tree."""
 
     def read(self, path: RepoPath) -> InputFile:
-        """Raises `InvalidInput` when there is no such file, `PolicyViolation` for a link or anything but a file."""
+        """Return a file; raises `InvalidInput` when there is none or it is too large.
+
+        Raises `PolicyViolation` for a link, a submodule, a Git LFS pointer and anything else but a file.
+        """
 
     def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
-        """As `read`, for many files at once."""
+        """Return many files, as `read` does."""
 
     def object_id(self, path: RepoPath) -> str | None:
-        """Git's own id of the file's bytes, None where there is no file."""
+        """Return git's object id of a file's bytes, None where there is no file."""
 
     def below(self, folder: str) -> tuple[RepoPath, ...]:
-        """Every file below a folder, sorted; empty when it is no folder."""
+        """Return every file below a folder, sorted; empty when it is no folder."""
 
 
 @dataclass(frozen=True)
 class CommitTree:
-    """The files of one commit, from git's objects."""
+    """The files of one commit, read from git's objects."""
 
     repository: Repository
     commit: GitSha
@@ -57,18 +60,18 @@ class CommitTree:
         return self.repository.tree(self.commit, ())
 
     def read(self, path: RepoPath) -> InputFile:
-        """As `Tree.read`; what lies beside it is fetched too."""
+        """Read as `Tree.read`; small files in the same folder are fetched too, as they are likely to be read next."""
         self.fetch((path.parent,))
         return self.read_all((path,))[0]
 
     def fetch(self, folders: Iterable[str]) -> None:
-        """Remember the small files of some folders in one question, as each question to git costs a process."""
+        """Load the small files of some folders ahead, with one call of git: each call costs a process."""
         files = (self._entries[path] for folder in folders for path in self._by_folder.get(folder, ()))
         sizes = self.repository.sizes(entry.object_id for entry in files if entry.kind == "blob")
         self.repository.blobs(each for each, size in sizes.items() if size < SMALL_BLOB)
 
     def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
-        """As `Tree.read_all`, in one question."""
+        """Read as `Tree.read_all`, with one call of git."""
         return read_inputs(self.repository, self.commit, paths, self._entries)
 
     @cached_property
@@ -79,12 +82,12 @@ class CommitTree:
         return folders
 
     def object_id(self, path: RepoPath) -> str | None:
-        """As `Tree.object_id`; costs nothing, git has it."""
+        """Return git's id as `Tree.object_id`; it is known already from the tree."""
         entry = self._entries.get(path)
         return entry.object_id if entry else None
 
     def below(self, folder: str) -> tuple[RepoPath, ...]:
-        """As `Tree.below`."""
+        """List as `Tree.below`."""
         return tuple(sorted(path for path in self._entries if path.startswith(folder + "/")))
 
 
@@ -95,29 +98,29 @@ class FolderTree:
     root: Path
 
     def read(self, path: RepoPath) -> InputFile:
-        """As `Tree.read`."""
+        """Read as `Tree.read`."""
         content, mode = paths.read_beneath(self.root, path, limit=FILE_LIMIT)
         return input_file(path, content, mode)
 
     def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
-        """As `Tree.read_all`."""
+        """Read as `Tree.read_all`."""
         return tuple(self.read(path) for path in paths)
 
     def object_id(self, path: RepoPath) -> str | None:
-        """As `Tree.object_id`, computed as git does; links and submodules are refused."""
+        """Compute the id of `Tree.object_id` as git does; raises `PolicyViolation` for links and submodules."""
         if not _is_leaf(self.root / path):
             return None
         content = self.read(path).content
         return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
     def below(self, folder: str) -> tuple[RepoPath, ...]:
-        """As `Tree.below`; links and submodules are listed as git does, and refused when read."""
+        """List as `Tree.below`; links and submodules are listed too, as in git, and refused when they are read."""
         found = (path.relative_to(self.root).as_posix() for path in _leaves(self.root / folder))
         return tuple(sorted(map(RepoPath.parse, found)))
 
 
 def _is_leaf(path: Path) -> bool:
-    """Whether git would have one entry for it: a file, a link, or a folder that is a repository of its own."""
+    """Whether git would have one entry for `path`: a file, a link, or a folder that is a repository of its own."""
     return path.is_symlink() or path.is_file() or (path / ".git").exists()
 
 
@@ -130,9 +133,9 @@ def _leaves(folder: Path) -> Iterator[Path]:
 
 
 def module_ids(tree: Tree) -> tuple[ModuleId, ...]:
-    """Every module of the tree: the folders below `modules` that have a manifest.
+    """Return the id of every module of the tree: the folders directly below `modules` that have a manifest.
 
-    Raises `PolicyViolation` for a link or submodule in the place of a folder, so that no module is passed over.
+    Raises `PolicyViolation` for a link or submodule in the place of such a folder, so that no module is overlooked.
     """
     paths = tree.below(MODULES)
     tree.read_all(path for path in paths if len(path.parts) == 2)
@@ -141,18 +144,22 @@ def module_ids(tree: Tree) -> tuple[ModuleId, ...]:
 
 
 def manifest_path(module: ModuleId) -> RepoPath:
-    """Where a module's manifest lies."""
+    """Return the path of a module's manifest."""
     return RepoPath(f"{MODULES}/{module}/module.yaml")
 
 
 def read_manifest(tree: Tree, module: ModuleId) -> Module:
-    """The manifest of one module; raises `InvalidInput` naming what is wrong with it."""
+    """Return the module that its manifest describes; raises `InvalidInput` that says what is wrong with it."""
     path = manifest_path(module)
     return read_module(tree.read(path).content, path)
 
 
 def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, dirty: bool) -> Release:
-    """The release of `module` as `tree` has it. Raises `InvalidInput` and `PolicyViolation` for what can not travel."""
+    """Return the release of `module` as `tree` has it, for `host` and with the commit `sha`.
+
+    Raises `InvalidInput` for a compose file that does not parse or does not fit the manifest, and `InvalidInput` or
+    `PolicyViolation` for files that can not be read.
+    """
     compose_path = module.runtime.compose_file
     compose_file = tree.read(compose_path)
     variables = {"COMPOSE_PROJECT_NAME": str(module.runtime.project)}
@@ -178,9 +185,10 @@ def read_release(tree: Tree, module: Module, host: HostEntry, sha: GitSha, *, di
 
 
 def _deciding(module: Module, compose: ComposeModel) -> set[str]:
-    """Variables that decide more than values of `environment:`, such as which services there are.
+    """Return the variables that decide more than values of `environment:`, such as which services there are.
 
-    Compose takes its own from a file of variables too, where its words say nothing of them (seen with 2.26.1).
+    With an `env.file` Compose's own variables are among them: it takes those from such a file too where its command
+    line does not set them (seen with 2.26.1).
     """
     named = {name for name, _ in compose.deciding}
     if module.env.file is None:
@@ -213,7 +221,10 @@ def _require_service(module: Module, compose: ComposeModel) -> None:
 
 
 def _require_order(module: Module, compose: ComposeModel) -> None:
-    """Compose finds it out too, on a host: here it is known before anybody is asked."""
+    """Raise `InvalidInput` when services of the closure need each other in a cycle.
+
+    Compose would refuse it on the host; here it is found before any host is asked.
+    """
     closure = compose.closure(module.runtime.compose_service)
     needs = {name: [each for each in compose.services[name].needs if each in closure] for name in closure}
     try:
@@ -244,7 +255,10 @@ def _require_names(module: Module, compose: ComposeModel) -> None:
 
 
 def _require_tag(module: Module, compose: ComposeModel) -> None:
-    """Without a tag the canary would expect nothing, and take every answer for one of this release."""
+    """Raise `InvalidInput` when the canary expects `{tag}` and the service's image has no tag.
+
+    The canary would then expect an empty text, which every answer has.
+    """
     version = module.canary.version if module.canary else None
     if version and TAG in version.expect and not compose.services[module.runtime.compose_service].tag:
         raise InvalidInput(
@@ -256,7 +270,7 @@ def _require_tag(module: Module, compose: ComposeModel) -> None:
 
 
 def _others(tree: Tree, module: Module, compose: ComposeModel) -> tuple[InputFile, ...]:
-    """Mounted files and env files of the closure. A mounted path that the tree does not have is the host's own data.
+    """Return the mounted files and env files of the closure, without the compose file.
 
     So is an env file that may be absent, and `env.file`, also where the tree has one: brought along, it would decide
     what the host alone may decide.
@@ -270,14 +284,20 @@ def _others(tree: Tree, module: Module, compose: ComposeModel) -> tuple[InputFil
 
 
 def _expanded(tree: Tree, name: RepoPath) -> tuple[RepoPath, ...]:
-    """The files below a mounted path. What is behind a link or in a submodule is not in the tree; reading says so."""
+    """Return the files at or below a mounted path.
+
+    Raises `PolicyViolation` when a folder above it is a link or submodule: what is behind that is not in the tree.
+    """
     above = (RepoPath("/".join(name.parts[:length])) for length in range(1, len(name.parts)))
     tree.read_all(path for path in above if tree.object_id(path))
     return (name,) if tree.object_id(name) else tree.below(name)
 
 
 def _environment_file(module: Module) -> tuple[InputFile, ...]:
-    """`env.set` as an env file of its own, named by its digest so that an older release keeps its own."""
+    """Return `env.set` as an env file, none if it is empty.
+
+    The file is named by its digest, so that the one of an older release stays beside it.
+    """
     if not module.env.set:
         return ()
     content = "".join(f"{name}={quoted(value)}\n" for name, value in sorted(module.env.set.items())).encode()
@@ -286,9 +306,9 @@ def _environment_file(module: Module) -> tuple[InputFile, ...]:
 
 
 def quoted(value: str) -> str:
-    """A value as Compose's env files take it literally.
+    """Return a value quoted so that Compose reads it literally from an env file.
 
-    Single quotes know no escapes, but a backslash before the closing one hides it; double quotes know a few.
+    Single quotes have no escapes, but a backslash before the closing quote would hide it; double quotes have a few.
     """
     if not value.endswith("\\") and not any(character in value for character in "'\n\r"):
         return f"'{value}'"
@@ -297,7 +317,7 @@ def quoted(value: str) -> str:
 
 
 def read_environment(content: bytes) -> Mapping[str, str]:
-    """The variables in a file that `quoted` wrote."""
+    """Return the variables in an env file whose values `quoted` wrote."""
     lines = (line.partition("=") for line in content.decode().split("\n") if line)
     return {name: _unquoted(value) for name, _, value in lines}
 
