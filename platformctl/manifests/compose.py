@@ -1,8 +1,8 @@
-"""A compose file's bytes become a `ComposeModel`: anchors merged, variables resolved, short forms made long.
+"""Read a compose file into a `ComposeModel`: anchors merged, variables resolved, short forms made long.
 
-Variables come from what the manifest sets and from defaults alone. What is dangerous is not refused here but judged
-by `platformctl.policy`, so that all findings come at once; refused is only what can not be understood. `include`,
-`extends` and `provider` are not followed, not even inside the same file: policy denies them before Compose sees it.
+Values of variables come only from the manifest and from defaults. Only what can not be understood is refused here; what
+is dangerous is judged by `platformctl.policy`, so that all findings come at once. `include`, `extends` and `provider`
+are not followed, not even inside the same file: policy denies them before Compose sees the file.
 """
 
 import posixpath
@@ -25,7 +25,7 @@ def read_compose(text: bytes, path: RepoPath, variables: Mapping[str, str]) -> C
     """Return what the compose file at `path` says with `variables`; its services' definitions are in long forms.
 
     Raises `InvalidInput` with file and line for what does not parse, has an unexpected structure or names a service,
-    network, volume, config or secret that is not there. Does not check that files it names exist.
+    network, volume, config or secret that the file does not have. Does not check that the files it names exist.
     """
     reading = _Reading(path, text, variables)
     document = reading.resolved()
@@ -44,7 +44,7 @@ def read_compose(text: bytes, path: RepoPath, variables: Mapping[str, str]) -> C
 
 
 class _Reading:
-    """One file being read, which knows how to say where something is wrong."""
+    """One compose file while it is read; it gives refusals their file and line."""
 
     def __init__(self, path: RepoPath, text: bytes, variables: Mapping[str, str]) -> None:
         self.path = path
@@ -57,7 +57,10 @@ class _Reading:
         return self._document.lines
 
     def resolved(self) -> dict[str, Any]:
-        """The whole document without variables, its sections being mappings."""
+        """Return the whole document with variables resolved.
+
+        Raises `InvalidInput` unless it has services and its sections are mappings.
+        """
         document = self.resolver.resolved(self._document.value)
         if not isinstance(document, dict):
             raise self.refusal((), unfit("a mapping with the key services"))
@@ -70,7 +73,10 @@ class _Reading:
         return document
 
     def definitions(self, document: Mapping[str, Any]) -> dict[ServiceName, dict[str, Any]]:
-        """Every service by its checked name, in long forms, all that it names being there."""
+        """Return the definition of every service in long forms, by its checked name.
+
+        Raises `InvalidInput` for a name or form that does not fit, and when a service names something the file lacks.
+        """
         definitions = {self._name(name): self._long(name, value) for name, value in document["services"].items()}
         for name, definition in definitions.items():
             for section, wanted in _references(definition):
@@ -155,7 +161,7 @@ def _needs(definition: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _references(definition: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[str]]]:
-    """What a service names elsewhere in the file, by the section it must stand in."""
+    """Yield the names that a service refers to, by the section of the file that must have them."""
     yield "services", _needs(definition)
     yield "networks", (name for name in definition.get("networks", ()) if name != "default")
     volumes = (item for item in definition.get("volumes", ()) if item["type"] == "volume")
@@ -165,7 +171,7 @@ def _references(definition: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[s
 
 
 def _mounted(definition: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
-    """Sources of files the container sees without Compose noticing a change of their contents (compose#11900)."""
+    """Yield the sources of files that the container sees; Compose does not notice a change of them (compose#11900)."""
     yield from (item["source"] for item in definition.get("volumes", ()) if item["type"] == "bind")
     for key in ("configs", "secrets"):
         for item in definition.get(key, ()):
@@ -175,7 +181,7 @@ def _mounted(definition: Mapping[str, Any], document: Mapping[str, Any]) -> Iter
 
 
 def _handed_on(definition: Mapping[str, Any]) -> Iterator[str]:
-    """Variables that `environment:` names without a value: the container is given the one that Compose is given."""
+    """Return the variables that `environment:` names without a value: Compose passes its own value to the container."""
     return (name for name, value in definition.get("environment", {}).items() if value is None)
 
 
@@ -204,7 +210,7 @@ def _optional(path: RepoPath, env_files: Iterable[Mapping[str, Any]]) -> frozens
 
 
 def _in_repository(compose_file: RepoPath, sources: Iterable[str]) -> tuple[RepoPath, ...]:
-    """Those of `sources` that lie in the repository, by their path there; relative ones begin beside the file."""
+    """Return the repository paths of those `sources` that lie in it; sources are relative to the compose file."""
     found: dict[RepoPath, None] = {}
     for source in sources:
         if source.startswith(("/", "~")):

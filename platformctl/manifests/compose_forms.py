@@ -1,7 +1,7 @@
-"""Compose's short forms made long, so that everything behind this door knows one syntax only.
+"""Turn Compose's short forms into long ones, so that all other code knows one syntax only.
 
-Each function takes the value of one key, already interpolated, and returns its long form or raises `InvalidInput`
-with what was expected, never with the value. Whether what is said is allowed, `platformctl.policy` decides.
+Each function takes the value of one key, already interpolated, and returns its long form. It raises `InvalidInput` with
+what was expected, never with the value. Whether a value is allowed is decided by `platformctl.policy`.
 """
 
 import re
@@ -15,7 +15,7 @@ _PROPAGATION = frozenset({"shared", "rshared", "slave", "rslave", "private", "rp
 
 
 def texts(value: Any) -> list[str]:
-    """A list of strings, or one string alone."""
+    """Return a list of strings, from such a list or one string."""
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise unfit("a list of strings")
@@ -23,7 +23,7 @@ def texts(value: Any) -> list[str]:
 
 
 def pairs(value: Any) -> dict[str, Any]:
-    """A mapping of names to scalars, from a mapping or from `NAME=value` items; a name alone has the value None."""
+    """Return names and scalars, from a mapping or a list of `NAME=value`; a name alone gets the value None."""
     if isinstance(value, list):
         split = [item.partition("=") for item in texts(value)]
         return {name: text if equals else None for name, equals, text in split}
@@ -33,7 +33,7 @@ def pairs(value: Any) -> dict[str, Any]:
 
 
 def named(value: Any) -> dict[str, Any]:
-    """A mapping of names to mappings, from such a mapping or from a list of names (depends_on, networks)."""
+    """Return a mapping of names to mappings, from such a mapping or a list of names (depends_on, networks)."""
     if isinstance(value, list):
         return {name: {} for name in texts(value)}
     if not isinstance(value, dict) or not all(isinstance(item, dict | None) for item in value.values()):
@@ -42,26 +42,26 @@ def named(value: Any) -> dict[str, Any]:
 
 
 def env_files(value: Any) -> list[dict[str, Any]]:
-    """A list of `{path, required, format}`, from a path, a list of paths or the long form."""
+    """Return a list of `{path, required, format}`, from a path, a list of paths or the long form."""
     items = [value] if isinstance(value, str) else _items(value)
     return [{"path": item} if isinstance(item, str) else _with_text(item, "path") for item in items]
 
 
 def grants(value: Any) -> list[dict[str, Any]]:
-    """A list of `{source, target, …}`, from names or the long form (configs and secrets of a service)."""
+    """Return a list of `{source, target, …}`, from names or the long form (configs and secrets of a service)."""
     return [{"source": item} if isinstance(item, str) else _with_text(item, "source") for item in _items(value)]
 
 
 def mounts(value: Any) -> list[dict[str, Any]]:
-    """A list of `{type, source, target, read_only, …}`, from short and long forms."""
+    """Return a list of `{type, source, target, read_only, …}`, from short and long forms."""
     return [_short_mount(item) if isinstance(item, str) else _long_mount(item) for item in _items(value)]
 
 
 def _short_mount(spec: str) -> dict[str, Any]:
-    """`[source:]target[:options]`, as compose-go's `format.ParseVolume` reads it.
+    """Read `[source:]target[:options]` as compose-go's `format.ParseVolume` does.
 
-    What that function takes for a Windows path (a single letter before a colon, a backslash) is refused, and so are
-    control characters, because a NUL ends its reading.
+    Raises `InvalidInput` for what that function takes for a Windows path (a single letter before a colon, a backslash),
+    and for control characters, because it stops reading at a NUL.
     """
     parts = spec.split(":")
     if _CONTROL.search(spec) or "\\" in spec or not all(parts) or len(parts) > 3:
@@ -73,7 +73,7 @@ def _short_mount(spec: str) -> dict[str, Any]:
     options = parts[2].split(",") if len(parts) == 3 else []
     mount: dict[str, Any] = {"type": _kind(parts[0]), "source": parts[0], "target": parts[1]}
     access = [option for option in options if option in ("ro", "rw")]
-    if access[-1:] == ["ro"]:  # Compose lets the last word count
+    if access[-1:] == ["ro"]:  # in Compose, the last of several options wins
         mount["read_only"] = True
     propagation = [option for option in options if option in _PROPAGATION]
     return mount | {"bind": {"propagation": propagation[-1]}} if propagation else mount
@@ -106,7 +106,7 @@ def _with_text(item: Any, key: str) -> dict[str, Any]:
 
 
 def unfit(expected: str) -> InvalidInput:
-    """The refusal of a value that is not what Compose expects there."""
+    """Return the refusal of a value that is not what Compose expects at its place."""
     return InvalidInput("the compose file does not fit", detail=f"expected {expected}")
 
 
