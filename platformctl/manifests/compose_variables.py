@@ -1,7 +1,7 @@
-"""A whole compose document without its variables, and who has a say in each: the repository or the host.
+"""Resolve the variables of a whole compose document, and tell which of them the host may decide.
 
-What a service's `environment:` holds may come from the host, because it decides nothing but what the program inside
-reads. Everything else must be decided by the repository, or a host could turn a named volume into docker.sock.
+Values of a service's `environment:` may come from the host: only the program in the container reads them. Everything
+else must be decided by the repository, or a host could turn a named volume into docker.sock.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,11 +17,11 @@ Place = tuple[str, ...]
 
 @dataclass
 class Resolver:
-    """Walks one document. `refuse` turns what is wrong at a place into the refusal that names file and line.
+    """Resolves one document. `refuse` turns an error at a place into a refusal that names file and line.
 
-    Afterwards `unset` has each variable without a value that the host may not decide, `left_to_host` each that it must,
-    and `deciding` every variable that decides anything but `environment:` values, all with the dotted path of the value
-    that names it; `by_service` has all that a service names.
+    Afterwards `unset` has the variables without a value or default that the host may not decide, `left_to_host` those
+    that it must, and `deciding` all variables that decide anything but `environment:` values, each with the dotted path
+    of the value that names it. `by_service` has all variables that a service names.
     """
 
     variables: Mapping[str, str]
@@ -32,7 +32,7 @@ class Resolver:
     by_service: dict[str, set[str]] = field(default_factory=dict)
 
     def resolved(self, value: Any, place: Place = ()) -> Any:
-        """Return `value` with every string in it resolved; keys stay as they are, as in Compose."""
+        """Return `value` with every string in it resolved; keys are left as they are, as in Compose."""
         if isinstance(value, dict):
             return {key: self.resolved(item, (*place, str(key))) for key, item in value.items()}
         if isinstance(value, list):
@@ -57,7 +57,7 @@ class Resolver:
 def is_the_hosts(place: Place) -> bool:
     """Whether the host may decide the value at `place`, or Compose does not act on it.
 
-    An `x-` field counts where an anchor brings it, and there alone.
+    A top-level `x-` field has no effect by itself, only where an anchor repeats it, and is judged there.
     """
     match place:
         case ("services", _, "environment", *_):

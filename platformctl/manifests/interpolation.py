@@ -1,8 +1,8 @@
-"""Compose's variable interpolation, done here so that nothing on a host has a say in what is judged.
+"""Compose's variable interpolation, done here so that nothing on a host can change what is judged.
 
 The grammar is Compose's own (compose-go, package `template`): `$NAME`, `${NAME}`, `${NAME:-default}`,
 `${NAME-default}`, `${NAME:?error}`, `${NAME?error}`, `${NAME:+other}`, `${NAME+other}` and `$$` for a dollar; defaults
-may nest. A dollar that begins none of these stands for itself. Two things that Compose takes are refused, because a
+may nest. A dollar that begins none of these stands for itself. Two things that Compose accepts are refused, because a
 reader and Compose, or two versions of Compose, would read them differently: a bare brace inside `${…}`, and the
 letters ſ and K (Kelvin), which its case-insensitive pattern takes for s and k.
 """
@@ -29,8 +29,8 @@ Resolved = tuple[str, tuple[str, ...]]
 def resolve(value: str, variables: Mapping[str, str]) -> Resolved:
     """Return `value` with its variables replaced, and the names that had neither value nor default, in order.
 
-    A name without a value is replaced by nothing, as Compose does, `${NAME?error}` included. Raises `InvalidInput`
-    for a form Compose does not take, for nesting beyond `MAXIMUM_DEPTH` and for replacements of more than
+    A name without a value is replaced by an empty text, as Compose does, also in `${NAME?error}`. Raises `InvalidInput`
+    for a form Compose does not accept, for nesting beyond `MAXIMUM_DEPTH` and for replacements of more than
     `MAXIMUM_LENGTH` characters together.
     """
     resolved, unset = _expand(value, variables, 0)
@@ -63,7 +63,7 @@ def _expand(text: str, variables: Mapping[str, str], depth: int) -> Resolved:
 def _replace(
     text: str, match: re.Match[str], variables: Mapping[str, str], depth: int
 ) -> tuple[str, tuple[str, ...], int]:
-    """Return what stands for one token, the names it lacked, and where the text goes on."""
+    """Return the replacement of one token, the names that had no value, and the position after the token."""
     if match["dollar"]:
         return "$", (), match.end()
     if match["name"]:
@@ -98,7 +98,7 @@ def _braced(inner: str, variables: Mapping[str, str], depth: int) -> Resolved:
 
 
 def _closing_brace(text: str, start: int) -> int:
-    """Return where the brace that was opened before `start` closes."""
+    """Return the position of the brace that closes the `${` right before `start`; raises `InvalidInput` without one."""
     opened = 1
     for brace in _BRACE.finditer(text, start):
         if brace[0] == "{":
