@@ -1,8 +1,8 @@
-"""From the bytes of module.yaml, hosts.yaml and policy.yaml to the nouns of `platformctl.model.desired`.
+"""Read module.yaml, hosts.yaml and policy.yaml into the types of `platformctl.model.desired`.
 
-Everything that is wrong with a file is told at once, each finding with its line. A value is built only from a document
-that fits its shape, so the builders below convert and do not check. Whether a path is sacred or a host allowed to a
-module is judged by `platformctl.policy`; that files exist, by whoever opens them.
+All errors of a file are told at once, each with its line. Values are built only from a document that fits its shape, so
+the builders below convert and do not check. Whether a path is sacred or a module may use a host is judged by
+`platformctl.policy`; whether files exist, by the code that opens them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ MOST_FINDINGS = 100
 
 
 class InvalidManifest(InvalidInput):
-    """A file that does not say what it must; `findings` are all of its errors, in the order of their lines."""
+    """A file does not fit its schema; `findings` are its errors, in the order of their lines."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         first, others = findings[0], len(findings) - 1
@@ -77,12 +77,15 @@ def read_hosts(text: bytes, file: str) -> Mapping[HostName, HostEntry]:
 
 
 def read_policy(text: bytes, file: str) -> Policy:
-    """Return the policy; raises `InvalidManifest`, also for an empty file: no rule is no permission."""
+    """Return the policy; raises `InvalidManifest`, also for an empty file, because no rule means no permission."""
     return _policy(_checked(text, file, POLICY, _policy_problems).value)
 
 
 def _checked(text: bytes, file: str, shape: Shape, further: Any, *, module: str = "") -> Document:
-    """The document once it fits; `further` sees it only when its shape is right."""
+    """Return the parsed document; raises `InvalidManifest` unless it fits `shape` and `further` finds no problem.
+
+    `further` is called only when the shape fits.
+    """
     try:
         document = parse(text, file)
     except InvalidInput as error:
@@ -109,7 +112,7 @@ def _no_problems(_document: Any) -> Iterator[Problem]:
 
 
 def _module_problems(folder: str, value: Any) -> Iterator[Problem]:
-    """What a schema can not tell of a module that fits it."""
+    """Yield problems that a schema can not express, of a module that fits the schema."""
     identifier, spec = value["metadata"]["id"], value["spec"]
     if identifier != folder:
         message = f"the id is {identifier}, the folder is not"
@@ -199,7 +202,7 @@ def _version(value: Any) -> ServedVersion:
 
 
 def _host(name: HostName, value: Any) -> HostEntry:
-    """An entry; where a tailscale peer is, tailscale says."""
+    """Return an entry of the allow-list. That of a tailscale peer needs no address: tailscale gives it."""
     return HostEntry(
         name=name,
         transport=value["transport"],

@@ -1,4 +1,4 @@
-"""What a manifest can only be wrong about beside the others: hosts, other modules, and who owns a service."""
+"""Checks that need all manifests together: references to hosts and other modules, and which module owns a service."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,9 +10,9 @@ from platformctl.model.names import HostName, ModuleId
 
 
 def check_references(modules: Sequence[Module], hosts: Mapping[HostName, HostEntry]) -> tuple[Finding, ...]:
-    """Return every reference between `modules` and to `hosts` that does not hold.
+    """Return a finding for every reference between `modules` and to `hosts` that is wrong.
 
-    The findings carry no line: a checked module no longer knows where its words stood.
+    The findings have no line: a checked module does not know on which lines its values were.
     """
     known = {module.id: module for module in modules}
     return (
@@ -38,7 +38,7 @@ def _dependency_findings(module: Module, known: Mapping[ModuleId, Module]) -> It
 
 
 def _cycle_findings(known: Mapping[ModuleId, Module]) -> Iterator[Finding]:
-    """One finding for each module of each cycle; cycles are taken out one by one until none is left."""
+    """Yield one finding for each module of each cycle; cycles are removed one by one until none is left."""
     graph = {name: {needed for needed in module.depends_on if needed in known} for name, module in known.items()}
     while cycle := _cycle(graph):
         told = " → ".join((*cycle, cycle[0]))
@@ -52,13 +52,13 @@ def _cycle(graph: Mapping[ModuleId, Iterable[ModuleId]]) -> tuple[ModuleId, ...]
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        # graphlib names the last one first again, and each before what needs it.
+        # graphlib repeats the first module at the end, and names each before the one that needs it.
         return tuple(reversed(error.args[1][1:]))
     return ()
 
 
 def _ownership_findings(modules: Iterable[Module]) -> Iterator[Finding]:
-    """A service of one project on one host belongs to one module, and a project to one compose file."""
+    """Yield a finding where two modules have one service of a project on a host, or two compose files for a project."""
     services: defaultdict[tuple[str, str, str], list[Module]] = defaultdict(list)
     projects: defaultdict[tuple[str, str], list[Module]] = defaultdict(list)
     for module in modules:
