@@ -316,7 +316,7 @@ _FILES: Mapping[str, tuple[Fields, str]] = {
 
 
 def generate() -> Mapping[str, str]:
-    """Each schema's file name and JSON text, as docs/schemas has them."""
+    """Return the JSON text of each schema by its file name in docs/schemas."""
     return {file: _written(shape, title) for file, (shape, title) in _FILES.items()}
 
 

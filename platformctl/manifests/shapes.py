@@ -1,6 +1,6 @@
-"""What a value may look like: one definition that checks values and writes JSON Schema.
+"""Shapes: definitions of what a value may look like, which check values and write JSON Schema.
 
-Editors get the schema, `platformctl` checks with the shapes themselves: every problem at once, in words of our own, in
+Editors use the schema. `platformctl` checks with the shapes themselves: all problems at once, in its own words, in
 microseconds, and without ever repeating a value, which may be a secret in the wrong place. tests/manifests compares
 both on generated documents with an independent implementation of JSON Schema.
 """
@@ -19,7 +19,7 @@ _EXTENSION = "x-"
 
 
 class Problem(NamedTuple):
-    """What does not fit at the dotted `path`, under which rule, and what to write instead."""
+    """Something that does not fit: its dotted `path`, the rule it breaks, a message, and what to write instead."""
 
     path: str
     rule: str
@@ -32,25 +32,25 @@ class Shape(Protocol):
 
     @property
     def meaning(self) -> str:
-        """What is expected, to be read after the word `expected`."""
+        """What is expected, worded so that it can follow the word `expected`."""
 
     def schema(self) -> dict[str, Any]:
-        """The same as JSON Schema, draft 2020-12."""
+        """Return the shape as JSON Schema, draft 2020-12."""
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
-        """Everything about `value` that does not fit; nothing when it fits."""
+        """Yield everything about `value` that does not fit; nothing when it fits."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """A string that fits a pattern, which begins at its start and ends in `\\Z`."""
+    """A string that matches a pattern from its start; the pattern ends in `\\Z`."""
 
     pattern: re.Pattern[str]
     meaning: str
     example: str
 
     def schema(self) -> dict[str, Any]:
-        """As `Shape.schema`; `\\Z` is not known to every engine, `$` alone accepts a trailing newline in some."""
+        """Return the schema, with the pattern as `schema_pattern` writes it."""
         return {"type": "string", "pattern": schema_pattern(self.pattern), "examples": [self.example]}
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
@@ -65,12 +65,15 @@ class Text:
 
 
 def name(kind: type[Checked], example: str) -> Text:
-    """The text that `kind` accepts."""
+    """Return the shape of the text that `kind` accepts."""
     return Text(kind.pattern, kind.meaning, example)
 
 
 def schema_pattern(pattern: re.Pattern[str]) -> str:
-    """The pattern as JSON Schema has it: unanchored unless it says so, and with an end that is no newline."""
+    """Return a pattern for JSON Schema, where patterns are not anchored by themselves.
+
+    Not every engine knows `\\Z`, and in some `$` alone accepts a trailing newline.
+    """
     return "^" + pattern.pattern.replace(r"\Z", r"$(?!\n)")
 
 
@@ -107,7 +110,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Number:
-    """A whole number within bounds; `22.0` is none."""
+    """A whole number within bounds, both included; `22.0` is not accepted."""
 
     least: int
     most: int
@@ -131,7 +134,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Flag:
-    """true or false; `yes` and `on` are text."""
+    """`true` or `false`; `yes` and `on` are text."""
 
     meaning: str = "true or false"
 
@@ -147,7 +150,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Items:
-    """A list, each item of one shape, no two alike."""
+    """A list of items of one shape, all different."""
 
     item: Shape
     least: int = 0
@@ -185,7 +188,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Named:
-    """A mapping whose keys people choose, each value of one shape."""
+    """A mapping whose keys people choose, with values of one shape."""
 
     key: Text
     value: Shape
@@ -215,7 +218,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Fields:
-    """A mapping with keys of ours, at least one of `any_of` among them. Keys that begin with `x-` are the author's."""
+    """A mapping with the keys given here, at least one of `any_of` among them; keys with `x-` are free for authors."""
 
     required: Mapping[str, Shape]
     optional: Mapping[str, Shape] = field(default_factory=dict)
