@@ -1,7 +1,7 @@
-"""libyaml's events become nodes, each event judged before anything is built from it.
+"""Build nodes from libyaml's events; each event is checked before anything is built from it.
 
-Depth, number of values, tags, anchors, merge keys and duplicate keys are judged here; the text itself was judged by
-`yaml_text`. An alias counts for all that it stands for, and for its levels.
+Depth, number of values, tags, anchors, merge keys and duplicate keys are checked here; `yaml_text` has checked the text
+itself. An alias counts as many values and levels as what it stands for.
 """
 
 import math
@@ -24,7 +24,7 @@ _SHOWABLE = re.compile(r"[\x21-\x7e]{1,80}\Z")
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one document may hold: bytes, levels of nesting, values after expansion of aliases, and aliases."""
+    """How much a document may hold: bytes, levels of nesting, values with aliases expanded, and aliases."""
 
     size: int
     depth: int
@@ -33,9 +33,9 @@ class Limits:
 
 
 def _core_loader() -> Any:
-    """yamlcore's loader on libyaml: its class is missing where PyYAML was built without, and then nothing is read.
+    """Return yamlcore's loader on libyaml; raises `ToolError` where PyYAML was built without libyaml.
 
-    PyYAML's own scanner is no way out: two megabytes keep it busy for a minute.
+    PyYAML's own scanner is no substitute: it takes a minute for two megabytes.
     """
     try:
         from yamlcore import CCoreLoader  # type: ignore[import-untyped]
@@ -49,7 +49,7 @@ def _core_loader() -> Any:
 
 
 class Reader:
-    """Builds nodes from events, spending a budget of nodes and aliases; every method may raise `InvalidInput`."""
+    """Builds nodes from events within the limits; every method may raise `InvalidInput`."""
 
     def __init__(self, text: str, file: str, limits: Limits, *, merge_keys: bool, anchors: bool) -> None:
         self._text = text
@@ -63,7 +63,7 @@ class Reader:
         self._aliases = 0
 
     def document(self) -> Node:
-        """Read the stream's only document."""
+        """Return the stream's only document; an empty stream gives a node with None."""
         self._next()
         start = self._next()
         if isinstance(start, yaml.StreamEndEvent):
@@ -110,7 +110,7 @@ class Reader:
             )
 
     def _node(self, event: Any, depth: int, line: int) -> Node:
-        """The value that begins with `event`, said to stand on `line` (its key's, where it has one)."""
+        """Return the value that begins with `event`, as a node on `line`, which is that of its key if it has one."""
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, depth)._replace(line=line)
         self._check_properties(event)
@@ -258,7 +258,7 @@ class Reader:
         return value
 
     def _merge(self, entries: dict[str, Node], merged: Node | None) -> None:
-        """Add what `<<` brings: written keys win over merged ones, earlier sources over later ones."""
+        """Add the keys of `<<` to `entries`: written keys win over merged ones, earlier sources over later ones."""
         if merged is None:
             return
         for source in merged.content if isinstance(merged.content, list) else [merged]:

@@ -1,4 +1,4 @@
-"""What a YAML document is made of while it is read: values that know their line and how much is in them."""
+"""The nodes of a YAML document while it is read: values with their line and size."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ class Node(NamedTuple):
 
     @property
     def children(self) -> "Iterator[tuple[str, Node]]":
-        """Keys, or indexes as text, each with what stands there."""
+        """The children with their keys, or indexes as text; none for a scalar."""
         match self.content:
             case dict():
                 yield from self.content.items()
@@ -22,7 +22,7 @@ class Node(NamedTuple):
                 yield from ((str(index), item) for index, item in enumerate(self.content))
 
     def plain(self) -> Any:
-        """The value in dicts and lists of its own, so that changing one place never changes another."""
+        """Return the value as dicts and lists; aliases get copies, so that a change in one place changes no other."""
         match self.content:
             case dict():
                 return {key: node.plain() for key, node in self.content.items()}
@@ -32,7 +32,7 @@ class Node(NamedTuple):
 
 
 def container(line: int, content: "dict[str, Node] | list[Node]") -> Node:
-    """A mapping or list with its weight and height."""
+    """Return the node of a mapping or list, with its weight and height."""
     inside = list(content.values() if isinstance(content, dict) else content)
     return Node(
         line, content, 1 + sum(node.weight for node in inside), 1 + max((node.height for node in inside), default=0)

@@ -1,9 +1,9 @@
-"""The one door of YAML: bytes in, plain values out, with the line each value stands on.
+"""The one place where YAML is read: bytes in, plain values out, with the line of each value.
 
-Text from a stranger's branch is judged before anything is built from it: size, encoding, characters a reviewer can not
+Text from a stranger's branch is checked before anything is built from it: size, encoding, characters a reviewer can not
 see, and then, event by event, depth, number of nodes, tags, anchors and duplicate keys. libyaml's events need no
-recursion, so deep nesting is refused before it can hurt; an alias counts for all that it stands for, so a document can
-not grow beyond its limit when it is expanded. Scalars follow YAML 1.2's core schema (`on` and `22:22` are text).
+recursion, so deep nesting is refused before it does harm. An alias counts as all the values it stands for, so a
+document can not grow beyond its limit by expansion. Scalars follow YAML 1.2's core schema (`on` and `22:22` are text).
 
 What the values mean is left to the readers of manifests and compose files.
 """
@@ -32,7 +32,7 @@ _HIDDEN = re.compile(
 
 @dataclass(frozen=True)
 class Document:
-    """One parsed document. `value` is dicts, lists, text, numbers, booleans and None; empty text gives None."""
+    """A parsed document. `value` consists of dicts, lists, text, numbers, booleans and None; empty text gives None."""
 
     value: Any
     root: Node
@@ -41,8 +41,8 @@ class Document:
     def lines(self) -> Mapping[str, int]:
         """The 1-based line of each dotted path (`spec.env.set.NAME`, `ports.0`); "" is the document itself.
 
-        What an alias or a merge key brings in has the line where it was written. Paths too long to be shown are left
-        out: a long key above many values would be repeated for each.
+        What an alias or a merge key brings in has the line where it was written. Paths of more than 500 characters are
+        left out: a long key above many values would be repeated for each.
         """
         found = {"": self.root.line}
         waiting = [("", self.root)]
@@ -57,7 +57,7 @@ class Document:
         return found
 
     def line_of(self, path: str) -> int:
-        """The line of `path`, or of the nearest thing that contains it."""
+        """Return the line of `path`, or of the nearest thing that contains it."""
         while path not in self.lines:
             path = path.rpartition(".")[0]
         return self.lines[path]
@@ -68,7 +68,7 @@ def parse(
 ) -> Document:
     """Return the one document in `text`; `file` is its name in messages.
 
-    Raises `InvalidInput` with file, line and what to write instead, and nothing else, whatever the bytes.
+    Raises `InvalidInput` with file, line and what to write instead; no bytes make it raise anything else.
     """
     root = Reader(_decode(text, file, limits), file, limits, merge_keys=merge_keys, anchors=anchors).document()
     return Document(root.plain(), root)
