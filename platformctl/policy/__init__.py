@@ -1,4 +1,4 @@
-"""What may be planned and applied: rules over a release, waivers, and the gates of a hand-made plan. All of it pure."""
+"""What may be planned and applied: rules for a release, waivers, and checks of a plan whoever made it. All is pure."""
 
 from platformctl.policy.judging import RULES, judge
 

@@ -1,4 +1,4 @@
-"""What Compose is told by on a host: files that no container may write to."""
+"""The files on a host that tell Compose what to do, and that no container may write to."""
 
 import re
 
@@ -9,9 +9,9 @@ _HAS_SERVICES = re.compile(rb"^[\"']?services[\"']?[ \t]*:|\A\s*\{[^\x00]*?\"ser
 
 
 def definitions(case: Case) -> tuple[RepoPath, ...]:
-    """Return the compose file, the host's env file, and what travels along and looks like a compose file.
+    """Return the compose file, the host's env file, and every file of the release that looks like a compose file.
 
-    A folder that is mounted brings the files it has in the repository, other modules' compose files too.
+    A mounted folder brings all files that the repository has in it, among them perhaps compose files of other modules.
     """
     own = (case.compose.path, case.module.env.file)
     others = (file.path for file in case.release.files if _HAS_SERVICES.search(file.content))

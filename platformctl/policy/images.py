@@ -1,4 +1,4 @@
-"""Where images come from and how firmly they are named, and what a reviewer would want a service to have."""
+"""Rules about where images come from and how precisely they are named, and warnings about health checks and limits."""
 
 import re
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ _BY_DIGEST = re.compile(r"(.*@)?sha256:[0-9a-f]{64}\Z")
 def allows(pattern: str, image: str) -> bool:
     """Whether a pattern of `images.allow` covers an image, with or without its tag.
 
-    Each part between slashes is a pattern of its own, so that `ghcr.io*` never covers another registry whose name
-    merely begins so; a last part `*` covers everything below. `redis`, `library/redis` and
-    `docker.io/library/redis` are one image.
+    Each part between slashes is matched by itself, so that `ghcr.io*` never covers another registry whose name merely
+    begins so; a last part `*` covers everything below. `redis`, `library/redis` and `docker.io/library/redis` are one
+    image.
     """
     wanted = [part for part in pattern.split("/") if part]
     name = image.partition("@")[0]
@@ -32,7 +32,7 @@ def _fits(wanted: list[str], parts: list[str]) -> bool:
 
 
 def _spellings(image: str) -> Iterator[str]:
-    """An image as people write it and by its full name."""
+    """Yield the names that an image can be written by, from the short one to the full one."""
     short = image.removeprefix("docker.io/").removeprefix("library/") if _is_on_docker_hub(image) else image
     yield short
     if _is_on_docker_hub(image):
@@ -41,7 +41,10 @@ def _spellings(image: str) -> Iterator[str]:
 
 
 def _is_on_docker_hub(image: str) -> bool:
-    """As Docker tells a registry from the first part of a name: by a dot, a colon, a capital, or `localhost`."""
+    """Whether an image is on Docker Hub: its first part names no other registry.
+
+    Docker takes the first part for a registry if it has a dot, a colon or a capital, or is `localhost`.
+    """
     first, slash, _ = image.partition("/")
     is_registry = "." in first or ":" in first or first == "localhost" or first != first.lower()
     return not slash or first == "docker.io" or not is_registry
@@ -53,7 +56,7 @@ def _unresolved(case: Case) -> Iterator[Sighting]:
         place = f"services.{service.name}.image"
         if place in unset:
             yield Sighting(place, f"the image of service {service.name} has a variable without a value")
-        elif service.image is None:  # a name that Compose makes up for what it builds stands in no file
+        elif service.image is None:  # the name that Compose would give a built image is in no file
             yield Sighting(f"services.{service.name}", f"service {service.name} has no image")
         elif service.image is not None and not _REFERENCE.match(service.image):
             yield Sighting(place, f"the image of service {service.name} is not a reference")
