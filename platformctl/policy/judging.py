@@ -1,4 +1,4 @@
-"""The judge: every rule over a release, and which findings a waiver turns into warnings."""
+"""Apply every rule to a release, and turn findings with a waiver into warnings."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -22,10 +22,10 @@ RULES: Final[tuple[Rule, ...]] = (
 
 
 def judge(release: Release, policy: Policy, today: str, *, planning: bool = True) -> tuple[Finding, ...]:
-    """Return everything policy has to say about `release` on `today` (ISO date), denials first, then by line.
+    """Return the findings of all rules about `release` on `today` (ISO date), denials first, then by file and line.
 
-    A denial with a waiver that has not expired is a warning that carries the waiver's reason. `planning` False is for
-    `validate`, where a variable that is still without a value only warns.
+    A denial with a waiver that has not expired becomes a warning with the waiver's reason. `validate` sets `planning`
+    to False: then rules with `plans_only`, such as the one about variables without a value, only warn.
     """
     case = Case(release, policy)
     findings = (_finding(rule, seen, case, today, planning) for rule in RULES for seen in rule.look(case))
@@ -50,13 +50,13 @@ def _finding(rule: Rule, seen: Sighting, case: Case, today: str, planning: bool)
 
 
 def _waiver(rule: Rule, case: Case) -> Waiver | None:
-    """The waiver that lasts longest for this rule and module."""
+    """Return the waiver for this rule and module that expires last, None where there is none."""
     mine = (w for w in case.policy.waivers if w.module == case.module.id and w.rule == rule.id)
     return max(mine, key=lambda waiver: waiver.expires, default=None)
 
 
 def _remark(rule: Rule, waiver: Waiver | None, holds: bool) -> Iterator[str]:
-    """Why a waiver that somebody wrote does not help."""
+    """Yield why a waiver for this rule has no effect; nothing if it has one, or there is no waiver."""
     if waiver is None or holds:
         return
     yield f"its waiver expired on {waiver.expires}" if rule.waivable else "no waiver lifts this rule"

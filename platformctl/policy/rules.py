@@ -1,6 +1,7 @@
 """What a rule is: a name, a reason, the safer way, and a function that finds what breaks it.
 
-A rule's function only looks. Whether a sighting refuses the release, a waiver decides in `platformctl.policy.judging`.
+The function only finds. Whether a sighting refuses the release or a waiver lifts it is decided in
+`platformctl.policy.judging`.
 """
 
 import re
@@ -16,41 +17,41 @@ _SHOWABLE = re.compile(r"[A-Za-z0-9_./:@-]{1,100}\Z")
 
 @dataclass(frozen=True)
 class Case:
-    """A release before its judge."""
+    """What rules look at: a release and the policy."""
 
     release: Release
     policy: Policy
 
     @property
     def module(self) -> Module:
-        """The module whose release it is."""
+        """The release's module."""
         return self.release.module
 
     @property
     def host(self) -> HostEntry:
-        """The host it is for."""
+        """The host that the release is for."""
         return self.release.host
 
     @property
     def compose(self) -> ComposeModel:
-        """The compose file, resolved and in long forms."""
+        """The compose file, with variables resolved and in long forms."""
         return self.release.compose
 
     @property
     def services(self) -> tuple[ComposeService, ...]:
-        """Every service that would be started, dependencies first."""
+        """The services of the closure, dependencies first."""
         return tuple(self.compose.services[name] for name in self.release.closure)
 
     def section(self, name: str) -> dict[str, Any]:
-        """The top-level mapping of this name; empty when there is none."""
+        """Return the top-level mapping of this name, empty when there is none."""
         return self.compose.document.get(name) or {}
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """Something that breaks a rule: where (a dotted path of the compose file, or of the manifest) and what it is.
+    """Something that breaks a rule. `field` is its dotted path in the compose file, or in the manifest (`in_manifest`).
 
-    `what` names services, keys, paths and images; never a value of environment, labels or command.
+    `what` names services, keys, paths and images, never a value of an environment, label or command.
     """
 
     field: str
@@ -64,10 +65,10 @@ LookAtService = Callable[[ComposeService], Iterator[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `why` completes "because …" and `instead` is the safer way.
+    """One rule. `why` completes a sentence with "because", `instead` is the safer way, `look` finds what breaks it.
 
-    `only_warns` never refuses. `waivable` False means that no waiver lifts it: what it forbids would make the other
-    rules worthless. `plans_only` rules refuse a plan and only warn while validating.
+    A rule with `only_warns` never refuses. With `waivable` False no waiver lifts it: what it forbids would make the
+    other rules worthless. With `plans_only` it refuses a plan and only warns in `validate`.
     """
 
     id: str
@@ -80,12 +81,15 @@ class Rule:
 
 
 def in_services(look: LookAtService) -> Look:
-    """A look at each service of the closure, from one that yields (key, what)."""
+    """Return a look at each service of the closure, from one at a single service that yields (key, what)."""
     return lambda case: _looked(case.services, look)
 
 
 def in_whole_file(look: LookAtService) -> Look:
-    """As `in_services`, for what Compose acts on while it reads the file, whichever service is started."""
+    """Return a look at all services of the file, for keys that Compose acts on when it reads the file.
+
+    It does so whichever service is started.
+    """
     return lambda case: _looked(case.compose.services.values(), look)
 
 
@@ -96,15 +100,15 @@ def _looked(services: Iterable[ComposeService], look: LookAtService) -> Iterator
 
 
 def is_off(value: Any) -> bool:
-    """Whether a key says nothing or no. Any other word counts as yes, because Compose reads several as yes."""
+    """Whether the value of a key is empty or false. Any other word counts as true, as several do in Compose."""
     return value in (None, False, "", "false") or value in ([], {})
 
 
 def shown(text: Any) -> str:
-    """A name or path in quotes as it is, or a description when it is not fit to be shown."""
+    """Return a name or path in quotes, or a substitute for a value with characters that should not be shown."""
     return repr(text) if isinstance(text, str) and _SHOWABLE.match(text) else "a value with unusual characters"
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a table."""
+    """Return the words of a text, to write a table of names."""
     return frozenset(text.split())
