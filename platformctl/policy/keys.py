@@ -1,6 +1,6 @@
-"""Keys of a compose file: those known to be harmless, those other rules look into, and no others.
+"""The rule that refuses unknown keys of a compose file: those not known to be harmless and not judged by another rule.
 
-The names are those of the Compose specification; what a newer Compose adds is unknown until somebody has judged it.
+The names are those of the Compose specification. A key that a newer Compose adds is unknown until it was judged here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -75,7 +75,7 @@ def _unknown_keys(case: Case) -> Iterator[Sighting]:
 
 
 def _at(value: Any, path: list[str], place: str) -> Iterator[tuple[str, Any]]:
-    """What stands at `path` below `value`, each with its place; `*` is every item of a list or mapping."""
+    """Yield the values at `path` below `value`, each with its place; `*` stands for every item of a list or mapping."""
     if not path:
         yield place, value
         return

@@ -1,4 +1,4 @@
-"""Where a container's log goes: the engine, which is root, opens what the options of a log driver name."""
+"""The rule about log drivers: the engine, which is root, opens the files and sockets that their options name."""
 
 import re
 from collections.abc import Iterator, Mapping
