@@ -1,7 +1,7 @@
-"""What of its host a container may see: nothing outside the root, and of the root not what platformctl relies on.
+"""Rules about mounts: a container may see nothing outside the host's root, and nothing that platformctl relies on.
 
-Paths are judged as text, `..` resolved as Compose does. That a path on the host is no link out of the root is not
-checked here.
+Paths are judged as text, with `..` resolved as Compose does. Whether a path is a link out of the root on the host is
+not checked here.
 """
 
 import posixpath
@@ -33,7 +33,7 @@ _TYPES = ("bind", "volume", "tmpfs")
 
 @dataclass(frozen=True)
 class Mount:
-    """A bind mount: its field in the compose file, its source as written and as the host would see it."""
+    """A bind mount: its field in the compose file, `source` as written, and `path` as the host resolves it."""
 
     service: str
     field: str
@@ -43,7 +43,7 @@ class Mount:
 
 
 def is_sacred(path: str, policy_paths: tuple[RepoPath, ...]) -> bool:
-    """Whether a repository path lies at or under one that decides what platformctl trusts; case does not matter."""
+    """Whether a repository path is or lies below one that decides what platformctl trusts; case does not matter."""
     parts = path.casefold().split("/")
     if parts[0] == OWN_FOLDER or not {*parts}.isdisjoint(SACRED):
         return True
@@ -56,7 +56,7 @@ def is_within(path: str, folder: str) -> bool:
 
 
 def binds(case: Case) -> Iterator[Mount]:
-    """Every bind mount of the closure."""
+    """Yield every bind mount of the closure."""
     for service in case.services:
         for index, mount in enumerate(service.definition.get("volumes", ())):
             if mount["type"] == "bind":
@@ -76,12 +76,12 @@ def _mount(case: Case, service: ComposeService, index: int, mount: dict[str, Any
 
 
 def normal(path: str) -> str:
-    """An absolute path without `.`, `..`, doubled or trailing slashes."""
+    """Return a path as absolute, without `.`, `..`, doubled and trailing slashes."""
     return "/" + posixpath.normpath(path).lstrip("/")
 
 
 def broken_rule(case: Case, mount: Mount) -> str | None:
-    """The id of the one rule a bind mount breaks, the gravest first; None when it is harmless."""
+    """Return the id of the gravest rule that a bind mount breaks, None when it is harmless."""
     root, path = normal(case.host.root), mount.path
     if _ENGINE_SOCKET.search(path) or _RUNTIME_FOLDER.match(path):
         return "docker-socket"
@@ -110,7 +110,7 @@ def _broken_inside(case: Case, mount: Mount, inside: str) -> str | None:
 
 
 def _is_sensitive(path: str, but_for: str = "/") -> bool:
-    """Whether `path` lies in, or holds, a place of the host's own; places that hold `but_for` do not count."""
+    """Whether `path` lies in or contains a sensitive folder of the host; folders that contain `but_for` are ignored."""
     places = (place for place in _SENSITIVE if not is_within(but_for, place))
     return any(is_within(path, place) or is_within(place, path) for place in places)
 
@@ -123,7 +123,7 @@ def _below_writable(case: Case) -> Iterator[Sighting]:
 
 
 def _sources(case: Case) -> dict[tuple[str, str], str]:
-    """Every path of the host that the closure is given or read from, by service, with the field that says so."""
+    """Return the field that names each path of the host a service mounts or is read from, by service and path."""
     root = normal(case.host.root)
     found = {(mount.service, mount.path): mount.field for mount in binds(case)}
     for service in case.services:  # configs, secrets and env files beside the bind mounts
@@ -178,7 +178,7 @@ def _sacred_files(case: Case) -> Iterator[Sighting]:
 
 
 def _is_bound(case: Case, path: str, sources: set[str]) -> bool:
-    """Whether a bind mount already tells of this path."""
+    """Whether a bind mount has this path as its source, so that it is reported there."""
     return any(posixpath.normpath(posixpath.join(case.compose.path.parent, source)) == path for source in sources)
 
 
