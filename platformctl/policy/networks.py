@@ -1,7 +1,7 @@
-"""The networks a closure uses: what of the host's own network they would reach, and which of its routes they take over.
+"""Rules about the networks a closure uses: what they would reach of the host's network, and which routes they take.
 
-What Docker does with each was seen on an engine (20.10): a bridge that is there already is used, physical ports and
-all, and a subnet becomes a route of the host, whoever the addresses belong to.
+What Docker does was seen with engine 20.10: it uses an existing bridge with all its physical ports, and makes a subnet
+a route of the host, whoever the addresses belong to.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _HARMLESS_OPTIONS = words("""
     com.docker.network.driver.mtu com.docker.network.enable_ipv6
     """)
 
-# Private addresses (RFC 1918, RFC 4193) and those of documentation (RFC 3849), which nobody has.
+# Private addresses (RFC 1918, RFC 4193) and those for documentation (RFC 3849): they belong to nobody on the Internet.
 _NOBODYS = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "2001:db8::/32")))
 
 

@@ -1,4 +1,4 @@
-"""Rules people add as data: labels every service carries, and ports of the host that no service may take."""
+"""Rules that policy.yaml fills: labels that every service must have, and ports of the host that none may publish."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,10 @@ def _forbidden_ports(case: Case) -> Iterator[Sighting]:
 
 
 def _published(item: Any) -> Iterator[Ports | None]:
-    """The ports of the host that an item takes, None where that can not be told; a port of Docker's choice is none."""
+    """Yield the ports of the host that an item publishes, None where they can not be told.
+
+    Yields nothing for an item that leaves the choice of the port to Docker.
+    """
     if isinstance(item, Mapping):
         published = item.get("published")
         if published not in (None, "", 0, "0"):
