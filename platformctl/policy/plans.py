@@ -1,18 +1,18 @@
-"""Gates for a plan that already exists, whoever made it: what it may be about, and whether anything may be applied."""
+"""Checks of a plan that exists, whoever made it: what it may be about, and whether anything may be applied at all."""
 
 from platformctl.errors import InvalidInput, PolicyViolation
 from platformctl.model.names import ServiceName
 from platformctl.model.plan import TARGET_PREFIX, Plan
 
 ARMED_PHASE = 5
-"""The phase from which on apply may touch hosts."""
+"""The lowest phase in which apply may touch hosts."""
 
 
 def check_targets(plan: Plan) -> None:
     """Refuse a plan that is about anything but services of its own module's closure.
 
-    Raises `PolicyViolation` for a target that is not `compose.service.<name>`, and for changes that carry another
-    module's address or name a service outside of the plan's closure; all of them are named.
+    Raises `PolicyViolation` for a target that is not `compose.service.<name>`, and for changes that have another
+    module's address or a service outside the plan's closure; it names all of these changes.
     """
     for change in plan.changes:
         _require_form(change.target)
@@ -27,7 +27,10 @@ def check_targets(plan: Plan) -> None:
 
 
 def require_phase(environment_phase: int | None, policy_phase: int) -> None:
-    """Refuse while the lower of the two phases is below `ARMED_PHASE`; None in the environment means policy's."""
+    """Raise `PolicyViolation` while the lower of the two phases is below `ARMED_PHASE`.
+
+    `environment_phase` None means that only the policy's phase counts.
+    """
     phase = policy_phase if environment_phase is None else min(environment_phase, policy_phase)
     if phase < ARMED_PHASE:
         raise PolicyViolation(
