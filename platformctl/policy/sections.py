@@ -1,6 +1,6 @@
-"""What a compose file says beside its services: volumes, configs and secrets, its name, other files.
+"""Rules about a compose file outside its services: volumes, configs and secrets, its name, variables and other files.
 
-A shared file may hold more than one module; only what the closure uses is judged. Networks are in
+A file may be shared by several modules, so only what the closure uses is judged. Networks are judged in
 `platformctl.policy.networks`.
 """
 
@@ -23,7 +23,7 @@ _MOUNT_FLAGS = frozenset({"bind", "rbind", "remount", "move", "shared", "rshared
 
 
 def used(case: Case, section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return name and definition of everything in `section` that the closure uses, in the file's order."""
+    """Yield name and definition of everything in `section` that the closure uses, in the file's order."""
     names = {name for service in case.services for name in _names(service.definition, section)}
     for name, definition in case.section(section).items():
         if name in names:
@@ -44,9 +44,10 @@ def _volume_options(case: Case) -> Iterator[Sighting]:
 
 
 def _is_harmless(options: Any) -> bool:
-    """A tmpfs or a network file system, as Docker's local driver reads options: `bind` wins over any type.
+    """Whether options of Docker's local driver mount a tmpfs or a network file system, nothing of the host.
 
-    Names in capitals are none of them: two spellings of one name could say two things.
+    The option `bind` wins over any type. Option names with capitals are not accepted: a name could come in two
+    spellings with two values.
     """
     if not isinstance(options, dict) or not options.keys() <= _VOLUME_OPTIONS:
         return False
@@ -80,14 +81,14 @@ def _odd_names(case: Case) -> Iterator[Sighting]:
 
 
 def called(name: str, definition: Mapping[str, Any]) -> Any:
-    """Return what a network or volume is called on the host, but for the project's name in front."""
+    """Return the name of a network or volume on the host, without the project's name in front."""
     external = definition.get("external")
     legacy = external.get("name") if isinstance(external, Mapping) else None
     return definition.get("name") or legacy or name
 
 
 def _outside_files(case: Case) -> Iterator[Sighting]:
-    for service in case.compose.services.values():  # Compose reads the env files of all while it reads the file
+    for service in case.compose.services.values():  # Compose reads the env files of all services with the file
         for path in (file["path"] for file in service.definition.get("env_file", ())):
             if not _is_inside(case, path):
                 yield Sighting(f"services.{service.name}.env_file", f"service {service.name} reads {shown(path)}")
@@ -99,7 +100,7 @@ def _outside_files(case: Case) -> Iterator[Sighting]:
 
 
 def _is_inside(case: Case, file: Any) -> bool:
-    """Whether a relative path stays in the repository, which is the host's root."""
+    """Whether a file is a relative path that stays below the repository, which on the host is the root."""
     if not isinstance(file, str) or file.startswith(("/", "~")):
         return False
     top = normal(case.host.root)
@@ -141,7 +142,10 @@ def _project_name(case: Case) -> Iterator[Sighting]:
 
 
 def _compose_variables(case: Case) -> Iterator[Sighting]:
-    """What Compose is given wins over env.set and over any default."""
+    """Yield variables that Compose, Docker or their loader have or obey on a host, in `env.set` or in the file.
+
+    What Compose is given in its environment wins over `env.set` and over any default.
+    """
     for name in case.module.env.set:
         if name.startswith(_ORDERS) or GIVEN.match(name):
             yield Sighting(f"spec.env.set.{name}", f"env.set has {name}", in_manifest=True)

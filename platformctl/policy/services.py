@@ -1,4 +1,4 @@
-"""What a service may not ask for itself: powers over its host, other programs, and what only a build machine needs."""
+"""Rules about what a service may ask for: no power over its host, no other programs, nothing a build machine needs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _OWN_NAMESPACES = {
 }
 _SHARED_WITH_A_SERVICE = ("ipc", "network_mode", "pid")
 
-# Docker's default set, which every container has anyway, and two that only concern the container's own processes.
+# Docker's default set, which every container has anyway, and two that affect only the container's own processes.
 _HARMLESS_CAPABILITIES = words("""
     AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID
     SYS_CHROOT IPC_LOCK SYS_NICE
@@ -35,14 +35,14 @@ _HARMLESS_SECURITY_OPTIONS = frozenset(
     }
 )
 
-# Parameters the kernel keeps apart for each container, from Docker's own list.
+# Parameters that the kernel keeps separate for each container, from Docker's own list.
 _OWN_SYSCTL = re.compile(r"(net\.|fs\.mqueue\.|kernel\.(shm|msg)|kernel\.sem\Z)")
 _NOT_NEGATIVE = re.compile(r"[0-9]+\Z")
 _ROOT = re.compile(r"(root|0+)(:.*)?\Z")
 
 
 def _present(*keys: str) -> LookAtService:
-    """A look for keys that are refused whatever they say, unless they say no."""
+    """Return a look for keys that are refused whatever their value is, unless it is empty or false."""
 
     def look(service: ComposeService) -> Iterator[tuple[str, str]]:
         yield from ((key, f"has {key}") for key in keys if not is_off(service.definition.get(key)))
