@@ -160,7 +160,10 @@ def requests(paths: Sequence[str], *, tags: Sequence[tuple[str, str, str]] = ())
 
 
 def responses(stream: bytes) -> tuple[Response, ...]:
-    """Return the responses on one connection, in order; raises `ValueError` for bad or incomplete HTTP (RFC 9112)."""
+    """Return the responses on one connection, in order.
+
+    Raises `ValueError` for what is no HTTP or incomplete (RFC 9112), `KeyError` for a response without a length.
+    """
     return tuple(_each(io.BytesIO(stream)))
 
 

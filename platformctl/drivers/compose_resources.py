@@ -110,9 +110,10 @@ def leading_out(release: Release, observation: Observation) -> tuple[str, ...]:
 
 
 def _leads_out(definition: Mapping[str, Any]) -> bool:
-    """Whether a volume leads out of Docker's own storage. The driver `local` does by its options alone.
+    """Whether a volume may lead to files of the host outside Docker's own storage.
 
-    It does not without options, and not with a file system in memory or on the network.
+    With the driver `local` it does so only by its options, and not if they mount a file system in memory or on the
+    network. With any other driver it may.
     """
     options = definition["driver_opts"]
     elsewhere = options.get("type") in _ELSEWHERE and "bind" not in options.get("o", "")

@@ -93,16 +93,16 @@ class DockerCompose:
         return observations(answer.stdout, questions, identity, at)
 
     def foresee(self, release: Release, seen: Observation, before: Preceding) -> Observation:
-        """Return `seen` with the files and images that `before` brings, and with its networks and volumes.
+        """Return `seen` with the files, images, networks and volumes that `before` brings.
 
-        Containers are foreseen in the same project; of another project, only their names are.
+        For a release of the same project it has the new containers too; for another project only their names matter.
         """
         from platformctl.drivers.compose_foresight import foreseen
 
         return foreseen(release, seen, before, self.one_shots(before.release))
 
     def stands_alone(self, release: Release) -> bool:
-        """Whether no network or volume can be another project's, and no service names a container of its own accord."""
+        """Whether no network or volume can be another project's and no service names a container outside the file."""
         return resources.are_own(release) and not from_others(release)
 
     def watch(self, release_project: str) -> Command:
@@ -207,7 +207,7 @@ class DockerCompose:
         return frozenset(main | awaited)
 
     def drift(self, release: Release, observation: Observation, container: Container) -> Mapping[str, tuple[Any, Any]]:
-        """Return restart policy, limits, capabilities and networks that differ: wanted and seen, by field."""
+        """Return settings such as restart policy, limits, capabilities and networks that differ: wanted and seen."""
         return resources.drift(release, observation, container)
 
     def lost_networks(self, release: Release, observation: Observation, container: Container) -> tuple[str, ...]:
@@ -420,7 +420,7 @@ def _as_found(release: Release, observation: Observation, previous: Receipt | No
 
 
 def _created_networks(release: Release, observation: Observation) -> tuple[Run, ...]:
-    """Return the command that removes the networks this release makes; one that is in use by then stays."""
+    """Return the command that removes the networks this release makes, none if all exist; one in use by then stays."""
     names = {name for kind, name in resources.made_with(release) if kind == "network"}
     new = sorted(names - {network.name for network in observation.networks})
     return (Run(("sh", "-c", _REMOVE_NETWORKS, "rm-networks", *new), SHORT_TIMEOUT),) if new else ()
