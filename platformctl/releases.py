@@ -65,13 +65,13 @@ class CommitTree:
         return self.read_all((path,))[0]
 
     def fetch(self, folders: Iterable[str]) -> None:
-        """Load the small files of some folders ahead, with one call of git: each call costs a process."""
+        """Load the small files of some folders ahead in one batch, because each call of git costs a process."""
         files = (self._entries[path] for folder in folders for path in self._by_folder.get(folder, ()))
         sizes = self.repository.sizes(entry.object_id for entry in files if entry.kind == "blob")
         self.repository.blobs(each for each, size in sizes.items() if size < SMALL_BLOB)
 
     def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
-        """Read as `Tree.read_all`, with one call of git."""
+        """Read as `Tree.read_all`, all files in one batch."""
         return read_inputs(self.repository, self.commit, paths, self._entries)
 
     @cached_property

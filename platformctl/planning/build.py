@@ -122,7 +122,7 @@ def build_offline(
     circumstances: Circumstances,
     findings: Iterable[Finding],
 ) -> Plan:
-    """Return a speculative plan from recorded state. It tells that something would change and roughly why, no steps."""
+    """Return a speculative plan from recorded state: whether something would change and roughly why, without steps."""
     changes = expected(release, status)
     return assemble(
         release,

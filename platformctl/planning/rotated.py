@@ -21,8 +21,8 @@ def variables(
 ) -> tuple[Fingerprints, Fingerprints]:
     """Return the fingerprints, at the last apply and now, of changed variables that a service uses.
 
-    They are those of the host's env file; both are empty where one of them is not known. A variable that was added or
-    removed is in only one of them.
+    The variables are those of the host's env file. Both are empty where the fingerprints of then or of now are not
+    known. A variable that was added or removed is in only one of them.
     """
     before, after = current.computed.variables if current.computed else {}, seen.variables
     if not before or not after:

@@ -35,7 +35,7 @@ def known_version(identity: Identity, receipts: Iterable[Receipt | None]) -> str
 
 
 def is_expected(release: Release, identity: Identity, current: Receipt | None) -> bool:
-    """Whether the last receipt is likely to have the hashes the orchestrator would compute, so that it is not asked."""
+    """Whether the last receipt is likely to have the hashes, so that the orchestrator is not asked for them first."""
     made = current.computed if current else None
     return (
         current is not None

@@ -15,8 +15,8 @@ from platformctl.planning.wanted import Wanted
 def spread(wanted: Wanted, causes: dict[ServiceName, tuple[Cause, ...]]) -> None:
     """Add to `causes` what follows from the other services' actions.
 
-    Services that are recreated with another one get `DEPENDENCY`. One-shots run again as soon as any container is
-    touched, because `up` runs then, and get `UNHEALTHY`.
+    Services that are recreated with another one get `DEPENDENCY`. When any container is touched, `up` runs, and with it
+    one-shots run again: those that nothing else touches get `UNHEALTHY`.
     """
     for service in wanted.release.closure:
         for dependent in _dragged(wanted, service, causes[service]):

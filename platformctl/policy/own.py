@@ -1,4 +1,4 @@
-"""Rules that policy.yaml fills: labels that every service must have, and ports of the host that none may publish."""
+"""Rules that policy.yaml fills: labels every service must have, and ports of the host that no service may publish."""
 
 import re
 from collections.abc import Iterator, Mapping
