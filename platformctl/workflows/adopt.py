@@ -1,4 +1,7 @@
-"""Adopt what already runs: a signed receipt, and only when hashes, images and files are those of the commit."""
+"""Adopt a module that already runs on its host, by writing a signed receipt for it.
+
+A receipt is written only if definitions, images and files on the host are those of the commit.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +43,7 @@ from platformctl.workflows.remembered import current_trust
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """The module to adopt and the person's key for the receipt."""
+    """Which module to adopt, and the person's key that signs the receipt."""
 
     module: str
     key: Path
@@ -48,7 +51,10 @@ class ImportRequest:
 
 @dataclass(frozen=True)
 class Adoption:
-    """What runs, as it was seen, and of which release and plan it is to have a receipt, with which outcome."""
+    """What a receipt is written for: a release, what was observed of it, and the outcome to record.
+
+    `subject` is the digest that the receipt names as its plan. For an import it is made of the module and its release.
+    """
 
     release: Release
     observation: Observation
@@ -59,7 +65,7 @@ class Adoption:
 
 
 def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
-    """Write the receipt of what runs; raises `StalePlan` (`changed`) when it is not what the commit says."""
+    """Write a receipt for a module that runs as HEAD says; raise `StalePlan` (`changed`) if it does not."""
     roots = trust_roots(parts)
     head = parts.repository.head()
     name = require_module(module_ids(CommitTree(parts.repository, head)), request.module)
@@ -81,17 +87,20 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
 
 
 def require_agreed(parts: Parts, roots: TrustRoots, release: Release, key: Path) -> None:
-    """Refuse to sign for what policy refuses, for what is not merged, and with a key that nobody here believes."""
+    """Refuse to sign for a release that policy denies or whose commit is not merged.
+
+    Raises `PolicyViolation` or `ApprovalMismatch`, and what `require_receipt_key` raises for a key that may not sign.
+    """
     agreed(release, roots.policy, moment(parts.clock.now())[:10])
     require_merged(parts, release.source_sha, roots)
     require_receipt_key(key, keyring(parts, roots), parts.clock.now(), parts.environment)
 
 
 def write_receipt(parts: Parts, roots: TrustRoots, session: HostSession, adoption: Adoption) -> str:
-    """Write the signed receipt into the host record, and return it.
+    """Write a signed receipt into the host record, and return its envelope.
 
-    Raises `StalePlan` (`changed`) when what runs is not what the release says; that nothing is left of one that is to
-    be gone, the caller has seen.
+    Raises `StalePlan` (`changed`) when what runs is not what the release says. For a removal nothing is compared here:
+    the caller has seen that nothing is left.
     """
     release, memory = adoption.release, adoption.memory
     seen = current_trust(parts, roots, memory)
@@ -108,7 +117,10 @@ def write_receipt(parts: Parts, roots: TrustRoots, session: HostSession, adoptio
 
 
 def _require_as_committed(parts: Parts, release: Release, observation: Observation, memory: Memory) -> None:
-    """Definitions, images, files and health: all of it, as nobody watched it come about."""
+    """Raise `StalePlan` unless definitions, images, files and health are all as the commit says.
+
+    All of it is compared, as nobody watched these containers being made.
+    """
     by_ref = {image.ref: image for image in resolve_images(release, observation, {})}
     wanted = Wanted(release, observation, by_ref, memory.record, parts.driver_of(release.module), parts.hide)
     there = {file.path: file.digest for file in observation.files}

@@ -41,7 +41,10 @@ from platformctl.workflows.remembered import refuse_by_record
 
 
 def apply_plan(parts: Parts, request: ApplyRequest) -> ApplyReport:
-    """Apply one approved plan. Raises every refusal of steps 1 to 10; from the first mutation on, the report tells."""
+    """Apply one approved plan, and report how it ended.
+
+    Raises every refusal of steps 1 to 10. From the first mutation on, the report tells what went wrong.
+    """
     roots = trust_roots(parts)
     parts.get_ready(roots.hosts.values())
     case = case_of(parts, request, roots)
@@ -51,7 +54,7 @@ def apply_plan(parts: Parts, request: ApplyRequest) -> ApplyReport:
 
 
 def case_of(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> Case:
-    """Steps 1 to 4, all that this machine can tell without a host. Raises every refusal of theirs."""
+    """Do steps 1 to 4: everything that this machine can check without a host. Raises every refusal of these steps."""
     verified = verified_plan(parts, request, roots)
     release = same_release(parts, verified.plan, roots)
     findings = agreed(release, roots.policy, moment(parts.clock.now())[:10])
@@ -63,9 +66,9 @@ def case_of(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> Case:
 
 
 def require_key_of(parts: Parts, cases: Iterable[Case]) -> None:
-    """Raise what `require_receipt_key` does where one of the cases will leave a receipt: the key is tried once for all.
+    """Raise what `require_receipt_key` raises, if any of the cases will leave a receipt.
 
-    A security key has to be touched for each signature.
+    The key is tried once for all cases: a security key has to be touched for each signature.
     """
     changing = next((case for case in cases if case.plan.has_changes), None)
     if changing is not None:
@@ -73,19 +76,19 @@ def require_key_of(parts: Parts, cases: Iterable[Case]) -> None:
 
 
 Sights = Callable[[Parts, Case, Hosts, int], Iterator[Seen]]
-"""What may be known of a plan's module under the lock of that number, the last of it of now."""
+"""Yields what is known of a plan's module, under the lock with that token; the last item is from a look made now."""
 
 
 def own_look(parts: Parts, case: Case, reached: Hosts, _token: int) -> Iterator[Seen]:
-    """A look for this plan alone."""
+    """Yield one look, made for this plan alone."""
     yield Seen(*look(parts, reached, case.release, case.roots, by_plan(case.plan)))
 
 
 def run_case(parts: Parts, case: Case, reached: Hosts, sights: Sights = own_look) -> ApplyReport:
-    """Steps 5 to 14: connect, lock, look, compare, journal, prepare, run, prove, remember.
+    """Do steps 5 to 14: connect, lock, look, compare, journal, prepare, run, prove, remember.
 
-    That its key can sign the receipt was found out before (`require_key_of`). The host stays locked for who applies the
-    next plan, until it is let go of.
+    The caller has checked with `require_key_of` that the key can sign the receipt. The host stays locked for the next
+    plan, until `reached` lets go of it.
     """
     if not case.plan.has_changes:
         return _unchanged(parts, case, reached)
@@ -96,14 +99,14 @@ def run_case(parts: Parts, case: Case, reached: Hosts, sights: Sights = own_look
 
 
 def _unchanged(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
-    """A plan without changes consumes nothing; it is compared all the same."""
+    """Report a plan without changes, once it was compared with the host. It consumes nothing."""
     seen = Seen(*look(parts, reached, case.release, case.roots, by_plan(case.plan)))
     _require_same(case, _differences(parts, case, seen))
     return report_of(case.verified, Outcome(ApplyResult(ExitCode.NO_CHANGES, "", None), warnings=case.warnings))
 
 
 def _locked(parts: Parts, case: Case, reached: Hosts, driver: Driver) -> HostSession:
-    """Steps 5 and 6."""
+    """Do steps 5 and 6: reach and lock the host. Returns the session in which the plan runs."""
     patience = Patience(case.lock_wait, lambda seconds: _pause(parts, seconds))
     why = f"apply {case.plan.module} {case.verified.digest[:19]}"
     lock = reached.lock(case.release.host, driver, why, patience)
@@ -132,9 +135,10 @@ def _under_lock(parts: Parts, case: Case, session: HostSession, driver: Driver, 
 
 @contextmanager
 def _untouched(session: HostSession) -> Iterator[None]:
-    """Step 10, up to the first operation that may have begun; whatever is raised before that has touched nothing.
+    """Settle the journal as not applied if the block raises before an operation may have begun (step 10).
 
-    Where the host can no longer be told so, its journal stays open and `recover` settles it.
+    Nothing was touched then, and `Unreachable` and `ToolError` are raised as `PrepareFailed`. If the host can no longer
+    be told, its journal stays open and `recover` settles it.
     """
     try:
         yield
@@ -151,7 +155,11 @@ def _untouched(session: HostSession) -> Iterator[None]:
 
 
 def _still_as_planned(parts: Parts, case: Case, sights: Iterator[Seen]) -> tuple[TrustSeen, Seen]:
-    """Steps 6 and 7: the host remembers nothing against the plan, and planning again gives the same."""
+    """Do steps 6 and 7: the host remembers nothing against the plan, and planning again gives the same.
+
+    Returns the trust roots that the host is to remember, and the first of the `sights` from which the plan is the same.
+    Raises what `refuse_by_record` raises, and `StalePlan` (`changed`) when none gives the same plan.
+    """
     differs: tuple[str, ...] = ()
     for seen in sights:
         trust = refuse_by_record(parts, case.plan, case.verified.digest, case.roots, seen.memory)
@@ -163,7 +171,7 @@ def _still_as_planned(parts: Parts, case: Case, sights: Iterator[Seen]) -> tuple
 
 
 def _differences(parts: Parts, case: Case, seen: Seen) -> tuple[str, ...]:
-    """What planning again from what was seen says otherwise, field by field."""
+    """Plan again from what was seen, and return how that differs from the plan, field by field."""
     owners = owners_at(parts, case.roots, case.plan.source_sha, case.release)
     when = Circumstances(
         created_at=moment(parts.clock.now()),
@@ -191,13 +199,19 @@ def _require_same(case: Case, differs: tuple[str, ...]) -> None:
 
 
 def _refuse_expired(parts: Parts, case: Case) -> None:
-    """It was in date when it was verified; it may have waited for the lock, or for its turn among many, since."""
+    """Raise `StalePlan` (`plan_expired`) if the plan has expired since it was verified.
+
+    It may have waited for the lock meanwhile, or for its turn among the plans of an index.
+    """
     if moment(parts.clock.now()) >= case.plan.expires_at:
         raise stale("plan_expired", "a plan has expired", f"it ended at {case.plan.expires_at}")
 
 
 def _in_its_time(parts: Parts, host: HostEntry) -> Parts:
-    """Whose time for a run is over is asked to stop, as a supervisor would."""
+    """Return `parts` that also report an interruption once the host's `timeouts.run` seconds have passed.
+
+    The run then stops as it does when a supervisor terminates it.
+    """
     if host.timeouts.run is None:
         return parts
     end = parts.clock.monotonic() + host.timeouts.run
@@ -209,6 +223,6 @@ def _in_its_time(parts: Parts, host: HostEntry) -> Parts:
 
 
 def _pause(parts: Parts, seconds: float) -> None:
-    """Wait for the lock, unless somebody asks to stop."""
+    """Wait some seconds for the lock; raise as `_refuse_interrupted` does when somebody asks to stop."""
     parts.clock.wait(seconds)
     refuse_interrupted(parts)
