@@ -1,4 +1,4 @@
-"""Look at a plan, check it, and sign that it may run."""
+"""Show and verify plans, sign that they may run, and vouch for a change of the trust roots."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -45,7 +45,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class ApproveRequest:
-    """`confirm` shows every plan and asks; it answers False when the person does not want to."""
+    """What the operator gave. `confirm` shows every plan and asks; it returns False when the person declines."""
 
     plan: Path
     key: Path
@@ -56,13 +56,16 @@ class ApproveRequest:
 
 
 def show(parts: Parts, path: Path) -> ShowReport:
-    """A plan as it is, with what is known of its signatures."""
+    """Return a plan as it is, with what is known of its signatures."""
     file = read_plan(parts, path)
     return ShowReport(plan=planned(file), verification=verification(file, verdict(parts, file, trust_roots(parts))))
 
 
 def show_bytes(path: Path, what: str, number: int) -> TextReport:
-    """The exact payload, the exact signed bytes, or one armoured signature, for sha256sum and ssh-keygen."""
+    """Return the exact payload, the exact signed bytes, or one armoured signature, for sha256sum and ssh-keygen.
+
+    Signatures are numbered from 1; raises `InvalidInput` for a number that there is not.
+    """
     sealed = read_envelope(path)
     if what == "signature":
         if not 1 <= number <= len(sealed.signatures):
@@ -74,13 +77,17 @@ def show_bytes(path: Path, what: str, number: int) -> TextReport:
 
 
 def verify(parts: Parts, path: Path, approvals: tuple[Path, ...]) -> VerifyReport:
-    """Everything that can be said of a plan without asking a host."""
+    """Return everything that can be said of a plan without asking a host."""
     file = read_plan(parts, path, approvals)
     return verification(file, verdict(parts, file, trust_roots(parts)))
 
 
 def approve(parts: Parts, request: ApproveRequest) -> ApproveReport:
-    """Sign an approval of a plan or an index. What is not signed by a planner is not put before a person."""
+    """Sign an approval of a plan or an index, and write it to a file.
+
+    A plan that no planner signed is refused before a person is asked. Raises `DestructiveNeedsApproval` for a
+    destructive plan without `allow_destructive`, and `Interrupted` when the person does not confirm.
+    """
     roots = trust_roots(parts)
     ring = keyring(parts, roots)
     file = read_plan(parts, request.plan)
@@ -131,7 +138,8 @@ class VouchRequest:
 def vouch(parts: Parts, request: VouchRequest) -> NoteReport:
     """Sign that today's signers and approval rules may follow those of an earlier commit that a host remembers.
 
-    The signer must have stood in the earlier allowed_signers; the file is committed, so that every clone has it.
+    The signer must be in the allowed_signers of that earlier commit. The file is to be committed, so that every clone
+    has it. Raises `Usage` when the trust roots come from a folder, which has no history.
     """
     before, after = roots_at(parts, parts.repository.resolve(request.since), request.since), trust_roots(parts)
     if after.commit is None:
@@ -157,7 +165,10 @@ def vouch(parts: Parts, request: VouchRequest) -> NoteReport:
 
 
 def _subject(parts: Parts, file: PlanFile, ring: Keyring) -> tuple[Subject, tuple[ShowReport, ...]]:
-    """What is put before a person, and every plan of it to look at; what can not be shown is not approved."""
+    """Return what is to be approved, and every plan of it for the person to look at.
+
+    Raises the first refusal that counts: what can not be shown is not approved.
+    """
     if file.sealed.payload_type == INDEX_PAYLOAD_TYPE:
         return _index_subject(parts, file, ring)
     found = verdict(parts, file, trust_roots(parts))
@@ -169,7 +180,10 @@ def _subject(parts: Parts, file: PlanFile, ring: Keyring) -> tuple[Subject, tupl
 
 
 def _counts(refusal: Exception) -> bool:
-    """What an approval is about to mend does not speak against giving it, nor do approvals that do not count."""
+    """Return whether a refusal speaks against approving a plan.
+
+    A refusal that the approval is about to mend does not, nor do approvals that do not count.
+    """
     reason = getattr(refusal, "reason", "")
     return not isinstance(refusal, DestructiveNeedsApproval) and not str(reason).startswith("approval_")
 

@@ -1,4 +1,4 @@
-"""The audit chains: the same record here and on the host it is about."""
+"""Write the same audit record here and on the host that it is about."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,8 +11,9 @@ from platformctl.store.host_records import append_audit
 from platformctl.workflows.parts import Parts
 
 NOT_HEARD = {"heard": "not known"}
-"""What a record of this clone says beside, where the host could not be told the same or did not say that it was: as
-after an apply that its host died under. It can not be asked for there.
+"""Added to a record of this clone if the host could not be told the same, or did not confirm it.
+
+The host may have died during an apply, for example. `audit verify` does not expect such a record on the host.
 """
 
 
@@ -26,15 +27,18 @@ class Told:
 
 
 def tell_both(parts: Parts, entry: HostEntry, tail: bytes, told: Told, write: Callable[[Command], object]) -> None:
-    """Add a record, by `write`, to the chain of a host where nobody else may now, which ends in `tail`, and to this
-    clone's. Raises what either raises that can not be written: this one never has what the host was not told.
+    """Append a record to the host's chain, and then to this clone's.
+
+    `tail` is the end of the host's chain, to which nobody else may write now; `write` runs a command on the host.
+    Raises what either write raises. The host comes first, so that this clone never has a record that the host was not
+    told.
     """
     write(behind(entry, tail, told))
     parts.audit.append(told.at, told.event, told.fields)
 
 
 def behind(entry: HostEntry, tail: bytes, told: Told) -> Command:
-    """Add a record to the chain of a host that ends in `tail`."""
+    """Return the command that appends a record to a host's chain ending in `tail`."""
     line = chain.next_line(tail, told.at, told.event, told.fields, what=f"{entry.name}: audit chain")
     last = tail.removesuffix(b"\n").rpartition(b"\n")[2] or None
     return append_audit(HostLayout(entry.root), line, after=last)
