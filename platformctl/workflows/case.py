@@ -28,9 +28,10 @@ from platformctl.workflows.signed import read_plan
 
 @dataclass(frozen=True)
 class ApplyRequest:
-    """What the operator gave. `key` signs the receipt; `lock_wait` seconds; `phase` is the environment's, if any.
+    """What the operator gave. `key` signs the receipt; `lock_wait` is in seconds.
 
-    `index` lists the plan, where that is known already.
+    `phase` is the one that the environment sets, if any. `index` is an index that lists the plan, if one is known
+    already.
     """
 
     plan: Path
@@ -64,7 +65,7 @@ class Case:
 
     @property
     def payload(self) -> bytes:
-        """The plan's bytes, which travel with its files: who recovers in another clone finds them by their digest."""
+        """The plan's bytes. They are staged with its files, so that `recover` in another clone finds them by digest."""
         return encode_plan(self.plan)
 
 
@@ -84,7 +85,10 @@ def refuse_unarmed(environment_phase: int | None, case: Case) -> None:
 
 
 def verified_plan(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> VerifiedPlan:
-    """Steps 1 to 3: signatures over the bytes as read, approvals, dates; then that the commit is a merged one."""
+    """Do steps 1 to 3: verify signatures, approvals and dates, then require that the commit is merged.
+
+    Signatures are verified over the bytes as they were read.
+    """
     file = read_plan(parts, request.plan, request.approvals, request.index)
     verified = verify_plan(
         file.sealed,
@@ -100,7 +104,10 @@ def verified_plan(parts: Parts, request: ApplyRequest, roots: TrustRoots) -> Ver
 
 
 def same_release(parts: Parts, plan: Plan, roots: TrustRoots) -> Release:
-    """Step 4: git's objects give what was planned, and what was merged since does not replace it."""
+    """Do step 4: git's objects must give the planned release, and nothing merged since may replace it.
+
+    Raises `StalePlan`: `host_entry_changed`, `changed` or `superseded`.
+    """
     release = planned_release(parts, roots, plan.source_sha, plan)
     if changed := _changed_fields(plan.host, planned_host(release.host)):
         detail = f"{plan.host.name}: {', '.join(changed)}"

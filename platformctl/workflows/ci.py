@@ -1,4 +1,4 @@
-"""Write the files of a pipeline into a platform repository, and never over what somebody changed without saying so."""
+"""Write the files of pipelines into a platform repository. A file that somebody edited is replaced only on request."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from platformctl.store.files import read, write_atomically
 
 @dataclass(frozen=True)
 class CiRequest:
-    """Where, which pipelines, and whether files that somebody changed are replaced too."""
+    """Where to write which pipelines, and whether files that somebody edited are replaced too."""
 
     root: Path
     pipelines: tuple[Pipeline, ...]
@@ -20,7 +20,10 @@ class CiRequest:
 
 
 def ci_init(request: CiRequest) -> NoteReport:
-    """Write what is missing or became old; running it again changes nothing. Raises `Usage` for an unusable branch."""
+    """Write files that are missing or out of date; running it again changes nothing.
+
+    Raises `Usage` for a branch, requirement or file name that can not be put into a workflow file.
+    """
     done: dict[str, str] = {}
     for pipeline in request.pipelines:
         _require_plain(pipeline)
@@ -47,7 +50,7 @@ def _put(path: Path, text: str, request: CiRequest) -> str:
 
 
 def _require_plain(pipeline: Pipeline) -> None:
-    """What is put into a workflow file must mean itself there, to YAML, to an expression and to a shell."""
+    """Raise `Usage` for text that YAML, a workflow expression or a shell would not take literally."""
     for name, text, pattern in (
         ("branch", pipeline.branch, _PATH),
         ("requirement", pipeline.install, _REQUIREMENT),
