@@ -1,4 +1,4 @@
-"""Say below a pull request what would change: one comment a host, edited in place, stale as soon as a push makes it so.
+"""Say below a pull request what would change: one comment per host, edited in place, stale once a push makes it so.
 
 Our comments are found by a hidden marker, and only among those that our own token wrote: anybody can write a marker.
 """
@@ -20,9 +20,9 @@ from platformctl.workflows.parts import Parts
 from platformctl.workflows.signed import planned, read_envelope, read_plan
 
 LIMIT = 60_000
-"""Characters of a comment; forges refuse more than 65,536."""
+"""The most characters that we put into a comment; forges refuse more than 65,536."""
 _WORDS = 200
-"""Characters of a reason that is quoted above a plan."""
+"""The most characters of a text, such as a reason, that is quoted above a plan."""
 _MARKER = re.compile(r"<!-- platformctl host=([a-z0-9-]{1,63}) commit=([0-9a-f]{40}) -->\r?\n")
 
 Show = Callable[[Report, int], str]
@@ -31,7 +31,7 @@ Show = Callable[[Report, int], str]
 
 @dataclass(frozen=True)
 class CommentRequest:
-    """Below which pull request, about which plans, and what came of applying them (`--result-file`), if known."""
+    """The pull request to comment on, the plans, and what came of applying them (`--result-file`), if known."""
 
     number: int
     plans: tuple[Path, ...]
@@ -56,7 +56,7 @@ def comment(parts: Parts, forge: Forge, request: CommentRequest, show: Show) -> 
 
 
 def _read(parts: Parts, paths: Iterable[Path]) -> Iterator[PlannedModule]:
-    """Each plan once, whether it is named itself or by an index that lies beside it."""
+    """Yield each plan once, whether it is named itself or listed by an index that lies beside it."""
     seen = set()
     for path in (single for each in paths for single in _singles(each)):
         found = planned(read_plan(parts, path))
@@ -73,7 +73,7 @@ def _singles(path: Path) -> tuple[Path, ...]:
 
 
 def _mine(forge: Forge, number: int) -> dict[str, ForgeComment]:
-    """Our comments by host; where a host has several, the oldest."""
+    """Return our comments by host; where a host has several, the oldest."""
     me = forge.myself()
     found: dict[str, ForgeComment] = {}
     for each in forge.comments(number):
@@ -94,7 +94,10 @@ def _put(forge: Forge, number: int, old: ForgeComment | None, body: str) -> str:
 
 
 def _outdate(forge: Forge, host: str, old: ForgeComment, there: PullRequest) -> str:
-    """A comment of an older commit keeps nothing of its plan: nobody is to read that as what would happen."""
+    """Replace a comment of an older commit by a note that it is stale.
+
+    Nothing of its plan is kept: nobody is to read that as what would happen.
+    """
     marker = _MARKER.match(old.body)
     commit = marker[2] if marker else ""
     if commit in (there.head, there.merge_commit):
@@ -145,9 +148,10 @@ def _cut(text: str) -> str:
 
 
 def note(forge: Forge, title: str, text: str) -> NoteReport:
-    """Say something in the one open issue of that title that we opened; one is opened where there is none.
+    """Write `text` into the one open issue with that title that we opened; open one if there is none.
 
-    The text stands in a comment that is edited in place. Raises `Usage` for one that is longer than a comment may be.
+    The text stands in a comment that is edited in place. Raises `Usage` for a text that is longer than a comment may
+    be.
     """
     body = f"{_NOTE}\n{text}"
     if len(body) > LIMIT:
