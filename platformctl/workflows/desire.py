@@ -26,7 +26,7 @@ from platformctl.workflows.parts import Parts, require_host
 
 @dataclass(frozen=True)
 class Desire:
-    """The modules of one clone: at HEAD where nothing differs, else as they lie there and marked as dirty."""
+    """The modules of one clone: read at HEAD or, if they differ in the working tree, there and marked as dirty."""
 
     parts: Parts
     roots: TrustRoots
@@ -44,7 +44,7 @@ class Desire:
 
     @cached_property
     def names(self) -> tuple[ModuleId, ...]:
-        """Every module there is."""
+        """Every module of `tree`."""
         return module_ids(self.tree)
 
     @cached_property
@@ -54,18 +54,21 @@ class Desire:
 
     @cached_property
     def tree(self) -> Tree:
-        """Where modules are looked up: the working tree has those that are not committed yet."""
+        """The tree in which modules are looked up. The working tree also has modules that are not committed yet."""
         return self.folder if self.changed else self.commit
 
     def release(self, module: ModuleId) -> Release:
-        """The release of a module; `source_dirty` when an input of it differs from HEAD."""
+        """Return the release of a module; it is `source_dirty` when an input of it differs from HEAD."""
         if not self.changed:
             return self._read(self.commit, module, dirty=False)
         here = self._read(self.folder, module, dirty=True)
         return here if self._touches(here, module) else self._read(self.commit, module, dirty=False)
 
     def removal(self, module: ModuleId, applied: GitSha) -> Release:
-        """What is wanted of a module without a manifest; `source_dirty` while HEAD still has one."""
+        """Return the removal of a module without a manifest, whose release was `applied` at that commit.
+
+        It is `source_dirty` while HEAD still has the manifest.
+        """
         if module not in module_ids(self.commit):
             return removal_at(self.parts, self.roots, self.head, module, applied)
         there = release_at(self.parts, self.roots, applied, module)
@@ -73,11 +76,14 @@ class Desire:
 
     @cached_property
     def modules(self) -> Neighbours:
-        """Every module, read once however many are planned, also those that can not be read."""
+        """Every module, also those that can not be read. Each is read once, however many are planned."""
         return neighbours(self.tree)
 
     def owners(self, release: Release) -> Mapping[ServiceName, str]:
-        """Which module names which service beside this one; for one that is to go also who needs which."""
+        """Return which module owns which service of the release's project on its host.
+
+        For a removal, services that other modules need count as theirs too.
+        """
         return _owners(self.tree, self.modules, self.roots, release)
 
     def _read(self, tree: Tree, name: ModuleId, *, dirty: bool) -> Release:
@@ -86,7 +92,7 @@ class Desire:
         return read_release(tree, module, host, self.head, dirty=dirty)
 
     def _touches(self, here: Release, module: ModuleId) -> bool:
-        """Whether a changed path is an input now, or was one at HEAD."""
+        """Return whether a changed path is an input of the module now, or was one at HEAD."""
         inputs: set[RepoPath] = {*input_paths(here.module, here), manifest_path(module)}
         if inputs & self.changed:
             return True
@@ -98,9 +104,9 @@ class Desire:
 
 
 def removal_at(parts: Parts, roots: TrustRoots, commit: GitSha, name: ModuleId, applied: GitSha) -> Release:
-    """What is wanted of a module that `commit` does not have any more: nothing of the release of commit `applied`.
+    """Return the removal of a module that `commit` no longer has and whose release was that of `applied`.
 
-    Raises `StalePlan` where the commit has the module.
+    Raises `StalePlan` if `commit` has the module.
     """
     if name in module_ids(CommitTree(parts.repository, commit)):
         raise StalePlan(
@@ -111,14 +117,17 @@ def removal_at(parts: Parts, roots: TrustRoots, commit: GitSha, name: ModuleId, 
 
 
 def planned_release(parts: Parts, roots: TrustRoots, commit: GitSha, plan: Plan) -> Release:
-    """The release of a plan as one commit has it: of its module, or of a module that is to go."""
+    """Return the release of a plan as one commit has it: that of its module, or its removal."""
     if plan.desired != NOTHING:
         return release_at(parts, roots, commit, plan.module)
     return removal_at(parts, roots, commit, plan.module, commit_of(plan))
 
 
 def commit_of(plan: Plan) -> GitSha:
-    """The commit of the release that a plan brings, or takes away."""
+    """Return the commit of the release that a plan brings, or takes away.
+
+    Raises `InvalidInput` for a removal that does not name the release.
+    """
     if plan.desired != NOTHING:
         return plan.source_sha
     if plan.rollback.to is None:
@@ -127,7 +136,7 @@ def commit_of(plan: Plan) -> GitSha:
 
 
 def require_merged(parts: Parts, commit: GitSha, roots: TrustRoots) -> None:
-    """Raise `ApprovalMismatch` (`not_merged`) where policy wants merged commits and this one is not."""
+    """Raise `ApprovalMismatch` (`not_merged`) if policy requires merged commits and this one is not merged."""
     trusted = roots.commit or parts.repository.trusted_ref(None)
     if roots.policy.require_merged and not parts.repository.is_ancestor(commit, trusted):
         raise ApprovalMismatch(
@@ -139,7 +148,7 @@ def require_merged(parts: Parts, commit: GitSha, roots: TrustRoots) -> None:
 
 
 def owners_at(parts: Parts, roots: TrustRoots, commit: GitSha, release: Release) -> Mapping[ServiceName, str]:
-    """Which module names which service beside this one, at one commit; for one that is to go also who needs which."""
+    """Return which module owns which service, as `Desire.owners` does, but at one commit."""
     tree = CommitTree(parts.repository, commit)
     if commit not in parts.manifests:
         parts.manifests[commit] = neighbours(tree)
@@ -173,16 +182,16 @@ def _behind(release: Release, named: Mapping[ServiceName, str]) -> Mapping[Servi
 
 
 def release_at(parts: Parts, roots: TrustRoots, commit: GitSha, name: ModuleId) -> Release:
-    """The release of a module at one commit, from git's objects alone."""
+    """Return the release of a module at one commit, from git's objects alone."""
     tree = CommitTree(parts.repository, commit)
     module = read_manifest(tree, name)
     return read_release(tree, module, require_host(roots, module.host, file=module.path), commit, dirty=False)
 
 
 def agreed(release: Release, policy: Policy, today: str) -> tuple[Finding, ...]:
-    """What policy has to say that a plan carries; raises `PolicyViolation` with all denials, not the first only.
+    """Return the findings of policy that a plan carries; none for a removal.
 
-    It has nothing to say where a module is to go.
+    Raises `PolicyViolation` with all denials, not only the first.
     """
     if release.gone:
         return ()
@@ -194,7 +203,7 @@ def agreed(release: Release, policy: Policy, today: str) -> tuple[Finding, ...]:
 
 
 def denial(module: str, denied: tuple[Finding, ...]) -> PolicyViolation:
-    """The refusal that names every denial."""
+    """Return the refusal that names every denial."""
     first = denied[0]
     lines = (f"{f.file}{f':{f.line}' if f.line else ''} {f.rule} {f.field}: {f.message}" for f in denied)
     return PolicyViolation(
