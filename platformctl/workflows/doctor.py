@@ -1,6 +1,6 @@
-"""Check hosts side by side: who answers, what it has, and whether the next apply and the way back would find it ready.
+"""Check hosts side by side: who answers, and whether the next apply and the way back would find the host ready.
 
-Everything is bounded: each question has its time, and a host that is silent keeps nobody else waiting.
+Everything is bounded: each question has a timeout, and a silent host keeps no other waiting.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,13 +25,13 @@ from platformctl.workflows.parts import Parts, keyring, require_host, trust_root
 from platformctl.workflows.records import remember
 
 _LEAST_FREE = 1 << 20
-"""Kilobytes below which a disk is worth a warning: 1 GiB."""
+"""Kilobytes of free space below which a disk gets a warning: 1 GiB."""
 _AT_ONCE = 16
 """Hosts that are asked at the same time."""
 
 
 def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
-    """Every check of every named host, or of all, in that order; the exit code is that of the worst."""
+    """Return every check of the named hosts, or of all, in that order; the exit code is that of the worst host."""
     roots = trust_roots(parts)
     entries = tuple(require_host(roots, HostName.parse(name)) for name in names) or tuple(roots.hosts.values())
     known = neighbours(CommitTree(parts.repository, parts.repository.head()))
@@ -49,7 +49,7 @@ def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
 
 
 def _unread(entry: HostEntry, known: Neighbours) -> Iterator[Check]:
-    """Modules that may be of this host: what is asked for a module was not asked for them."""
+    """Yield a warning for each module that can not be read: it may be of this host, and was not checked."""
     for name, each in known.items():
         if isinstance(each, Unreadable):
             why = f"{each.refusal.summary}: {each.refusal.detail}".removesuffix(": ")
@@ -59,7 +59,11 @@ def _unread(entry: HostEntry, known: Neighbours) -> Iterator[Check]:
 def _examined(
     parts: Parts, roots: TrustRoots, entry: HostEntry, modules: Sequence[Module]
 ) -> tuple[ExitCode, Sequence[Check]]:
-    """What was found until something could not be asked, or would keep an apply from its work: nothing else fails."""
+    """Return the exit code and the checks of one host.
+
+    Only a question that could not be asked, or a state in which an apply could not work, fails; it also ends the
+    checks.
+    """
     checks: list[Check] = []
     try:
         checks.extend(_checks(parts, roots, entry, modules))
@@ -107,7 +111,7 @@ def _disk(transport: Transport, entry: HostEntry) -> Check:
 
 
 def _root(transport: Transport, entry: HostEntry, who: Identity) -> Check:
-    """Raises what would keep an apply from writing there."""
+    """Return whether the root can be written. Raises what would keep an apply from writing there."""
     if read_answer(transport.run(probe(HostLayout(entry.root))), entry.name).word == "writable":
         return Check(entry.name, "root", "ok", f"{entry.root} can be written")
     found = f"{entry.root} can not be written: no folder of a new module can be made there"
@@ -122,7 +126,7 @@ def _journal(transport: Transport, entry: HostEntry) -> Check:
 
 
 def _lock(transport: Transport, entry: HostEntry) -> Check:
-    """Held by an apply that is at work, or by hand until somebody takes that back."""
+    """Return whether the host is locked: by an apply at work, or by hand until a person unlocks it."""
     owner = read_lock_look(transport.run(look_at_lock(HostLayout(entry.root))), entry.name)
     if owner is None:
         return Check(entry.name, "lock", "ok", "free")

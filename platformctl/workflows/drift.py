@@ -1,6 +1,6 @@
-"""Say where hosts are no longer what was applied last: engine, files, images and values. Reads hosts; changes nothing.
+"""Report where hosts are no longer what was applied last: engine, files, images and values. Changes nothing.
 
-What HEAD would change is no drift: each module is compared with the release of its last receipt.
+Each module is compared with the release of its last receipt, so what HEAD would change is no drift.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,16 @@ from platformctl.workflows.release_plan import circumstances
 
 @dataclass(frozen=True)
 class _Applied:
-    """What was applied of a module last, by its host's own record."""
+    """What was applied of a module last, as its host recorded it."""
 
     release: Release
     receipt: Receipt
 
 
 def drift(parts: Parts, names: tuple[str, ...]) -> DriftReport:
-    """Every named module, or all; one that can not be read, and a host that does not answer, is said and does not hide
-    the others.
+    """Report the drift of the named modules, or of all.
+
+    A module that can not be read and a host that does not answer become warnings, and do not hide the others.
     """
     roots = trust_roots(parts)
     tree = CommitTree(parts.repository, parts.repository.head())
@@ -70,7 +71,7 @@ def _module(tree: CommitTree, name: ModuleId) -> Module | Refusal:
 def _memories(
     parts: Parts, roots: TrustRoots, reached: Hosts, modules: Sequence[Module]
 ) -> Mapping[ModuleId, Memory | Refusal]:
-    """What its host remembers of each; hosts are reached side by side, and asked once each."""
+    """Return what each module's host remembers of it. Hosts are reached side by side, and asked once each."""
     found: dict[ModuleId, Memory | Refusal] = {}
     by_host: dict[HostName, list[Module]] = {}
     for module in modules:
@@ -88,7 +89,7 @@ def _memories(
 def _applied(
     parts: Parts, roots: TrustRoots, wanted: Module | Refusal, memories: Mapping[ModuleId, Memory | Refusal]
 ) -> _Applied | DriftRow | Refusal:
-    """The release to compare with, or a row for a module that was never applied."""
+    """Return the release to compare with, a row for a module that was never applied, or a refusal."""
     try:
         module = or_raise(wanted)
         current = or_raise(memories[module.id]).record.current
@@ -100,7 +101,7 @@ def _applied(
 
 
 def _row(parts: Parts, roots: TrustRoots, applied: _Applied, seen: Seen | Refusal) -> DriftRow:
-    """What the plan of the applied release would change; where there can be no plan, that is the drift."""
+    """Return what the plan of the applied release would change. If policy refuses that plan, this is the drift."""
     changes: tuple[Change, ...] = ()
     note = ""
     try:
@@ -113,7 +114,7 @@ def _row(parts: Parts, roots: TrustRoots, applied: _Applied, seen: Seen | Refusa
 
 
 def _plan(parts: Parts, roots: TrustRoots, applied: _Applied, seen: Seen) -> Plan:
-    """What it would take to have the recorded release again, with the very images it was applied with."""
+    """Return the plan that brings the recorded release back, with the very images it was applied with."""
     release, name = applied.release, applied.release.module.id
     owners = owners_at(parts, roots, release.source_sha, release)
     foreign = frozenset(service for service, owner in owners.items() if owner != name)
