@@ -1,4 +1,4 @@
-"""The release that a plan would replace, from the host alone: another clone that plans again gets the same."""
+"""Find the release that a plan would replace, from the host alone, so that another clone that plans again agrees."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,9 +26,10 @@ def with_earlier(
     looks: Sequence[tuple[Release, HostRecord, Observation]],
     known: Mapping[Digest, bytes],
 ) -> tuple[Observation, ...]:
-    """What was seen of releases of one host, with what was there before each that is another one now.
+    """Return the observations of one host, each with the release that would be replaced, if it is another one.
 
-    One more question for all that change, none where nothing does or the contents are `known`.
+    This costs one more question for all of them (one per 64 files); none if nothing is replaced or all contents are
+    `known`.
     """
     changing = [(release, current) for release, record, _ in looks if (current := _replaced(release, record))]
     contents = _recollected(transport, changing, known) if changing else {}
@@ -36,21 +37,24 @@ def with_earlier(
 
 
 def _replaced(release: Release, record: HostRecord) -> Receipt | None:
-    """The receipt of the release that would be replaced; None where it is the same one, or there is none."""
+    """Return the receipt of the release that would be replaced.
+
+    None if that is the same release, if nothing is recorded, or for a removal.
+    """
     current = record.current
     replaced = current is not None and current.desired != release.digest and not release.gone
     return current if replaced else None
 
 
 def recollecting(root: str, files: Iterable[PlannedFile]) -> tuple[Command, ...]:
-    """What asks a host for the contents of `files`."""
+    """Return the commands that ask a host for the contents of `files`."""
     asked, layout = tuple(dict.fromkeys(files)), HostLayout(root)
     parts = (asked[begin : begin + _MOST_FILES] for begin in range(0, len(asked), _MOST_FILES))
     return tuple(recollect(layout, part, limit=_MOST_BYTES) for part in parts)
 
 
 def wanted(release: Release, files: Sequence[PlannedFile]) -> tuple[PlannedFile, ...]:
-    """What of the `files` of the release before has contents that must be asked for."""
+    """Return those `files` of the earlier release whose contents are not in `release` and must be asked for."""
     known = {file.digest for file in release.files}
     return tuple(file for file in files if file.digest not in known)[:_MOST_FILES]
 
@@ -58,7 +62,7 @@ def wanted(release: Release, files: Sequence[PlannedFile]) -> tuple[PlannedFile,
 def _recollected(
     transport: Transport, changing: Sequence[tuple[Release, Receipt]], known: Mapping[Digest, bytes]
 ) -> Mapping[Digest, bytes]:
-    """The contents of what the releases before had otherwise; some may be missing."""
+    """Return the contents, by digest, of files that the earlier releases had otherwise; some may be missing."""
     files = (file for release, current in changing for file in wanted(release, current.files))
     contents = dict(known)
     for command in recollecting(transport.entry.root, (file for file in files if file.digest not in known)):
@@ -69,7 +73,7 @@ def _recollected(
 def _with(
     release: Release, current: Receipt | None, seen: Observation, recollected: Mapping[Digest, bytes]
 ) -> Observation:
-    """Without an earlier release where the host has not kept its compose file."""
+    """Return the observation with the earlier release, or as it is if the host has not kept its compose file."""
     if current is None:
         return seen
     asked = {file.digest for file in wanted(release, current.files)}

@@ -1,4 +1,4 @@
-"""The hosts that are asked where every host of the allow-list must be."""
+"""The hosts that are asked by a command that has to ask every host of the allow-list."""
 
 from platformctl.errors import Refusal
 from platformctl.model.desired import HostEntry, Module, TrustRoots
@@ -8,17 +8,18 @@ from platformctl.workflows.parts import Parts
 
 
 def every_host(parts: Parts, roots: TrustRoots) -> tuple[HostEntry, ...]:
-    """The allow-list, whether or not a module is on a host: the last one may have been removed by an apply that died.
+    """Return the hosts of the allow-list, whether or not a module is on them.
 
-    Of transport `local` only hosts that have to do with this clone: `init` writes one, and on the machines of others
-    it is the wrong host, or one without Docker.
+    The last module of a host may have been removed by an apply that died. A host with transport `local` is left out
+    unless it has to do with this clone: `init` writes such an entry, and on the machines of others it is the wrong
+    host, or one without Docker.
     """
     entries = roots.hosts.values()
     return tuple(entry for entry in entries if entry.transport != "local" or _may_be_ours(parts, entry))
 
 
 def _may_be_ours(parts: Parts, entry: HostEntry) -> bool:
-    """Whether a module of HEAD or of this clone's state is on the host, or nobody can tell."""
+    """Return whether a module of HEAD or of this clone's state is on the host; True if nobody can tell."""
     try:
         modules = neighbours(CommitTree(parts.repository, parts.repository.head()))
         states = parts.states.all()
