@@ -1,7 +1,7 @@
 """Say whether a plan would still be applied, and what differs by now: steps 1 to 7 of docs/architecture.md, read only.
 
-Every reason is collected where `apply` stops at the first. What keeps the question from being answered is raised: a
-signature that does not hold, a host that does not answer or is not the pinned one.
+Every reason is collected, whereas `apply` stops at the first. Whatever keeps the question from being answered is
+raised: a signature that does not hold, a host that does not answer or is not the pinned one.
 """
 
 from collections.abc import Callable
@@ -31,12 +31,15 @@ _UNANSWERED = (Unreachable, WrongHost, ToolError)
 
 @dataclass
 class _Against:
-    """Reasons against a plan, in the order in which an apply would meet them."""
+    """The reasons against a plan, in the order in which an apply would meet them."""
 
     found: list[Refusal] = field(default_factory=list)
 
     def collect(self, check: Callable[[], T]) -> T | None:
-        """What the check gives; a refusal is one reason more, unless it says that nobody could be asked."""
+        """Return what `check` returns; collect its refusal and return None instead if it refuses.
+
+        A refusal that means that the host could not be asked is raised.
+        """
         try:
             return check()
         except _UNANSWERED:
@@ -47,7 +50,10 @@ class _Against:
 
 
 def explain(parts: Parts, path: Path, approvals: tuple[Path, ...], environment_phase: int | None) -> ExplainReport:
-    """Compare a plan with now. Raises `Unreachable` and `WrongHost` where the host can not be asked."""
+    """Compare a plan with now. Raises `Unreachable`, `WrongHost` or `ToolError` if the host can not be asked.
+
+    A plan whose signature does not hold is not compared: the reason is raised.
+    """
     roots = trust_roots(parts)
     file = read_plan(parts, path, approvals)
     found = verdict(parts, file, roots)
@@ -60,7 +66,10 @@ def explain(parts: Parts, path: Path, approvals: tuple[Path, ...], environment_p
 
 
 def _compared(parts: Parts, plan: Plan, digest: Digest, roots: TrustRoots, against: _Against) -> tuple[Difference, ...]:
-    """What planning now gives otherwise; nothing where today's files give no plan, which is a reason of its own."""
+    """Return what planning now gives otherwise.
+
+    Empty also where today's files give no plan, which is a reason of its own.
+    """
     against.collect(lambda: require_merged(parts, plan.source_sha, roots))
     against.collect(lambda: check_targets(plan))
     against.collect(lambda: same_release(parts, plan, roots))
@@ -71,7 +80,7 @@ def _compared(parts: Parts, plan: Plan, digest: Digest, roots: TrustRoots, again
 
 
 def _release_now(parts: Parts, plan: Plan, roots: TrustRoots, against: _Against) -> Release:
-    """The planned release; where something was merged since that replaces it, that."""
+    """Return the planned release, or the one that was merged since if that replaces it."""
     replaced = any(refusal.reason == "superseded" for refusal in against.found)
     commit = (roots.commit or parts.repository.trusted_ref(None)) if replaced else plan.source_sha
     return planned_release(parts, roots, commit, plan)
@@ -94,7 +103,7 @@ def _on_host(
 
 
 def _report(plan: Plan, file: PlanFile, found: list[Refusal], differences: tuple[Difference, ...]) -> ExplainReport:
-    """Staleness goes before the rest: what else speaks against a stale plan is mended in vain."""
+    """Return the report, with staleness first: mending anything else of a stale plan is in vain."""
     found = sorted(found, key=lambda refusal: not isinstance(refusal, StalePlan))
     return ExplainReport(
         exit_code=found[0].exit_code if found else ExitCode.NO_CHANGES,
