@@ -1,4 +1,4 @@
-"""Apply the plans of an index: hosts side by side, over one connection each, and say of each plan what became of it."""
+"""Apply the plans of an index: hosts side by side, over one connection each, and report what became of each plan."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -30,12 +30,12 @@ Result = ApplyReport | ErrorReport
 Results = dict[ModuleId, Result]
 GOOD = (ExitCode.NO_CHANGES, ExitCode.APPLIED)
 PARALLEL = 4
-"""Hosts at work at the same time, unless the operator says otherwise."""
+"""How many hosts are worked on at the same time, unless the operator says otherwise."""
 
 
 @dataclass(frozen=True)
 class Train:
-    """How the plans of an index are applied: on how many hosts at once, and whether behind one that failed."""
+    """How the plans of an index are applied: whether to go on after one that failed, and on how many hosts at once."""
 
     keep_going: bool = False
     parallel: int = PARALLEL
@@ -70,7 +70,7 @@ def apply(parts: Parts, request: ApplyRequest, train: Train) -> Report:
 
 
 def _trusted_index(parts: Parts, sealed: Envelope, roots: TrustRoots) -> Index:
-    """The index of a planner; what it lists is verified again plan by plan."""
+    """Return the index if a planner signed it; each plan that it lists is verified on its own."""
     sole_signer(sealed, INDEX_PAYLOAD_TYPE, PLAN, keyring(parts, roots), parts.clock.now())
     return decode_index(sealed.payload)
 
@@ -78,9 +78,9 @@ def _trusted_index(parts: Parts, sealed: Envelope, roots: TrustRoots) -> Index:
 def _cases(
     parts: Parts, request: ApplyRequest, index: Index, roots: TrustRoots, results: Results
 ) -> Mapping[ModuleId, Case]:
-    """The plans that may run as far as this machine can tell; the refusals of the others go to `results`."""
+    """Return the plans that may run as far as this machine can tell; put the refusals of the others into `results`."""
     cases: dict[ModuleId, Case] = {}
-    with suppress(Refusal):  # it only spares processes: what can not be read is found out plan by plan
+    with suppress(Refusal):  # only saves processes: a file that can not be read is refused plan by plan
         folders = [manifest_path(entry.module).parent for entry in index.plans]
         CommitTree(parts.repository, index.source_sha).fetch(folders)
     for entry in index.plans:
@@ -92,7 +92,10 @@ def _cases(
 
 
 def _case(parts: Parts, request: ApplyRequest, entry: IndexEntry, roots: TrustRoots) -> Case:
-    """A listed plan lies beside its index; only its name counts, so that no index can point elsewhere."""
+    """Return the case of a listed plan. Raises `ApprovalMismatch` (`digest`) if the file is another plan.
+
+    A plan lies beside its index, and only the name of its file counts, so that no index can point elsewhere.
+    """
     case = case_of(parts, replace(request, plan=request.plan.parent / Path(entry.path).name), roots)
     if (case.plan.module, case.verified.digest) != (entry.module, entry.digest):
         raise ApprovalMismatch(
@@ -114,7 +117,7 @@ def _legs(index: Index, cases: Mapping[ModuleId, Case]) -> Sequence[Leg]:
 
 
 def _schedule(index: Index, cases: Mapping[ModuleId, Case], roots: TrustRoots, train: Train) -> Schedule:
-    """The first host is the one that policy names, or the host of the first plan."""
+    """Return the schedule. The first host is the one that policy names, if listed, else that of the first plan."""
     used = [entry.host for entry in index.plans]
     named = roots.policy.first_host
     first = named if named in used else next(iter(used), HostName(""))
@@ -122,9 +125,9 @@ def _schedule(index: Index, cases: Mapping[ModuleId, Case], roots: TrustRoots, t
 
 
 def _run(parts: Parts, schedule: Schedule, parallel: int, reached: Hosts, run: Callable[[Leg], bool]) -> None:
-    """Begin what may begin, wait until something ends, and again; once somebody asked to stop, only wait.
+    """Begin the plans that may begin, wait until one ends, and repeat; once somebody asked to stop, only wait.
 
-    A host is let go of when it has nothing under way: who waits for another host's plans keeps nobody from this one.
+    A host with no plan under way is unlocked, so that waiting for plans of other hosts keeps nobody from it.
     """
     running: dict[Future[bool], Leg] = {}
     with ThreadPoolExecutor(parallel, "host") as pool:
@@ -139,9 +142,9 @@ def _run(parts: Parts, schedule: Schedule, parallel: int, reached: Hosts, run: C
 
 
 def _one(parts: Parts, case: Case, reached: Hosts, looks: SharedLooks, results: Results) -> bool:
-    """Apply one plan, keep what became of it, and say whether that was well.
+    """Apply one plan, keep its result, and return whether it ended well.
 
-    Behind one that was not, the host's lock is taken anew: that waits for a step whose end was not seen.
+    After one that did not, the host is unlocked; locking it again waits for a step whose end was not seen.
     """
     told = replace(parts, tell=_named(parts.tell, case.plan.module))
     try:
@@ -192,9 +195,9 @@ def _outcome(entry: IndexEntry, result: Result | None, left: Mapping[ModuleId, s
 
 
 def code_of(codes: Sequence[ExitCode], *, skipped: bool, interrupted: type[Refusal] | None = None) -> ExitCode:
-    """How the whole ended. `PARTIAL` when some were applied and others were not.
+    """Return how the whole ended: `PARTIAL` when some plans were applied and others were not.
 
-    Where none was applied, the worst that may have touched a host speaks for all, or else the first that failed.
+    If none was applied, this is the worst code that says that a host may be touched, or else that of the first failure.
     """
     bad = [code for code in codes if code not in GOOD]
     if ExitCode.APPLIED in codes:

@@ -1,6 +1,6 @@
 """Which plans of an index may begin now: after those they need, one at a time on a host, the first host before all.
 
-Pure: who runs the plans says when one began and how it ended. One thread asks and tells.
+Pure: the caller runs the plans, and says when one begins and how it ended. Only one thread may call it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +22,12 @@ class Leg:
 class Schedule:
     """The plans of an index that have not begun, that run, and that ended well or not.
 
-    Until the plans of the host `first` are over, only they begin, and those they need. A plan that did not end well
-    stops the train: nothing begins any more, unless `keep_going`, and then only what does not need it.
+    Until the plans of the host `first` are over, only they and those they need begin. After a plan that did not end
+    well nothing begins any more or, with `keep_going`, only what does not need it.
     """
 
     def __init__(self, legs: Sequence[Leg], *, first: HostName, parallel: int, keep_going: bool) -> None:
-        """Raises `InvalidInput` for modules that wait for each other: none of them could ever begin."""
+        """Raise `InvalidInput` for modules that wait for each other: none of them could ever begin."""
         in_order({leg.module: leg.needs for leg in legs})
         self._waiting = {leg.module: leg for leg in legs}
         self._running: dict[ModuleId, Leg] = {}
@@ -38,14 +38,14 @@ class Schedule:
         self._keep_going = keep_going
 
     def begin(self) -> Leg | None:
-        """The next plan, which from now on counts as running; None when none may begin now."""
+        """Return the next plan, which counts as running from now on; None when none may begin now."""
         for leg in self._candidates():
             self._running[leg.module] = self._waiting.pop(leg.module)
             return leg
         return None
 
     def ended(self, leg: Leg, *, well: bool) -> None:
-        """Say how a plan ended, one that never began too."""
+        """Record how a plan ended, also for one that never began."""
         self._running.pop(leg.module, None)
         self._waiting.pop(leg.module, None)
         if well:
@@ -54,7 +54,7 @@ class Schedule:
             self._bad[leg.module] = leg
 
     def left(self) -> Mapping[ModuleId, str]:
-        """The plans that never began, and why."""
+        """Return the plans that never began, and why."""
         lost = self._lost()
         return {name: f"needs {lost[name]}" if name in lost else "stopped before it" for name in self._waiting}
 
@@ -70,7 +70,7 @@ class Schedule:
                 yield leg
 
     def _lost(self) -> Mapping[ModuleId, ModuleId]:
-        """Waiting plans that can not begin any more, each with the one that it needs and that will not be there."""
+        """Return waiting plans that can not begin any more, each with one that it needs and that will not be there."""
         lost: dict[ModuleId, ModuleId] = {}
         found = True
         while found:
