@@ -1,4 +1,4 @@
-"""Which release a rollback goes to, and whether one person's word is enough for it."""
+"""Choose the release that a rollback goes to, and say whether one person may approve it alone."""
 
 from datetime import datetime
 
@@ -10,10 +10,10 @@ from platformctl.model.state import HostRecord, Receipt
 
 
 def target_of(record: HostRecord, wanted: GitSha | None, rule: RollbackRule, now: datetime) -> tuple[Receipt, bool]:
-    """The receipt to go back to, signed and healthy, and whether one person's word is enough for it.
+    """Return the receipt to go back to, signed and healthy, and whether one person may approve that alone.
 
-    `wanted` is the commit of any recorded release; None: the one before. Raises `PolicyViolation` (`no_release`) where
-    there is none, and for the one before what keeps one person from going there.
+    `wanted` is the commit of any recorded release; None means the one before. Raises `PolicyViolation` (`no_release`)
+    if there is none. For None, raises also what keeps one person from going there: `rollback` or `plan_expired`.
     """
     previous = before(record)
     if previous is not None and wanted in (None, previous.source_sha):
@@ -35,11 +35,12 @@ def target_of(record: HostRecord, wanted: GitSha | None, rule: RollbackRule, now
 
 
 def before(record: HostRecord) -> Receipt | None:
-    """The last release known to work before the one that is there, as last known good is ours to keep.
+    """Return the last release known to work before the present one; None if there is none.
 
-    Releases are a stack: to come back to one that was there before takes away all that came after it, so that going
-    back twice goes further back and never forward again to what was left. One that failed is not on the stack. Each
-    removal is, so that there is a way back from it, and none through it.
+    Docker does not keep the last known good release, so it is found from the receipts, as a stack: coming back to a
+    release that was there before takes everything after it off, so that going back twice goes further back and never
+    forward again. A release that failed is not on the stack. A removal is: there is a way back from it, and none past
+    it.
     """
     stack: list[Receipt] = []
     for receipt in (signed.receipt for signed in record.receipts if signed.receipt.healthy):
@@ -53,7 +54,7 @@ def before(record: HostRecord) -> Receipt | None:
 
 
 def _left_the_proven_one(latest: Receipt) -> bool:
-    """Whether the last apply proved its release, or went back to the one that was proven before."""
+    """Return whether the last apply proved its release, or went back to the one that was proven before."""
     return latest.healthy or latest.outcome == ExitCode.ROLLED_BACK.name
 
 
@@ -62,7 +63,7 @@ def _same(one: Receipt, other: Receipt) -> bool:
 
 
 def _not_preapproved(rule: RollbackRule, target: Receipt, now: datetime) -> Refusal | None:
-    """Why one person's word is not enough, None where it is."""
+    """Return why one person may not approve the rollback alone; None if one may."""
     hint = f"platformctl rollback {target.module} --to {target.source_sha}, and have its plan approved"
     age = (now - Moment.parse(target.applied_at).at).total_seconds()
     if rule.preapproved is not Strategy.PREVIOUS:

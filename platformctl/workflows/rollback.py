@@ -1,4 +1,4 @@
-"""The way back as a plan: of a recorded release, signed, approved by one person, and applied like any other."""
+"""Go back to a recorded release by a plan that is signed, approved and applied like any other."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -43,7 +43,7 @@ from platformctl.workflows.status import recall_module
 
 @dataclass(frozen=True)
 class RollbackRequest:
-    """What the operator asks: which module, and to which commit (None: the release before the current one)."""
+    """What the operator asks: which module, and to which commit (None: the release before the present one)."""
 
     module: str
     to: str | None
@@ -55,10 +55,10 @@ class RollbackRequest:
 
 
 def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
-    """Go back to a recorded release: to the one before by one person's word, elsewhere by all that an apply asks for.
+    """Go back to a recorded release: to the one before if one person approves, elsewhere as any apply does.
 
-    Raises `PolicyViolation` where there is no such release, and what an apply raises; where approvals are missing the
-    plan is written for people to approve, and the same rollback goes on from there.
+    Raises `PolicyViolation` if there is no such release, and what an apply raises. If approvals are missing, the plan
+    is written for people to approve, and the same rollback continues from there.
     """
     roots = trust_roots(parts)
     record = recall_module(parts, roots, request.module)[1].record
@@ -101,13 +101,13 @@ def _full(text: str, record: HostRecord) -> GitSha:
 
 
 def _agreed(parts: Parts, roots: TrustRoots, release: Release) -> tuple[Finding, ...]:
-    """As for any apply: the commit is a merged one, and policy has no denial today."""
+    """Require what any apply requires: the commit is merged, and policy has no denial today. Returns its findings."""
     require_merged(parts, release.source_sha, roots)
     return agreed(release, roots.policy, moment(parts.clock.now())[:10])
 
 
 def _own_findings(parts: Parts, roots: TrustRoots, release: Release) -> tuple[Finding, ...]:
-    """The release ran before: what policy says against it now is carried as a warning, never hidden."""
+    """Return what policy says of a release that ran before: denials are carried as warnings, never hidden."""
     today = moment(parts.clock.now())[:10]
     if not any(f.severity == "deny" for f in judge(release, roots.policy, today)):
         return agreed(release, roots.policy, today)
@@ -115,7 +115,7 @@ def _own_findings(parts: Parts, roots: TrustRoots, release: Release) -> tuple[Fi
 
 
 def _verified(parts: Parts, roots: TrustRoots, request: RollbackRequest, plan: Plan) -> VerifiedPlan:
-    """Sign, approve with the operator's own key, and verify as apply would, with one person as quorum."""
+    """Sign the plan, approve it with the operator's own key, and verify it as apply would, with a quorum of one."""
     sealed = seal(encode_plan(plan), PAYLOAD_TYPE, _require_planner_key(request), PLAN, parts.environment)
     approval = Approval(
         subject=sealed.digest,
@@ -139,7 +139,7 @@ def _verified(parts: Parts, roots: TrustRoots, request: RollbackRequest, plan: P
 
 
 def _approved(parts: Parts, roots: TrustRoots, request: RollbackRequest, plan: Plan) -> VerifiedPlan:
-    """The plan as people approved it before; else it is written, and refused for want of approvals.
+    """Return the plan as people approved it before; else write it, and raise for want of approvals.
 
     What was approved counts while planning gives the very same changes and steps.
     """
@@ -161,7 +161,10 @@ def _approved(parts: Parts, roots: TrustRoots, request: RollbackRequest, plan: P
 
 
 def _waiting(parts: Parts, plan: Plan) -> PlanFile | None:
-    """The newest plan of this clone that says the same and is in date; whether its signature holds is seen later."""
+    """Return the newest plan of this clone that says the same and is in date, or None.
+
+    Whether its signature holds is checked later.
+    """
     found: list[tuple[str, Path]] = []
     for path in (parts.platform / "plans").glob("*.json"):
         with suppress(Refusal):
