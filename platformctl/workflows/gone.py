@@ -1,4 +1,4 @@
-"""Modules that have no manifest any more: known to this clone's state, or to the host that they were applied on."""
+"""Modules that no longer have a manifest, but are known to this clone's state or to the host they were applied on."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,16 +11,16 @@ from platformctl.workflows.parts import Parts, no_such_module
 
 
 def gone_modules(desire: Desire, known: Iterable[ModuleStatus]) -> tuple[ModuleId, ...]:
-    """Modules of this clone's state that have no manifest and were not removed yet."""
+    """Return the modules of this clone's state that have no manifest and were not removed yet."""
     manifests = frozenset(desire.names)
     there = (status.module for status in known if status.desired != NOTHING)
     return tuple(sorted(module for module in there if module not in manifests))
 
 
 def is_left(module: ModuleId, applied: Callable[[ModuleId], GitSha | None]) -> bool:
-    """Whether something of a module without a manifest is left, or nobody can tell.
+    """Return whether something of a module without a manifest is left on a host; True if nobody can tell.
 
-    This clone's state does not know what another clone removed.
+    The host is asked, as this clone's state does not know what another clone removed.
     """
     try:
         return applied(module) is not None
@@ -29,7 +29,7 @@ def is_left(module: ModuleId, applied: Callable[[ModuleId], GitSha | None]) -> b
 
 
 def gone_release(desire: Desire, name: str, applied: Callable[[ModuleId], GitSha | None]) -> Release:
-    """What is wanted of a module without a manifest: nothing of the commit that was `applied` last.
+    """Return the removal of a module without a manifest; `applied` gives the commit that was applied last.
 
     Raises `InvalidInput` for a module that nobody knows, and what `applied` raises.
     """
@@ -43,6 +43,6 @@ def gone_release(desire: Desire, name: str, applied: Callable[[ModuleId], GitSha
 
 
 def recorded(parts: Parts, module: ModuleId) -> GitSha | None:
-    """The commit of a module's release as this clone's state has it."""
+    """Return the commit of a module's release in this clone's state; None if there is none, or it was removed."""
     status = parts.states.read(module)
     return None if status is None or status.desired == NOTHING else status.last_apply_sha

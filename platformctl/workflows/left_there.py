@@ -1,4 +1,4 @@
-"""What hosts say of modules that may have no manifest any more."""
+"""Ask hosts about modules that may have no manifest any more."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,7 +14,7 @@ from platformctl.workflows.records import Memory, remember, remember_each
 
 
 def applied(parts: Parts, desire: Desire, reached: Hosts, module: ModuleId) -> GitSha | None:
-    """The commit of the release on the host that has one."""
+    """Return the commit of the module's release on the host that has one; None if no host has."""
     for _, memory in remembering(parts, desire.roots, reached, module):
         if memory.record.current is not None:
             return memory.record.current.source_sha
@@ -24,10 +24,10 @@ def applied(parts: Parts, desire: Desire, reached: Hosts, module: ModuleId) -> G
 def left_behind(
     parts: Parts, desire: Desire, reached: Hosts, looked_at: Mapping[ModuleId, tuple[Release, Seen | Refusal]]
 ) -> dict[ModuleId, GitSha | Refusal]:
-    """Modules without a manifest that a host which was looked at has something of: the commit that is of, or why
-    nobody can say.
+    """Return modules without a manifest of which a host still has something, with its commit or a refusal.
 
-    A host remembers what no clone needs to know: in a pipeline no state was ever written.
+    Only hosts that were looked at are asked. They remember what no clone needs to know: in a pipeline no state was ever
+    written.
     """
     known = {
         release.host.name: (release.host, seen.memory.recalled.modules)
@@ -48,7 +48,10 @@ def left_behind(
 def memories_at(
     parts: Parts, roots: TrustRoots, reached: Hosts, entry: HostEntry, modules: Sequence[ModuleId]
 ) -> tuple[Memory | Refusal, ...]:
-    """What a host remembers of each, in one exchange, or why that can not be said; none where nothing is asked."""
+    """Return what a host remembers of each module, or why that can not be said.
+
+    All are asked for in one exchange; without modules nothing is asked.
+    """
     if not modules:
         return ()
     try:
@@ -61,9 +64,9 @@ def memories_at(
 def remembering(
     parts: Parts, roots: TrustRoots, reached: Hosts, module: ModuleId, *, whole: bool = False
 ) -> Iterator[tuple[HostEntry, Memory]]:
-    """Hosts that remember a module: the one of this clone's state, else any.
+    """Yield the hosts that remember a module: the one that this clone's state names, else any.
 
-    Raises `Unreachable` behind the last where one that could remember it does not answer: then nobody knows.
+    Raises `Unreachable` after the last if a host that could remember it does not answer: then nobody knows.
     """
     silent: list[Unreachable] = []
     for entry in _candidates(parts, roots, module):
