@@ -1,4 +1,4 @@
-"""What a look will have to ask, guessed before the host says what it remembers (ADR 0031)."""
+"""Guess what a look has to ask, before the host says what it remembers (ADR 0031)."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,8 +15,8 @@ from platformctl.workflows.parts import Parts
 class Guess:
     """What has to be asked about a release. A wrong guess costs an exchange, and changes no answer.
 
-    With `hashes` the host's orchestrator has to compute them; `version` is the orchestrator's, empty where the host
-    must say it; `files` of the release before have contents that this one has not.
+    `hashes` says whether the host's orchestrator has to compute them. `version` is the orchestrator's, empty if the
+    host must be asked for it. `files` are those of the earlier release whose contents this one does not have.
     """
 
     hashes: bool
@@ -27,11 +27,11 @@ class Guess:
 Guesses = Mapping[ModuleId, Guess]
 
 _SAME_RELEASE = {Cause.MISSING, Cause.DEPENDENCY, Cause.ENGINE_DRIFT, Cause.UNHEALTHY, Cause.NEW_VOLUME, Cause.NETWORK}
-"""Why containers of a release that is there already would change."""
+"""Causes for which containers change although their release is on the host already."""
 
 
 def by_plan(plan: Plan) -> Guess:
-    """What the plan was made from is what its host will remember."""
+    """Return the guess for a plan: its host probably remembers what the plan was made from."""
     there = plan.rollback.to is not None
     files = tuple(PlannedFile(o.path, o.digest, o.mode) for s in plan.steps for o in s.undo if isinstance(o, Place))
     others = {cause for change in plan.changes for cause in change.causes} - _SAME_RELEASE
@@ -40,7 +40,10 @@ def by_plan(plan: Plan) -> Guess:
 
 
 def by_states(parts: Parts, releases: Iterable[Release]) -> Guesses:
-    """What this clone knows of the last apply of each; nothing where it knows of none, or can not read what it knew."""
+    """Return guesses from what this clone knows of each module's last apply.
+
+    A module has none if this clone knows of no apply, or can not read its state.
+    """
     return {release.module.id: guess for release in releases if (guess := _by_state(parts, release))}
 
 

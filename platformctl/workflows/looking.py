@@ -1,11 +1,12 @@
-"""Look at hosts: side by side, one connection to each, and at all modules of a host in one exchange.
+"""Look at hosts: side by side, over one connection each, and at all modules of a host in one exchange.
 
 After the handshake a host is asked three things: who it is, what it remembers, and what runs there. What it remembers
-mostly says already what its orchestrator would compute, which is then not asked; where something turns out to have
-changed that this rests on, that module is looked at once more. Files of releases that are replaced are asked for too,
-and where an env file differs, which of its variables do.
+mostly says already what its orchestrator would compute, and then that is not asked. If something that this rests on
+turns out to have changed, the module is looked at once more. Files of releases that are replaced are asked for too and,
+where an env file differs, which of its variables differ.
 
-Who can guess what it remembers asks the last two in one exchange (ADR 0031); what was guessed wrong is asked again.
+A caller that can guess what the host remembers asks the last two in one exchange (ADR 0031). What was guessed wrong is
+asked again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ from platformctl.workflows.parts import Parts, keyring, moment
 from platformctl.workflows.records import Memory, memories_of, remember_each
 
 _HOSTS = 32
-"""Hosts that are looked at at the same time, of those that are reached."""
+"""How many hosts are looked at at the same time, of those that are reached."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Seen:
 class _Ahead:
     """What came with the host's memory: the answer to `questions`, and contents of files.
 
-    `version` is what the orchestrator's was taken to be, empty where the host was asked for it.
+    `version` is the orchestrator's version as it was guessed, empty if the host was asked for it.
     """
 
     questions: tuple[Question, ...]
@@ -60,13 +61,13 @@ class _Ahead:
 
 
 _Known = Mapping[ModuleId, tuple[Release, Memory]]
-"""Releases, with what their host remembers of them."""
+"""Releases by module, with what their host remembers of them."""
 
 
 def look(
     parts: Parts, reached: Hosts, release: Release, roots: TrustRoots, guess: Guess | None = None
 ) -> tuple[Observation, Memory]:
-    """What runs of one release on its host, and what the host remembers of it."""
+    """Return what runs of one release on its host, and what the host remembers of it."""
     guesses = {release.module.id: guess} if guess else {}
     seen = or_raise(_look_at(parts, reached, (release,), roots, moment(parts.clock.now()), guesses)[0])
     return seen.observation, seen.memory
@@ -75,7 +76,10 @@ def look(
 def look_at_all(
     parts: Parts, reached: Hosts, releases: Iterable[Release], roots: TrustRoots, guesses: Guesses
 ) -> Mapping[ModuleId, Seen | Refusal]:
-    """The same for many, or why it can not be said; the answer does not depend on which host answers first."""
+    """Return what `look` would for many releases, or the refusal of each that can not be looked at.
+
+    The answer does not depend on which host answers first.
+    """
     at = moment(parts.clock.now())
     by_host: dict[tuple[HostName, str], list[Release]] = {}
     for release in releases:
@@ -92,7 +96,7 @@ def look_at_all(
     pool = ThreadPoolExecutor(_HOSTS, "look")
     try:
         seen = tuple(pool.map(look_at, by_host.values()))
-    finally:  # who is interrupted closes the connections, which ends what still waits for an answer
+    finally:  # an interrupt closes the connections, which ends the threads that still wait for an answer
         pool.shutdown(wait=False, cancel_futures=True)
     return {
         release.module.id: one
@@ -104,7 +108,10 @@ def look_at_all(
 def _look_at(
     parts: Parts, reached: Hosts, releases: Sequence[Release], roots: TrustRoots, at: str, guesses: Guesses
 ) -> tuple[Seen | Refusal, ...]:
-    """All of `releases` on their one host, in the order given. Raises what keeps it from saying anything at all."""
+    """Return what was seen of each of `releases`, all of one host, in the order given.
+
+    Raises what keeps the host from saying anything at all.
+    """
     host, driver = releases[0].host, parts.driver_of(releases[0].module)
     there = reached.reach(host, driver)
     modules = [release.module.id for release in releases]
@@ -131,9 +138,9 @@ def _look_at(
 def _remembered(
     there: Reached, driver: Driver, releases: Sequence[Release], guesses: Guesses, judged: tuple[Keyring, datetime]
 ) -> tuple[tuple[Memory | Refusal, ...], _Ahead | None]:
-    """What the host remembers, and what else came in the same exchange, where there is a guess for all.
+    """Return what the host remembers and, if there is a guess for every release, what came with it.
 
-    Whatever went wrong with the rest is found out by who asks for it again.
+    The second is None if anything went wrong with it: the caller asks again, and finds out then.
     """
     layout, names = HostLayout(there.transport.entry.root), [release.module.id for release in releases]
     guessed = [guesses[name] for name in names if name in guesses]
@@ -149,7 +156,7 @@ def _remembered(
         answer, *rest = run_together(there.transport.run, asked, host, reading=True)
     except CutShort:
         answer, rest = None, []
-    if answer is None or answer.truncated:  # alone, where a row's words did not fit into one
+    if answer is None or answer.truncated:  # ask for it alone: all of it did not fit into one answer
         return remember_each(there.transport, layout, names, *judged), None
     memories = memories_of(answer, host, names, *judged)
     if not rest or rest[0].status or rest[0].truncated:
@@ -159,7 +166,11 @@ def _remembered(
 
 
 def _ask(there: Reached, driver: Driver, known: _Known, at: str, *, trusting: bool) -> dict[ModuleId, Seen | Refusal]:
-    """What was seen of each. Who is `trusting` leaves out those whose receipt does not say the hashes after all."""
+    """Ask for all that is known, and return what was seen of each.
+
+    With `trusting`, hashes that a receipt should say are not asked; a module whose receipt does not say them is left
+    out.
+    """
     if not known:
         return {}
     questions = [
@@ -171,7 +182,10 @@ def _ask(there: Reached, driver: Driver, known: _Known, at: str, *, trusting: bo
 
 
 def _read(there: Reached, driver: Driver, ahead: _Ahead, known: _Known, at: str) -> dict[ModuleId, Seen | Refusal]:
-    """What was seen of each by what was asked ahead; hashes that a receipt may say are passed over there too."""
+    """Return what was seen of each in the answer that came ahead.
+
+    Hashes that a receipt may say are passed over here too, as in `_ask` with `trusting`.
+    """
 
     def spared(name: ModuleId) -> bool:
         release, memory = known[name]
@@ -204,7 +218,7 @@ def _of_each(
 
 
 def _add_variables(there: Reached, known: _Known, seen: dict[ModuleId, Seen | Refusal]) -> None:
-    """Which values the env file has, by fingerprint: as the receipt says where the file is the same, else asked."""
+    """Add which values the env file has, by fingerprint: from the receipt if the file is the same, else asked."""
     for name, each in tuple(seen.items()):
         release, memory = known[name]
         if isinstance(each, Refusal) or release.module.env.file is None or each.observation.environment is None:
@@ -221,7 +235,7 @@ def _add_variables(there: Reached, known: _Known, seen: dict[ModuleId, Seen | Re
 def _add_earlier(
     there: Reached, known: _Known, seen: dict[ModuleId, Seen | Refusal], contents: Mapping[Digest, bytes]
 ) -> None:
-    """Where another release runs, what that was; some `contents` are known already."""
+    """Add the earlier release where another one runs; some `contents` are known already."""
     whole = {name: each for name, each in seen.items() if isinstance(each, Seen)}
     looks = [(known[name][0], each.memory.record, each.observation) for name, each in whole.items()]
     for (name, each), observation in zip(whole.items(), with_earlier(there.transport, looks, contents), strict=True):
@@ -229,14 +243,14 @@ def _add_earlier(
 
 
 def _wanted(release: Release, names: Iterable[str]) -> Iterator[str]:
-    """Variables, with who wants them."""
+    """Yield each variable, with who wants it."""
     for name in names:
         by_manifest = name in release.module.env.required
         yield f"{name} ({'spec.env.required' if by_manifest else 'in environment:, without a default'})"
 
 
 def _refusal_of(release: Release, observation: Observation) -> Refusal | None:
-    """What keeps a release from being planned, as far as the variables on its host go; nothing where it is to go."""
+    """Return what the variables on the host have against planning a release; None for a removal."""
     if release.gone:
         return None
     if observation.missing_variables:

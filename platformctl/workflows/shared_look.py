@@ -1,7 +1,7 @@
 """One look for several plans of a host, taken under its lock before the first of them is applied (ADR 0028).
 
-What it saw of a later plan's module counts only where nothing of the plans before it can have changed that, and for a
-while. Whoever finds that planning again from it gives another answer looks for himself: no plan is refused by it.
+What it saw of a later plan's module counts for a while, and only if none of the plans before it can have changed that.
+If planning again from it gives another answer, the plan gets a look of its own: none is refused by a shared one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +22,12 @@ from platformctl.workflows.parts import Parts, keyring
 from platformctl.workflows.records import remember
 
 FRESH = 30.0
-"""Seconds for which a look serves. More may lie between a look and the first step anyway, where images are pulled."""
+"""Seconds for which a look serves. More may lie between a look and the first step anyway, if images are pulled."""
 
 
 @dataclass(frozen=True)
 class _SharedLook:
-    """What was seen under the lock of `token`, when, and which plans were begun since."""
+    """What was seen under the lock of `token`, when (by the monotonic clock), and which plans were begun since."""
 
     token: int
     at: float
@@ -43,7 +43,7 @@ class SharedLooks:
         self._looks: dict[HostName, _SharedLook] = {}
 
     def __call__(self, parts: Parts, case: Case, reached: Hosts, token: int) -> Iterator[Seen]:
-        """What is known of a plan's module, and where that is not of now, what a look of its own finds."""
+        """Yield what is known of a plan's module and, if that is not from now, then what a look of its own sees."""
         shared = self._looks.get(case.plan.host.name)
         if shared is None or shared.token != token:  # another lock: nobody knows what happened in between
             seen = or_raise(self._look(parts, case, reached, token).seen[case.plan.module])
@@ -69,7 +69,7 @@ class SharedLooks:
         return shared
 
     def _soon(self, first: Case) -> Sequence[Case]:
-        """`first` and the plans behind it on its host whose turn comes while a look is good, if all goes well."""
+        """Return `first` and the plans after it on its host whose turn comes while a look is fresh if all goes well."""
         cases = tuple(self._cases.values())
         behind = [each for each in cases[cases.index(first) + 1 :] if each.plan.host.name == first.plan.host.name]
         found, ahead = [first], first.release.module.health.stable_for
@@ -81,7 +81,7 @@ class SharedLooks:
 
 
 def _kept(parts: Parts, case: Case, reached: Hosts, shared: _SharedLook) -> Seen | None:
-    """What was seen, while it must still be so; with it what the host remembers by now. None where that is not sure."""
+    """Return what was seen, with what the host remembers by now; None if it is not sure that all is still so."""
     seen = shared.seen.get(case.plan.module)
     if not isinstance(seen, Seen) or parts.clock.monotonic() - shared.at > FRESH:
         return None
@@ -95,9 +95,9 @@ def _kept(parts: Parts, case: Case, reached: Hosts, shared: _SharedLook) -> Seen
 
 
 def _is_apart(parts: Parts, case: Case, seen: Observation, before: Preceding) -> bool:
-    """Whether a plan can change nothing that was seen for another: not its project, files or images.
+    """Return whether the plan `before` can have changed nothing that was seen: not its project, files or images.
 
-    What a way back could use only grows; which of it a plan rests on, planning again asks.
+    What a way back could use only grows, and is not compared. Planning again asks which of it a plan rests on.
     """
     driver, module = parts.driver_of(case.release.module), case.release.module
     if module.runtime.project == before.release.module.runtime.project or not driver.stands_alone(case.release):
