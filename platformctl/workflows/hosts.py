@@ -1,4 +1,4 @@
-"""Reach a host of the allow-list and know who answered, once for each host of a run."""
+"""Reach hosts of the allow-list and make sure who answered, once per host in a run."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,8 +23,9 @@ from platformctl.transports.interface import Held, Transport
 from platformctl.workflows.parts import Parts, moment
 
 _AT_ONCE = 8
-"""Hosts that are connected to at the same time: sshd takes ten at most that have not logged in yet, and so may a
-jump host on the way.
+"""How many hosts are connected to at the same time.
+
+By default sshd takes at most ten connections that have not logged in yet, and so may a jump host on the way.
 """
 
 
@@ -45,7 +46,7 @@ class Answering:
         self.exchanges = 0
 
     def run(self, command: Command) -> Completed:
-        """As `Transport.run`; raises `Unreachable` where that raises `OutcomeUnknown`."""
+        """Do as `Transport.run` does, but raise `Unreachable` in place of `OutcomeUnknown`."""
         self.exchanges += 1
         try:
             return self._transport.run(command)
@@ -55,11 +56,11 @@ class Answering:
             raise Unreachable(lost.summary, detail=lost.detail, hint=hint, reason="connect", host=host) from lost
 
     def hold(self, command: Command) -> Held:
-        """As `Transport.hold`."""
+        """Do as `Transport.hold` does."""
         return self._transport.hold(command)
 
     def close(self) -> None:
-        """As `Transport.close`."""
+        """Do as `Transport.close` does."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -74,7 +75,7 @@ class Answering:
 
 @dataclass(frozen=True)
 class Reached:
-    """An open way to the pinned machine, and what it said of itself."""
+    """An open connection to the pinned machine, and what that said of itself."""
 
     transport: Transport
     identity: Identity
@@ -127,10 +128,10 @@ class Hosts:
         return Reached(transport, identity)
 
     def lock(self, entry: HostEntry, driver: Driver, why: str, patience: Patience) -> HostLock:
-        """The host under our lock: this clone's before the network, so that two terminals do not meet there.
+        """Lock the host: first in this clone, before the network, so that two terminals do not meet there.
 
-        `why` is told to who finds it locked, unless the run as a whole has a reason. Raises `Locked` when somebody else
-        has one of the two for longer than `patience` lasts.
+        `why` is told to whoever finds it locked, unless the run as a whole has a reason. Raises `Locked` when somebody
+        else holds either lock for longer than `patience` lasts.
         """
         kept = self._locks.get(entry.name)
         if kept is not None and kept[0].is_fed:
@@ -146,25 +147,25 @@ class Hosts:
         return lock
 
     def let_go(self, *names: HostName) -> None:
-        """Unlock these hosts. What goes wrong with that is nobody's outcome: a lock that is not fed ends by itself."""
+        """Unlock these hosts. Failures are ignored: a lock that is not fed ends by itself."""
         for name in names:
             _, stack = self._locks.pop(name, (None, ExitStack()))
             with suppress(Exception):
                 stack.close()
 
     def close(self) -> None:
-        """Unlock all hosts and wait for none that is not reached yet."""
+        """Unlock all hosts, and do not wait for any that is not reached yet."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.let_go(*self.under_lock)
 
     @property
     def under_lock(self) -> frozenset[HostName]:
-        """The hosts whose lock is kept."""
+        """The hosts whose locks are kept."""
         return frozenset(tuple(self._locks))
 
 
 def holding(parts: Parts, transport: Transport, subject: Digest, why: str) -> AbstractContextManager[HostSession]:
-    """The host under our lock while the block runs; `subject` is what the journal goes by, a plan's digest mostly.
+    """Hold the host under our lock while the block runs; `subject` names the journal, mostly a plan's digest.
 
     Raises `Locked` when somebody else has it.
     """
@@ -185,10 +186,10 @@ def holding(parts: Parts, transport: Transport, subject: Digest, why: str) -> Ab
 
 @contextmanager
 def hosts(parts: Parts, why: str = "") -> Iterator[Hosts]:
-    """The hosts of one run; every connection is closed when the block ends, several threads may reach one host each.
+    """Yield the hosts of one run; every connection is closed when the block ends.
 
-    `why` they are locked, where one lock serves several plans. What goes wrong with closing is nobody's outcome:
-    whatever became of a host was known before.
+    Several threads may reach one host each. `why` is the reason of a lock that serves several plans. Failures to close
+    are ignored: what became of each host was known before.
     """
     stack = ExitStack()
     reached = Hosts(parts, stack, why)

@@ -1,4 +1,4 @@
-"""Scaffold a platform repository: the trust roots, two keys, and nothing that was there already is touched."""
+"""Scaffold a platform repository: the trust roots and two keys. Nothing that was there already is touched."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +27,10 @@ _PERSON_NAMESPACES = f"{APPROVAL},{RECEIPT},{TRUST}"
 
 @dataclass(frozen=True)
 class InitRequest:
-    """Where to scaffold, and what is known of this machine and the person. `signing_key` is git's, if it is SSH's."""
+    """Where to scaffold, and what is known of this machine and the person.
+
+    `signing_key` is the key that git signs with, if that is an SSH key.
+    """
 
     root: Path
     keys: Path

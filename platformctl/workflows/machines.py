@@ -1,4 +1,4 @@
-"""Hosts as machines: pin them, and print what makes a new one ready."""
+"""Pin a host's keys and ids, and print the script that makes a new machine ready."""
 
 import shlex
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from platformctl.workflows.parts import Parts, folder_roots, moment
 
 @dataclass(frozen=True)
 class NewHost:
-    """A host by name; where it is and as whom, for one that is not on the allow-list yet."""
+    """A host by name and, if it is not on the allow-list yet, where it is and whom to log in as."""
 
     name: str
     address: str | None = None
@@ -31,7 +31,11 @@ class NewHost:
 
 @dataclass(frozen=True)
 class TrustRequest:
-    """A host to pin. `fingerprint` is what the operator knows from elsewhere; `ask` has it typed."""
+    """A host to pin.
+
+    `fingerprint` is what the operator knows from elsewhere; without it `ask` has one typed. `scan` gives type and
+    fingerprint of each key that the host offers.
+    """
 
     host: NewHost
     fingerprint: str | None
@@ -40,9 +44,9 @@ class TrustRequest:
 
 
 def trust(parts: Parts, request: TrustRequest) -> TrustReport:
-    """Print the keys a host offers, and say what to write once a person confirmed one of them from elsewhere.
+    """Report the keys that a host offers and, once a person confirmed one from elsewhere, what to write.
 
-    Raises `WrongHost` when none of the keys is the one that was given.
+    Raises `WrongHost` when none of the keys is the one that was given, and `Usage` for a host of transport `local`.
     """
     entry = _named(parts, request.host)
     if entry.transport == "local":
@@ -78,7 +82,7 @@ def _identity(parts: Parts, entry: HostEntry, fingerprint: str) -> Identity:
 
 
 def _lines(entry: HostEntry, fingerprint: str, who: Identity) -> tuple[str, ...]:
-    """The entry of .platform/hosts.yaml, pinned; it counts once it is merged."""
+    """Return the pinned entry of .platform/hosts.yaml; it counts once it is merged."""
     where = (("address", entry.address), ("node_id", entry.node_id), ("dns_name", entry.dns_name))
     return (
         f"{entry.name}:",
@@ -94,7 +98,7 @@ def _lines(entry: HostEntry, fingerprint: str, who: Identity) -> tuple[str, ...]
 
 
 def prepare(parts: Parts, host: NewHost) -> TextReport:
-    """The script that makes a machine ready: run by root on the host, read first. It is printed, never run."""
+    """Return the script that makes a machine ready, for root to read and run on the host. It is never run by us."""
     entry = _named(parts, host)
     if entry.user is None:
         raise Usage("a local host needs no agent user", detail=f"{entry.name} is reached by transport local")
@@ -104,7 +108,10 @@ def prepare(parts: Parts, host: NewHost) -> TextReport:
 
 
 def _named(parts: Parts, host: NewHost) -> HostEntry:
-    """The working tree's entry, as pinning begins before a merge; else what the operator says of a new one."""
+    """Return the host's entry in the working tree, or one made of what the operator says of a new host.
+
+    The working tree is read because pinning begins before a merge. Raises `PolicyViolation` if neither names the host.
+    """
     roots = folder_roots(parts)
     name = HostName.parse(host.name)
     if name in roots.hosts or not (host.address or host.node_id):
