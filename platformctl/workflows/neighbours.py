@@ -1,6 +1,6 @@
-"""Modules beside one on its host and in its project: no plan but theirs may change their services.
+"""Modules that share a host and a project: no plan but a module's own may change its services.
 
-A manifest that can not be read names nothing, and keeps only those from being planned whose neighbour it could be.
+A manifest that can not be read names nothing. It keeps only those modules from being planned that it could be beside.
 """
 
 import re
@@ -19,21 +19,21 @@ _WORD = re.compile(rb"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Why a manifest can not be read, and its bytes, where a path led to any."""
+    """A manifest that can not be read: why, and its bytes if its path led to any."""
 
     refusal: Refusal
     content: bytes | None
 
     def may_be_beside(self, name: ModuleId, module: Module) -> bool:
-        """Whether it could be of the same host and project.
+        """Return whether the module could be of the same host and project.
 
-        A manifest names its host, and a project that is not called as its folder is. Where neither path nor letters
-        can be trusted (a link, an escape of YAML), it could be anything.
+        A manifest names its host, and its project unless that is called as its folder is. If neither the path nor the
+        letters can be trusted (a link, an escape of YAML), it could be anything.
         """
         return self._has(name, module.host, module.runtime.project)
 
     def may_be_on(self, name: ModuleId, host: HostName) -> bool:
-        """Whether it could be of that host."""
+        """Return whether the module could be of that host."""
         return self._has(name, host)
 
     def _has(self, name: ModuleId, *words: str) -> bool:
@@ -43,19 +43,22 @@ class Unreadable:
 
 
 Neighbours = Mapping[ModuleId, Module | Unreadable]
-"""Every module of a tree."""
+"""Every module of a tree, by name."""
 
 
 def neighbours(tree: Tree) -> Neighbours:
-    """Every module of a tree, those with a manifest that can not be read among them."""
+    """Return every module of a tree, including those with a manifest that can not be read."""
     names = module_ids(tree)
-    with suppress(Refusal):  # it only spares processes: what can not be read is found out one by one
+    with suppress(Refusal):  # only saves processes: a file that can not be read is found out below
         tree.read_all(map(manifest_path, names))
     return {name: _neighbour(tree, name) for name in names}
 
 
 def beside(module: Module, known: Neighbours) -> Iterable[Module]:
-    """The modules of the same host and project; raises `InvalidInput` where one that can not be read could be one."""
+    """Yield the modules of the same host and project, `module` itself among them.
+
+    Raises `InvalidInput` if a module that can not be read could be one of them.
+    """
     for name, each in known.items():
         if isinstance(each, Module):
             if (each.host, each.runtime.project) == (module.host, module.runtime.project):
