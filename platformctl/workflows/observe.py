@@ -1,4 +1,4 @@
-"""Look at all hosts and write down what was seen, signed: for plans that are made where no host may be reached."""
+"""Look at all hosts and write down, signed, what was seen: to make plans from where no host may be reached."""
 
 from pathlib import Path
 
@@ -26,19 +26,23 @@ from platformctl.workflows.looking import Seen, look_at_all
 from platformctl.workflows.parts import Parts, moment, shown, trust_roots
 
 DEFAULT_FILE = "observation.json"
-"""Below `.platform`."""
+"""Name of the file below `.platform`."""
 
 
 @dataclass(frozen=True)
 class ObserveRequest:
-    """The planner's key, and where to write; None: below `.platform`."""
+    """The planner's key, and the file to write; None for the default below `.platform`."""
 
     key: Path | None
     out: Path | None = None
 
 
 def observe(parts: Parts, request: ObserveRequest) -> NoteReport:
-    """Look at every module of HEAD. What can not be looked at is said in the file too, and ends this with 69."""
+    """Look at every module of HEAD, and write down what was seen.
+
+    The file also says which modules could not be looked at; if there are any, the exit code is 69. Raises `Usage`
+    without a key.
+    """
     if request.key is None:
         raise Usage(
             "there is no key to sign the observation with",
@@ -61,7 +65,7 @@ def observe(parts: Parts, request: ObserveRequest) -> NoteReport:
 
 
 def _look(parts: Parts, roots: TrustRoots) -> FleetObservation:
-    """Of the commit, not of the working tree: what is not committed says nothing of hosts."""
+    """Return what was seen of the commit's modules. The working tree does not count: it says nothing of hosts."""
     now = parts.clock.now()
     desire = Desire(parts, roots, parts.repository.head())
     wanted = {name: _release(parts, desire, name, moment(now)[:10]) for name in module_ids(desire.commit)}

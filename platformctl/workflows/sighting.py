@@ -1,4 +1,4 @@
-"""An observation that was written down, read again: what it says of a module, and whose word that is."""
+"""Read an observation that was written down: whose signature it has, and what it says of a module."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from platformctl.workflows.signed import read_envelope
 
 
 def read_observation(parts: Parts, path: Path, roots: TrustRoots) -> FleetObservation:
-    """The observation in a file, once its signature by a planner of the trust roots holds.
+    """Return the observation in a file, once its signature by a planner of the trust roots holds.
 
-    Raises `ApprovalMismatch` when it is unsigned, a stranger's, or from the future.
+    Raises `ApprovalMismatch` when it is unsigned, signed by a stranger, or from the future.
     """
     sealed = read_envelope(path)
     now = parts.clock.now()
@@ -35,7 +35,10 @@ def read_observation(parts: Parts, path: Path, roots: TrustRoots) -> FleetObserv
 
 
 def seen_then(parts: Parts, fleet: FleetObservation, release: Release, roots: TrustRoots) -> Seen | Refusal | None:
-    """What was seen of a release's module on its host and machine; None for a module that was not there yet."""
+    """Return what was seen of a release's module on its host; None if the module was not there yet.
+
+    Returns a refusal if nothing was seen of it, or the observation is of another machine than the pinned one.
+    """
     host = release.host.name
     unseen = next((each for each in fleet.unseen if each.module == release.module.id), None)
     seen = next((each for each in fleet.modules if each.module == release.module.id and each.host == host), None)
