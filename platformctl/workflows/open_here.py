@@ -1,4 +1,4 @@
-"""Applies that the journals of this clone have open and that no host showed so."""
+"""Find applies that are open in this clone's journals, but in those of no host that was asked."""
 
 from collections.abc import Iterable, Set
 
@@ -10,11 +10,11 @@ from platformctl.transports.interface import Transport
 
 
 def open_here(journals: Journals, shown: Set[Digest], hosts: Iterable[Transport], at: str) -> tuple[Journal, ...]:
-    """The open journals of this clone in which a step had begun and that none of `hosts` has, beside those `shown`.
+    """Return the open journals of this clone in which a step had begun and that none of `hosts` has.
 
-    What a host has put away is settled here too: that was done from another clone, or its end did not come to this one.
-    Where no step had begun and no host has the intent, nothing was done. Raises `ToolError` for a journal that can not
-    be read, and what `read_answer` raises.
+    Journals of the plans in `shown` are left out. One that a host has put away is settled here too: another clone did
+    that, or its end did not come to this one. Where no step had begun and no host has the intent, nothing was done.
+    Raises `ToolError` for a journal that can not be read, and what `read_answer` raises.
     """
     mine = [journal for journal in journals.unsettled() if journal.plan not in shown]
     found: dict[Digest, bool] = {}

@@ -37,7 +37,7 @@ _UNKNOWN = "a step of it had begun here, and no host of the allow-list knows of 
 
 @dataclass(frozen=True)
 class _Round:
-    """One visit to the hosts of the allow-list; the key is looked for when there is a receipt to sign."""
+    """One visit to the hosts of the allow-list; `key` is asked for only when there is a receipt to sign."""
 
     parts: Parts
     roots: TrustRoots
@@ -49,21 +49,21 @@ class _Round:
         return self.reached.reach(entry).transport
 
     def recalled(self, entry: HostEntry) -> Recalled:
-        """What the host remembers beside its modules."""
+        """Return what the host remembers apart from its modules."""
         return read_recall(self.transport(entry).run(recall(HostLayout(entry.root))), entry.name)
 
     def memory(self, entry: HostEntry, module: ModuleId) -> Memory:
-        """What the host remembers of a module."""
+        """Return what the host remembers of a module."""
         ring, now = keyring(self.parts, self.roots), self.parts.clock.now()
         return remember(self.transport(entry), HostLayout(entry.root), module, ring, now)
 
 
 def recover(parts: Parts, key: Callable[[], Path]) -> RecoverReport:
-    """Settle every open journal of every host of the allow-list, into applied, not applied, or needs a person.
+    """Settle every open journal of every host of the allow-list: as applied, not applied, or needing a person.
 
-    What was applied gets its receipt, signed with `key`, where it is what its commit says and works. The last ends as
-    `REMOTE_FAILED`: what became of that host is not known, and a script must not go on. A host or a journal that is
-    refused stays as it is, is said, and hides no other.
+    What was applied gets its receipt, signed with `key`, if it is what its commit says and works. A journal that needs
+    a person ends this as `REMOTE_FAILED`: what became of that host is not known, and a script must not go on. A host or
+    a journal that is refused stays as it is, becomes a warning, and hides no other.
     """
     roots = trust_roots(parts)
     entries = every_host(parts, roots)
@@ -71,7 +71,7 @@ def recover(parts: Parts, key: Callable[[], Path]) -> RecoverReport:
         for entry in entries:
             reached.begin(entry)
         visit = _Round(parts, roots, reached, key)
-        found = [(entry, _found(visit, entry)) for entry in entries]  # all of it before anything is put away
+        found = [(entry, _found(visit, entry)) for entry in entries]  # ask every host before anything is put away
         told = [(str(entry.name), row) for entry, journals in found for row in _told(visit, entry, journals)]
         told.extend(("here", row) for row in _told_here(visit, found))
     return _report(told)
@@ -98,7 +98,10 @@ def _told(visit: _Round, entry: HostEntry, journals: tuple[Digest, ...] | Refusa
 def _told_here(
     visit: _Round, found: Sequence[tuple[HostEntry, tuple[Digest, ...] | Refusal]]
 ) -> Iterator[Row | Refusal]:
-    """What this clone's own journals have open. Whether a host has it, one that was not asked may know."""
+    """Yield what became of journals that are open in this clone only.
+
+    Nothing is said of them if a host was not asked: it may have them.
+    """
     journals, at = visit.parts.journals, moment(visit.parts.clock.now())
     answers = [(visit.transport(entry), those) for entry, those in found if not isinstance(those, Refusal)]
     shown = frozenset(digest for _, those in answers for digest in those)
@@ -114,7 +117,7 @@ def _told_here(
 
 
 def _report(told: Sequence[tuple[str, Row | Refusal]]) -> RecoverReport:
-    """What was settled and what could not be; raises the one refusal that there is beside nothing."""
+    """Return what was settled and what could not be. A single refusal with nothing settled is raised instead."""
     settled = tuple(row for _, row in told if not isinstance(row, Refusal))
     refused = [(where, each) for where, each in told if isinstance(each, Refusal)]
     if len(refused) == 1 and not settled:
@@ -134,10 +137,10 @@ def _warning(where: str, refusal: Refusal) -> str:
 
 
 def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Iterator[Row]:
-    """Under the host's lock, so that an apply that is still at work is not declared over.
+    """Settle one journal under the host's lock, so that an apply that is still at work is not declared over.
 
-    What is put away nobody is told of again, so that the audit chain has it before, and it is told also where the end
-    of putting it away was not seen.
+    Nobody is told again of a journal that was put away. So the audit chain has it before, and the row is yielded before
+    too, in case the end of putting it away is not seen.
     """
     parts, told = visit.parts, {"host": str(entry.name), "plan": str(digest)}
     with holding(parts, visit.transport(entry), digest, f"recover {digest[:19]}") as session:
@@ -167,10 +170,10 @@ def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Iterator[Row]:
 
 
 def _receipt(visit: _Round, session: HostSession, plan: Plan, digest: Digest) -> tuple[str, str]:
-    """The receipt of what was applied, and what to say of it.
+    """Write the receipt of what was applied, and return it (empty if it was not written) and what to say of it.
 
-    Nothing is believed of the plan for it: what runs is compared with the commit, as `import` does, and proven as
-    `apply` does. What is refused there is left to a person and keeps nothing from being settled.
+    Nothing of the plan is believed for that: what runs is compared with the commit, as `import` does, and proven, as
+    `apply` does. A refusal here is left to a person, and does not keep the journal from being settled.
     """
     parts, roots = visit.parts, visit.roots
     try:
@@ -207,13 +210,13 @@ def _require_proof(parts: Parts, session: HostSession, release: Release, plan: P
 
 
 def _module_of(journal: Journal, plan: Plan | None) -> ModuleId | None:
-    """Whose apply it was, as its intent says, or its plan; the journal is the host's, not a module's."""
+    """Return the module of an apply, as its intent or its plan says; the journal is the host's, not a module's."""
     named = journal.records[0].detail.get("module") if journal.records else None
     return ModuleId.parse(named) if named else plan.module if plan else None
 
 
 def _consume(session: HostSession, root: str, memory: Memory, digest: Digest) -> None:
-    """The plan stays used whatever became of it."""
+    """Write the plan into the host record as consumed, whatever became of it."""
     if digest in memory.record.consumed:
         return
     record = next_record(replace(memory.record, consumed=(*memory.record.consumed, digest)))

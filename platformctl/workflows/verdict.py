@@ -1,4 +1,4 @@
-"""What became of an apply whose end nobody saw: what runs is compared with what its plan says. It only asks."""
+"""Judge what became of an apply whose end nobody saw, by comparing what runs with its plan. It only asks."""
 
 from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
@@ -20,11 +20,14 @@ from platformctl.workflows.parts import Parts
 from platformctl.workflows.signed import read_envelope
 
 _OTHER = PlannedFile(RepoPath.parse("other"), Digest.of(b""), 0)
-"""What is no file, or can not be read: like nothing that a plan leaves."""
+"""Stands for what is no file, or can not be read: it equals nothing that a plan leaves."""
 
 
 def planned(parts: Parts, session: HostSession, entry: HostEntry, digest: Digest) -> Plan | None:
-    """The plan that was applied, from the host or this clone; believed because its digest is the journal's."""
+    """Return the plan that was applied, from the host or this clone; None if neither has it.
+
+    It is believed because its digest is the journal's.
+    """
     answer = session.ask(Command(("cat", "--", HostLayout(entry.root).blob(digest)), timeout=30))
     if answer.status == 0 and Digest.of(answer.stdout) == digest:
         return decode_plan(answer.stdout)
@@ -39,10 +42,10 @@ def planned(parts: Parts, session: HostSession, entry: HostEntry, digest: Digest
 def judge(
     parts: Parts, roots: TrustRoots, session: HostSession, entry: HostEntry, plan: Plan | None, journal: Journal
 ) -> tuple[str, str]:
-    """Compare what runs and the files that lie there with what was planned: all of it, none, or something between.
+    """Compare the containers and files on the host with the plan: all of it, none, or something between.
 
-    Where containers look the same before and after, files tell, or the journal. Raises what `_release` raises: nobody
-    else's containers are looked at instead.
+    Returns `applied`, `not_applied` or `needs_person`, and why. If containers look the same before and after, files or
+    the journal decide. Raises what `_release` raises, rather than look at somebody else's containers.
     """
     if not journal.begun:
         return "not_applied", "no step had begun"
@@ -65,8 +68,10 @@ def judge(
 
 @dataclass(frozen=True)
 class _Sight:
-    """The services that are not as planned, and those that are not as before; `missing` are the files that are not as
-    planned, `changed` those that are not as before.
+    """What differs on the host from what was planned, and from what was before.
+
+    `unlike_planned` and `unlike_before` are services; `missing` are the files that are not as planned, `changed` those
+    that are not as before.
     """
 
     unlike_planned: tuple[ServiceName, ...]
@@ -76,7 +81,7 @@ class _Sight:
 
     @property
     def after(self) -> bool:
-        """Whether containers are as planned; they can be as before too."""
+        """Whether containers are as planned; they can be as before at the same time."""
         return not self.unlike_planned
 
     @property
@@ -86,19 +91,19 @@ class _Sight:
 
 
 def _verdict(seen: _Sight, events: Set[tuple[str, str]], *, only_files: bool) -> tuple[str, str]:
-    """What is seen, and where that is the same before and after what the journal tells."""
+    """Return the outcome by what is seen and, where that is the same before and after, by the journal."""
     undoing, undone = any(event == "undo" for event, _ in events), ("undone", "") in events
     done = ("done", "") in events and not undoing
     if seen.after and not seen.missing and (not seen.before or done or only_files):
         return "applied", "every service is as planned"
-    not_begun = seen.missing and not undoing  # files go ahead of containers
+    not_begun = seen.missing and not undoing  # files are placed before containers change
     if seen.before and not seen.changed and (not seen.after or undone or not_begun):
         return "not_applied", "every service runs as before"
     return "needs_person", f"{_between(seen)}; platformctl plan shows the difference"
 
 
 def _between(seen: _Sight) -> str:
-    """What is neither one nor the other, for people."""
+    """Return, for people, what is neither as planned nor as before."""
     if seen.before and seen.changed:
         return f"every service runs as before, but not every file is: {', '.join(seen.changed)}"
     if seen.after and seen.missing:
@@ -109,7 +114,7 @@ def _between(seen: _Sight) -> str:
 
 
 def _files(session: HostSession, entry: HostEntry, plan: Plan) -> Mapping[RepoPath, PlannedFile | None]:
-    """What lies now where the plan brings files or takes them away."""
+    """Return what lies now where the plan brings files or takes them away."""
     paths = [each.path for step in plan.steps for each in step.do if not isinstance(each, Run)]
     there: dict[RepoPath, PlannedFile | None] = dict.fromkeys(paths, _OTHER)
     for question in placed(HostLayout(entry.root), paths):
@@ -118,7 +123,7 @@ def _files(session: HostSession, entry: HostEntry, plan: Plan) -> Mapping[RepoPa
 
 
 def _other_than(there: Mapping[RepoPath, PlannedFile | None], operations: Iterable[Operation]) -> tuple[RepoPath, ...]:
-    """The paths that are not as these operations, the last on each, leave them."""
+    """Return the paths that are not as the last of these operations on each leaves them."""
     left: dict[RepoPath, PlannedFile | None] = {}
     for each in operations:
         match each:
@@ -132,9 +137,9 @@ def _other_than(there: Mapping[RepoPath, PlannedFile | None], operations: Iterab
 
 
 def _release(parts: Parts, roots: TrustRoots, plan: Plan) -> Release:
-    """The release that the plan brings or takes away: it says which containers are meant, and which of them may end.
+    """Return the release that the plan brings or takes away: its containers are meant, and some of them may end.
 
-    Raises `Locked` (`unsettled`) where this clone does not have its commit.
+    Raises `Locked` (`unsettled`) if this clone does not have its commit.
     """
     for commit in (plan.source_sha, commit_of(plan)):
         try:
@@ -151,7 +156,10 @@ def _release(parts: Parts, roots: TrustRoots, plan: Plan) -> Release:
 
 
 def _now(containers: Iterable[Container], one_shots: Set[ServiceName]) -> Mapping[str, set[tuple[object, ...]]]:
-    """What there is of each service. One that does not run, nor was to end and ended well, is like no planned one."""
+    """Return image and config hash of every container, by service.
+
+    One that neither runs nor was meant to end and ended well has its state too, and so is like no planned one.
+    """
     now: dict[str, set[tuple[object, ...]]] = {}
     for each in containers:
         ended_well = each.service in one_shots and each.state == "exited" and each.exit_code == 0
