@@ -1,6 +1,6 @@
-"""Remember how an apply ended: receipt and record on the host, state and audit here, and the report for the operator.
+"""Remember how an apply ended: receipt and record on the host, state and audit here, and the operator's report.
 
-Nothing in here can undo a deed: what can not be written after a success is a warning, and the exit code stays.
+Nothing in here can undo what was done: what can not be written after a success is a warning, and the exit code stays.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ _Made = TypeVar("_Made")
 
 _OPEN = "the host's journal stays open: platformctl recover"
 LOG_TAIL = 2000
-"""Characters of a failed container's last lines that a receipt keeps: a record has up to fifty receipts."""
+"""How many characters of a failed container's last lines a receipt keeps: a record has up to fifty receipts."""
 
 _STATUS = {
     ExitCode.NO_CHANGES: ("no_changes", "no"),
@@ -55,7 +55,7 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """A result, where it was written down, and what could not be."""
+    """The result of an apply, the file that its state was written to, and what could not be written."""
 
     result: ApplyResult
     state_artifact: str | None = None
@@ -71,12 +71,10 @@ def remember_outcome(
     seen: TrustSeen,
     observation: Observation,
 ) -> Outcome:
-    """Write everything down, each part on its own: one that fails does not keep the others from being written.
+    """Write everything down, each part on its own, so that one that fails does not keep the others from it.
 
-    `observation` is the one that the plan was compared with.
-
-    Raises nothing: the host is as it is. The host's journal stays open, for `recover`, where the outcome is unknown or
-    the host does not know of it.
+    `observation` is the one that the plan was compared with. Raises nothing: the host is as it is. The host's journal
+    stays open, for `recover`, if the outcome is unknown or the host does not know of it.
     """
     warnings = [*case.warnings, *([_OPEN] if result.lost else [])]
     receipt = _attempt("the receipt", warnings, lambda: _receipt(parts, case, result, observation))
@@ -104,9 +102,10 @@ def _write_on_host(
     *,
     settle: bool,
 ) -> bool:
-    """The record, the journal's end and the audit record in one exchange; the audit record alone where that failed.
+    """Write the record, the journal's end and the audit record in one exchange.
 
-    Whether the host is known to have its audit record.
+    If that fails, the audit record is written alone; without `settle` the journal stays open. Returns whether the host
+    is known to have its audit record.
     """
     commands = [command for command in (record, audit) if command is not None]
     if settle and record is not None:
@@ -129,7 +128,7 @@ def _did(what: str, warnings: list[str], deed: Callable[[], None]) -> bool:
 
 
 def _attempt(what: str, warnings: list[str], deed: Callable[[], _Made]) -> _Made | None:
-    """What `deed` made, or None and a warning."""
+    """Return what `deed` returns; if it fails, add a warning and return None."""
     try:
         return deed()
     except (Refusal, OutcomeUnknown) as problem:
@@ -145,7 +144,7 @@ def _sealed(parts: Parts, case: Case, receipt: Receipt) -> str:
 
 
 def report_of(verified: VerifiedPlan, outcome: Outcome) -> ApplyReport:
-    """What the operator is told."""
+    """Return what the operator is told."""
     plan, result = verified.plan, outcome.result
     status, mutated = ("unknown", "unknown") if result.lost else _STATUS[result.exit_code]
     proof = result.proof
@@ -206,14 +205,17 @@ def _receipt(parts: Parts, case: Case, result: ApplyResult, observation: Observa
 
 
 def _cleaned(parts: Parts, failed: ContainerHealth) -> ContainerHealth:
-    """A host keeps it for long, and others read it: what a container said passes the sink, and is cut."""
+    """Return a failed service's health with its words passed through the sink, and its log cut.
+
+    A container may say anything, a host keeps it for long, and others read it.
+    """
     return replace(failed, reason=parts.clean(failed.reason), log=parts.clean(failed.log)[-LOG_TAIL:])
 
 
 def _record(
     case: Case, memory: Memory, receipt: Receipt, sealed: str | None, seen: TrustSeen, result: ApplyResult
 ) -> Command:
-    """The host record that follows; without a receipt the plan is used all the same."""
+    """Return the command that writes the next host record. Without a receipt, too, the plan counts as consumed."""
     record = memory.record
     changes = {
         "consumed": (*record.consumed, receipt.plan_digest),
@@ -226,7 +228,7 @@ def _record(
 
 
 def _quarantine(receipt: Receipt, result: ApplyResult) -> tuple[Quarantine, ...]:
-    """What was rolled back is refused from now on, until somebody lifts that."""
+    """Return a quarantine of the release if it was rolled back: it is refused until somebody lifts that."""
     if not _is_quarantined(result):
         return ()
     return (Quarantine(receipt.desired, receipt.source_sha, result.reason, receipt.applied_at),)
@@ -237,7 +239,10 @@ def _is_quarantined(result: ApplyResult) -> bool:
 
 
 def _write_state(parts: Parts, case: Case, receipt: Receipt, result: ApplyResult) -> str | None:
-    """The last release that was proven to work stays; a failed attempt is noted beside it, where there is one."""
+    """Write this clone's state of the module, and return its path; None if there is nothing to write.
+
+    The last release that was proven to work stays; a failed attempt is noted beside it, if there is one.
+    """
     before = parts.states.read(receipt.module)
     attempt = {
         "outcome": receipt.outcome,
@@ -274,7 +279,7 @@ def _status(case: Case, receipt: Receipt, previous: GitSha | None, attempt: dict
 
 
 def _audit_fields(receipt: Receipt, sealed: str) -> Mapping[str, str]:
-    """The same record goes into both chains; each machine has its own."""
+    """Return the fields of the audit record, the same for this clone's chain and the host's."""
     return {
         "module": str(receipt.module),
         "host": str(receipt.host),

@@ -1,4 +1,4 @@
-"""Read what `--result-file` wrote: how an apply ended, for those who tell others of it."""
+"""Read what `--result-file` wrote: how an apply ended, for commands that tell others of it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from platformctl.model.frozen import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """The fields that are told on. `plan_digest` is what the operator gave, whether or not it ran."""
+    """The fields that are told on. `plan_digest` is that of the plan the operator gave, whether or not it ran."""
 
     command: str
     exit_code: int
@@ -22,17 +22,17 @@ class Outcome:
 
     @property
     def code(self) -> ExitCode:
-        """What the exit code means."""
+        """The exit code as a member of `ExitCode`."""
         return ExitCode(self.exit_code)
 
     @property
     def is_good(self) -> bool:
-        """Whether the command did what was asked for, be it nothing."""
+        """Whether the command did what was asked for, even if that was nothing."""
         return self.code in (ExitCode.APPLIED, ExitCode.NO_CHANGES, ExitCode.CHANGES_PRESENT)
 
 
 def read_outcome(path: Path) -> Outcome:
-    """The outcome in a file; raises `Usage` when there is none and `InvalidInput` for anything else."""
+    """Return the outcome in a file. Raises `Usage` if it can not be read, `InvalidInput` if it is no result file."""
     try:
         content = path.read_bytes()
     except OSError as error:
