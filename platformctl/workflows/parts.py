@@ -1,4 +1,4 @@
-"""What every story is given, and the first sentences of most: the trust roots, the modules, the host by name."""
+"""What every workflow is given, and what most begin with: the trust roots, the modules, a host by name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
@@ -19,7 +19,7 @@ from platformctl.releases import CommitTree, FolderTree, Tree
 from platformctl.store.states import StateStore
 from platformctl.trust.keys import Keyring
 
-if TYPE_CHECKING:  # what a command does without takes its time to import
+if TYPE_CHECKING:  # importing these takes time, which commands without them are spared
     from platformctl.applying.clock import Clock
     from platformctl.drivers.interface import Driver
     from platformctl.forges.interface import Forge
@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # what a command does without takes its time to import
 PLATFORM = ".platform"
 _SIGNERS, _REVOKED = "allowed_signers", "revoked_keys"
 TRUST_ROOTS = tuple(f"{PLATFORM}/{name}" for name in ("hosts.yaml", "policy.yaml", _SIGNERS, _REVOKED))
-"""Whoever writes these decides; the last may be missing."""
+"""Paths of the trust roots: whoever writes them decides. The last may be missing."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class TrustSource:
 class Parts:
     """The bundle that the command line builds. It has the way to each room and no behaviour of its own.
 
-    `hide` is the sink as it came, so that same input stays same plan; `clean` is the sink with all it has learnt. Who
-    will `reach` hosts may say so ahead, to `get_ready`. `keyrings` by signers and revoked keys, and `manifests` by
-    commit, were made or read before in this run.
+    `hide` is the sink as it was at the start, so that the same input gives the same plan; `clean` is the sink with
+    every secret learnt since. `get_ready` may be called ahead with the hosts to `reach`. `keyrings`, by signers and
+    revoked keys, and `manifests`, by commit, hold what was made or read before in this run.
     """
 
     root: Path
@@ -97,7 +97,7 @@ class Parts:
         return AuditLog(self.platform)
 
     def driver_of(self, module: Module) -> "Driver":
-        """The driver that runs a module."""
+        """Return the driver that a module's manifest names."""
         return self.driver_for(module.runtime.orchestrator)
 
 
@@ -107,7 +107,7 @@ def moment(at: datetime) -> Moment:
 
 
 def trust_roots(parts: Parts) -> TrustRoots:
-    """Policy, hosts and signers from the trusted ref or folder, never from the commit that is planned."""
+    """Return policy, hosts and signers from the trusted ref or folder, never from the commit that is planned."""
     source = parts.trust_source
     if source.folder is not None:
         return _roots(FolderTree(source.folder.resolve()), None, f"folder {source.folder}", prefix="")
@@ -116,17 +116,20 @@ def trust_roots(parts: Parts) -> TrustRoots:
 
 
 def folder_roots(parts: Parts) -> TrustRoots:
-    """The trust roots as they lie in the working tree: for `validate`, which decides nothing."""
+    """Return the trust roots as they lie in the working tree: for `validate`, which decides nothing."""
     return _roots(FolderTree(parts.root), None, "the working tree", prefix=PLATFORM + "/")
 
 
 def roots_at(parts: Parts, commit: GitSha, origin: str) -> TrustRoots:
-    """The trust roots as one commit has them."""
+    """Return the trust roots as one commit has them."""
     return _roots(CommitTree(parts.repository, commit), commit, origin, prefix=PLATFORM + "/")
 
 
 def keyring(parts: Parts, roots: TrustRoots) -> Keyring:
-    """The signers of the trust roots; the same keyring all run long, which remembers what it found to hold."""
+    """Return the keyring of the trust roots' signers.
+
+    It is the same for the whole run, and remembers which signatures it found to hold.
+    """
     known = (roots.signers, roots.revoked)
     if known not in parts.keyrings:
         parts.keyrings[known] = Keyring(roots.signers, environment=parts.environment, revoked=roots.revoked)
@@ -134,14 +137,14 @@ def keyring(parts: Parts, roots: TrustRoots) -> Keyring:
 
 
 def require_module(known: Sequence[ModuleId], name: str) -> ModuleId:
-    """The module of that name; raises `InvalidInput` with the near names."""
+    """Return the module of that name; raise `InvalidInput` with the nearest name if there is none."""
     if name in known:
         return ModuleId.parse(name)
     raise no_such_module(known, name)
 
 
 def no_such_module(known: Sequence[ModuleId], name: str) -> InvalidInput:
-    """The refusal of a name that is no module's, with the near ones."""
+    """Return the refusal of a name that no module has, with the nearest one."""
     near = get_close_matches(name, known, n=1)
     return InvalidInput(
         "there is no such module",
@@ -151,7 +154,7 @@ def no_such_module(known: Sequence[ModuleId], name: str) -> InvalidInput:
 
 
 def require_host(roots: TrustRoots, name: HostName, *, file: str | None = None) -> HostEntry:
-    """A host of the allow-list by name; raises `PolicyViolation` for any other."""
+    """Return a host of the allow-list by name; raise `PolicyViolation` for any other."""
     if name in roots.hosts:
         return roots.hosts[name]
     near = get_close_matches(name, roots.hosts, n=1)
@@ -208,5 +211,5 @@ def _text(content: bytes, name: str) -> str:
 
 
 def shown(parts: Parts, path: Path) -> str:
-    """A path as the operator would type it."""
+    """Return a path as the operator would type it: relative to the clone if it lies there."""
     return str(path.relative_to(parts.root)) if path.is_relative_to(parts.root) else str(path)
