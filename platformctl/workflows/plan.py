@@ -1,4 +1,4 @@
-"""Say what would change, why, and sign it."""
+"""Plan modules: find what would change and why, and sign it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What the operator asked for. `key` is the planner's; `expires_in` seconds, None for what policy says."""
+    """What the operator asked for. `key` is the planner's; `expires_in` is in seconds, None for what policy says."""
 
     modules: tuple[str, ...]
     everything: bool = False
@@ -50,7 +50,8 @@ class PlanRequest:
 def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     """Plan the named modules, or all. One module that can not be planned does not hide the others.
 
-    Raises `Usage` when there is no key to sign with; a speculative plan may do without.
+    Raises `Usage` when there is no key to sign with; a speculative plan may do without. If one module was named, its
+    own refusal is raised.
     """
     _require_usable(request)
     roots = trust_roots(parts)
@@ -88,7 +89,7 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A release that policy agreed to, with what it had to say."""
+    """A release that policy agreed to, with the findings that its plan carries."""
 
     release: Release
     findings: tuple[Finding, ...]
@@ -97,7 +98,7 @@ class _Wanted:
 def _wanted(
     desire: Desire, when: Circumstances, names: Iterable[str], applied: Callable[[ModuleId], GitSha | None]
 ) -> Iterator[tuple[str, _Wanted | Refusal]]:
-    """What is wanted of each module, or why it can not be; of one without a manifest, that nothing of it is left."""
+    """Yield what is wanted of each module, or why that can not be said; its removal if it has no manifest."""
 
     def wanted(name: str) -> _Wanted | Refusal:
         try:
@@ -111,7 +112,7 @@ def _wanted(
 
 
 def _in_order(wanted: Mapping[str, _Wanted | Refusal]) -> tuple[str, ...]:
-    """Each module after those it depends on, and after those whose services its own would start.
+    """Return the modules, each after those it depends on and those whose services its own would start.
 
     Raises `InvalidInput` naming a cycle.
     """
@@ -135,7 +136,7 @@ def _owned(release: Release, service: ServiceName) -> tuple[str, str, str]:
 def _look(
     parts: Parts, desire: Desire, when: Circumstances, names: Iterable[str], *, everything: bool
 ) -> tuple[dict[str, _Wanted | Refusal], Mapping[ModuleId, "Seen | Refusal"]]:
-    """What is wanted, and what hosts say. All that speaks to a host is imported here: a plan offline does without."""
+    """Return what is wanted, and what hosts say. What speaks to a host is imported here: offline does without it."""
     from platformctl.workflows.guess import by_states
     from platformctl.workflows.hosts import hosts
     from platformctl.workflows.left_there import applied, left_behind
@@ -181,7 +182,11 @@ def _plan_one(
     *,
     alone: bool,
 ) -> Plan:
-    """Of an index the plans are built on each other, as they will be applied: each on what those before it bring."""
+    """Return the plan of one module.
+
+    Plans of an index (not `alone`) are built on each other, as they will be applied: each on what those before it
+    bring.
+    """
     release, findings = wanted.release, wanted.findings
     if seen is None:
         return _offline(parts, release, when, findings)
@@ -200,7 +205,7 @@ def _plan_one(
 
 
 def _elsewhere(parts: Parts, release: Release) -> Iterator[Bystander]:
-    """Containers on the host that this clone knows the module was applied on last, where that is another one now.
+    """Yield containers on the host that the module was applied on last, as far as this clone knows, if it moved.
 
     A state that can not be read keeps nobody from planning: the host has the truth.
     """
@@ -214,7 +219,7 @@ def _elsewhere(parts: Parts, release: Release) -> Iterator[Bystander]:
 
 
 def _sighted(parts: Parts, desire: Desire, when: Circumstances, wanted: _Wanted, fleet: "FleetObservation") -> Plan:
-    """A plan from what somebody else saw."""
+    """Return a plan from what somebody else saw."""
     from platformctl.workflows.sighting import seen_then
 
     release, driver = wanted.release, parts.driver_of(wanted.release.module)
@@ -254,7 +259,7 @@ def _require_usable(request: PlanRequest) -> None:
             hint="platformctl init makes a planner key; a plan with --offline may do without",
         )
     if request.key is not None:
-        require_usable(request.key)  # now, as it may turn out that there is nothing to sign
+        require_usable(request.key)  # refused now, although there may be nothing to sign later
     if request.out is not None and (request.everything or len(request.modules) != 1):
         raise Usage(
             "--out names one file", detail="and this makes several plans", hint="plan one module, or leave it out"
@@ -264,7 +269,7 @@ def _require_usable(request: PlanRequest) -> None:
 
 
 def _split(parts: Parts, desire: Desire, request: PlanRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The modules to plan, and those that recorded state settles without reading them again."""
+    """Return the modules to plan, and those that recorded state settles without reading them again."""
     if not request.everything:
         return tuple(dict.fromkeys(request.modules)), ()
     known = {status.module: status for status in parts.states.all()}
@@ -276,7 +281,7 @@ def _split(parts: Parts, desire: Desire, request: PlanRequest) -> tuple[tuple[st
 
 
 def _is_settled(desire: Desire, status: ModuleStatus) -> bool:
-    """Whether the recorded inputs are the very ones of HEAD, by git's object ids."""
+    """Return whether the recorded inputs are the very ones of HEAD, by git's object ids."""
     return status.inputs == inputs_digest(desire.commit, status.module, (file.path for file in status.files))
 
 

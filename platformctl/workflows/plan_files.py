@@ -20,10 +20,11 @@ from platformctl.workflows.parts import Parts, shown
 def write_plans(
     parts: Parts, plans: Sequence[Plan], key: Path | None, out: Path | None, *, head: GitSha | None
 ) -> tuple[tuple[PlannedModule, ...], str | None]:
-    """Sign plans and write them; one without changes only where the operator asked for the file `out`.
+    """Sign plans and write them; one without changes is written only if the operator named the file `out`.
 
-    With `head`, the commit they are all of, there is an index of those that change something, so that one approval can
-    cover them; its path is returned. All are signed at once, before the first is written; raises as `sign` does.
+    With `head`, the commit they are all of, there is also an index of those that change something, so that one approval
+    can cover them. Returns the plans, and the path of the index or None. All are signed at once, before the first is
+    written; raises as `seal_each` does.
     """
     unsigned = {plan.module: Envelope(encode_plan(plan), PAYLOAD_TYPE) for plan in plans}
     index = _index([plan for plan in plans if plan.has_changes], unsigned, head) if head else ()

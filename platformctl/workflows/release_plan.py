@@ -1,4 +1,4 @@
-"""The plan of one release for its host as that was seen: planning makes it, and applying makes it once more."""
+"""Make the plan of one release for its host as that was seen. Planning does this, and applying does it once more."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -16,7 +16,7 @@ from platformctl.workflows.parts import Parts, moment
 
 
 def circumstances(parts: Parts, roots: TrustRoots, expires_in: int | None = None) -> Circumstances:
-    """When and where a plan is made."""
+    """Return when and where a plan is made. `expires_in` is in seconds, None for what policy says."""
     now = parts.clock.now()
     return Circumstances(
         created_at=moment(now),
@@ -39,7 +39,7 @@ def plan_release(
     owners: Mapping[ServiceName, str],
     pinned: Mapping[str, PlannedImage] | None = None,
 ) -> Plan:
-    """The plan of a release for its host as it was seen.
+    """Return the plan of a release for its host as it was seen.
 
     Raises `PolicyViolation` for an image nobody can resolve, and for a change of a service that is another module's.
     """
