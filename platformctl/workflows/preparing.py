@@ -20,13 +20,15 @@ from platformctl.workflows.case import Case
 from platformctl.workflows.parts import Parts
 
 _BLOCK = 4096
-"""Bytes that a file may take beyond its own."""
+"""Bytes of disk that a file may take beyond its own size."""
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a host is told: `staging` brings bytes and keeps those they will replace, `keeping` names the previous
-    images and asks for the containers. The `missing` images are pulled between the two.
+    """The commands that prepare a host.
+
+    `staging` brings bytes and keeps the files they will replace; `keeping` names the previous images and asks for the
+    containers. The `missing` images are pulled between the two.
     """
 
     staging: tuple[Command, ...]
@@ -35,12 +37,15 @@ class Preparation:
 
     @property
     def with_intent(self) -> tuple[Command, ...]:
-        """What can be said behind the intent, in one exchange with it."""
+        """What can be said after the intent, in one exchange with it."""
         return self.staging if self.missing else (*self.staging, self.keeping)
 
 
 def preparation(case: Case, driver: Driver, observation: Observation, record: HostRecord) -> Preparation:
-    """What step 10 needs. Raises `PrepareFailed` where nothing may be delivered and the host's copy does not match."""
+    """Return what step 10 needs.
+
+    Raises `PrepareFailed` if the manifest allows no delivery and the host's copy does not match.
+    """
     forward = _deliveries(case, lambda step: step.do)
     replaced = sorted({operation.path for operation in forward})
     _require_delivered(case, replaced, observation)
@@ -67,10 +72,11 @@ def prepare(
     needed: Preparation,
     answers: Sequence[Completed],
 ) -> ProjectSeen:
-    """Bytes and images are on the host, the way back too; failing here touches nothing (`PrepareFailed`).
+    """Bring bytes and images to the host, and keep the way back. Failing here touches nothing (`PrepareFailed`).
 
-    `answers` came with the intent. Returns what there is before the first mutation: the containers that are there by
-    now, networks and volumes as in `observation`.
+    `answers` came with the intent. Returns what there is before the first mutation: the containers as they are by now,
+    and networks and volumes as in `observation`. Raises `StalePlan` (`changed`) if a file or container changed
+    meanwhile.
     """
     host = case.release.host
     staged, *rest = answers
@@ -108,7 +114,10 @@ def _refuse_swapped(observation: Observation, kept: Mapping[RepoPath, PlannedFil
 
 
 def _refuse_replaced(observation: Observation, containers: Sequence[Container]) -> None:
-    """What the plan was compared with may be of a while ago: images were pulled since, or other plans applied."""
+    """Raise `StalePlan` (`changed`) if the containers are not those that the plan was compared with.
+
+    That may be a while ago: images were pulled since, or other plans applied.
+    """
     was, now = ({c.id: c.service for c in each if not c.oneoff} for each in (observation.containers, containers))
     if was.keys() != now.keys():
         other = {service for ids in (was, now) for id_, service in ids.items() if (id_ in was) != (id_ in now)}

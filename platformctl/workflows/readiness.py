@@ -21,7 +21,7 @@ from platformctl.workflows.parts import Parts
 
 
 def learn_secrets(parts: Parts, release: Release, session: HostSession) -> bool:
-    """Read the values of env.file into memory, for the sink alone; False when that can not be done."""
+    """Teach the sink the values of the host's env file, kept in memory only; return False if that fails."""
     if release.module.env.file is None:
         return True
     answer = session.ask(Command(("cat", "--", f"{release.host.root}/{release.module.env.file}"), timeout=30))
@@ -38,12 +38,14 @@ _ASSIGNMENT = re.compile(
 
 
 _VARIABLE = re.compile(r"\$\{\w+(?::?[-+?])?|\}|\$\w+")
-"""What Compose puts other values, or a default, in the place of."""
+"""What Compose replaces by another value or by a default."""
 
 
 def _values(text: str) -> Iterator[str]:
-    """Every value of an env file: as it stands, without its quotes, without a comment behind it; and what stands
-    around variables in it."""
+    """Yield every value of an env file: as it stands, without its quotes, and without a comment after it.
+
+    What stands around variables in it is yielded too.
+    """
     for _, quoted, bare in _ASSIGNMENT.findall(text):
         whole = (quoted, bare.strip(), bare.partition(" #")[0].strip(), bare.strip(" \t'\""))
         yield from filter(None, (*whole, quoted.replace("\\t", "\t"), *_VARIABLE.split(quoted or bare.strip())))
@@ -52,7 +54,10 @@ def _values(text: str) -> Iterator[str]:
 def make_run(
     parts: Parts, case: Case, session: HostSession, driver: Driver, previous: Receipt | None, show_logs: bool
 ) -> Apply:
-    """Steps 11 to 13, ready to begin."""
+    """Return the run of a plan and its undo, ready to begin: steps 11 to 13.
+
+    `previous` is the receipt of the release that the undo brings back, None for a first apply.
+    """
     module = case.release.module
     wish = replace(wish_of(case.release, case.plan, driver), show_logs=show_logs)
 
@@ -76,7 +81,7 @@ def make_run(
 
 
 def wish_of(release: Release, plan: Plan, driver: Driver) -> Wish:
-    """What must be seen when a plan for `release` was carried out."""
+    """Return what must be seen when a plan for `release` was carried out."""
     none = frozenset(name for name in release.closure if release.compose.services[name].replicas == 0)
     wish = Wish(
         entry=release.host,
@@ -104,10 +109,10 @@ def _wish_for_nothing(wish: Wish, plan: Plan) -> Wish:
 
 
 def _wish_for(parts: Parts, case: Case, wish: Wish, driver: Driver, previous: Receipt) -> Wish:
-    """After the undo of a later one: the previous release, as its receipt names it, by its own manifest's standards.
+    """Return what must be seen after the undo of a later apply: the previous release, as its receipt names it.
 
-    A job is put back without being run again, so that nothing is asked of it. What had no container then has none,
-    and what stays has the image it has now.
+    It is judged by its own manifest's standards. A job is put back without being run again, so nothing is asked of it.
+    What had no container then has none, and what stays has the image it has now.
     """
     services = frozenset(map(ServiceName, previous.closure)).intersection(c.service for c in previous.containers)
     stays = {change.service for change in case.plan.changes if change.keeps_container}
