@@ -1,4 +1,4 @@
-"""What a pull request has to say about an apply, when the operator names one or the policy wants one."""
+"""What a pull request has to say about an apply, if the operator names one or the policy wants one."""
 
 from platformctl.errors import ApprovalMismatch, Refusal
 from platformctl.model.desired import ForgeRule, TrustRoots
@@ -10,9 +10,9 @@ NOT_ASKED = "the pull request is noted in the receipt and was not looked at: the
 
 
 def require_pull_request(parts: Parts, roots: TrustRoots, number: int | None, commit: GitSha) -> tuple[str, ...]:
-    """Ask the forge of the policy whether the pull request approves `commit`; warnings are returned.
+    """Ask the forge that policy names whether the pull request approves `commit`; return warnings.
 
-    Raises `ApprovalMismatch` for everything that does not, a forge that can not be asked among it.
+    Raises `ApprovalMismatch` if it does not, and also if the forge can not be asked.
     """
     rule = roots.policy.forge
     if number is None:
@@ -31,8 +31,11 @@ def require_pull_request(parts: Parts, roots: TrustRoots, number: int | None, co
 
 
 def _ask(parts: Parts, rule: ForgeRule, number: int, commit: GitSha) -> None:
-    """The cheap question first. Head and reviews come from one forge, but not at one moment: each is held to the head
-    that was read first, so a push in between makes for too few reviews and never for too many."""
+    """Ask the forge, the cheap question first.
+
+    Head and reviews come from one forge, but not at one moment. Each is held to the head that was read first, so a push
+    in between makes for too few reviews and never for too many.
+    """
     try:
         forge = parts.forge(rule.address)
         request = forge.pull_request(number)

@@ -61,9 +61,9 @@ def unquarantine(parts: Parts, request: LiftRequest) -> NoteReport:
 
 
 def _kept_from(parts: Parts, roots: TrustRoots, reached: Hosts, name: str) -> tuple[ModuleId, HostEntry]:
-    """The module and the host that its manifest names, or of one without a manifest the host that quarantined it.
+    """Return the module and the host that its manifest names; without a manifest, the host that quarantined it.
 
-    Raises `InvalidInput` where nobody knows the module.
+    Raises `InvalidInput` if nobody knows the module.
     """
     tree = CommitTree(parts.repository, parts.repository.head())
     known = module_ids(tree)
