@@ -1,4 +1,4 @@
-"""The host record: read from a host, believed as far as signatures hold."""
+"""The host record: read from a host, and believed as far as its signatures hold."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -31,23 +31,27 @@ from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import RECEIPT
 
 KEPT_RECEIPTS = 40
-"""Newest receipts a host record keeps whatever they say; the audit chain keeps them all."""
+"""How many of the newest receipts a host record keeps, whatever they say; the audit chain keeps them all."""
 KEPT_RELEASES = 10
-"""Newest receipts of releases that were proven to work, kept beside those: failures must not push out the way back."""
+"""How many older receipts of releases proven to work are kept too: failures must not push out the way back."""
 KEPT_CONSUMED = 200
-"""Digests of used plans a host record keeps. Older ones still show among the host's settled journals."""
+"""How many digests of used plans a host record keeps.
+
+Older ones still show among the host's settled journals.
+"""
 
 
 _COMPUTED = {each.name for each in fields(Computed)}
 _TRUST = re.compile(rb'"trust":(null|\{[^{}]*\})\}\n')
-"""The last field of a record; a receipt that says so stands there escaped."""
+"""The last field of a record. The same text inside a receipt is escaped, and does not match."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What a host remembers of one module. `content` are the record's exact bytes, None where there is none yet.
+    """What a host remembers of one module. `content` is the record's exact bytes, None if there is none yet.
 
-    `record` has the receipts whose signature holds, back to the newest healthy one; `envelopes` are all there are.
+    `record` has the receipts whose signature holds, back to the newest healthy one; `envelopes` are all there are, and
+    `distrusted` says which do not hold.
     """
 
     record: HostRecord
@@ -58,7 +62,7 @@ class Memory:
 
     @property
     def trusts(self) -> tuple[TrustSeen, ...]:
-        """The trust roots that the host saw, with this module or another one; raises `ToolError`."""
+        """The trust roots that the host saw, with this or another module; raises `ToolError` if a record lacks them."""
         found = _TRUST.findall(self.recalled.ends)
         if len(found) != len(self.recalled.modules):
             raise ToolError("a host record can not be read", detail="one does not end with the trust roots it saw")
@@ -69,7 +73,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class _Stored:
-    """The JSON form of a host record: receipts as the envelopes they came in."""
+    """The JSON form of a host record, with receipts as the envelopes they came in."""
 
     format: str
     module: ModuleId
@@ -83,9 +87,10 @@ class _Stored:
 def remember(
     transport: Transport, layout: HostLayout, module: ModuleId, keyring: Keyring, now: datetime, *, whole: bool = False
 ) -> Memory:
-    """Ask a host what it remembers. An unreadable record is refused (`ToolError`), never taken for an empty one.
+    """Ask a host what it remembers of a module.
 
-    With `whole` every receipt is verified, which costs a process each.
+    Raises `ToolError` for an unreadable record: it is never taken for an empty one. With `whole` every receipt is
+    verified, which costs a process each.
     """
     recalled = read_recall(transport.run(recall(layout, module)), transport.entry.name)
     return _memory(recalled, _Reader(module, transport.entry.name, keyring, now, whole))
@@ -94,9 +99,9 @@ def remember(
 def remember_each(
     transport: Transport, layout: HostLayout, modules: Sequence[ModuleId], keyring: Keyring, now: datetime
 ) -> tuple[Memory | Refusal, ...]:
-    """What a host remembers of each of `modules`; a record that is refused hides no other.
+    """Return what a host remembers of each of `modules`; a record that is refused hides no other.
 
-    Asked in one exchange, and in halves where the answer does not fit into one.
+    All are asked for in one exchange, or in halves if the answer does not fit into one.
     """
     answer = transport.run(recall(layout, *modules))
     half = len(modules) // 2
@@ -112,7 +117,7 @@ def remember_each(
 def memories_of(
     answer: Completed, host: HostName, modules: Sequence[ModuleId], keyring: Keyring, now: datetime
 ) -> tuple[Memory | Refusal, ...]:
-    """What a host remembers of each of `modules`, by its answer to `recall`; raises what `read_recall` raises."""
+    """Read what a host remembers of each of `modules` from its answer to `recall`; raises as `read_recall` does."""
     recalled = read_recall(answer, host)
     return tuple(_or_refusal(recalled, _Reader(module, host, keyring, now)) for module in modules)
 
@@ -125,7 +130,7 @@ def _or_refusal(recalled: Recalled, reader: "_Reader") -> Memory | Refusal:
 
 
 def _memory(recalled: Recalled, reader: "_Reader") -> Memory:
-    """What was recalled of one module, as far as signatures hold."""
+    """Return what was recalled of one module, as far as signatures hold."""
     module, content = reader.module, recalled.records.get(reader.module)
     if content is None:
         return Memory(HostRecord(module, 0), None, recalled)
@@ -136,13 +141,13 @@ def _memory(recalled: Recalled, reader: "_Reader") -> Memory:
 
 
 def memory_from(content: bytes | None, module: ModuleId, host: HostName, keyring: Keyring, now: datetime) -> Memory:
-    """What a host remembered when its record was `content`."""
+    """Return what a host remembered when its record was `content`, None if it had no record."""
     recalled = Recalled({module: content} if content is not None else {})
     return _memory(recalled, _Reader(module, host, keyring, now))
 
 
 def record_bytes(record: HostRecord, envelopes: tuple[str, ...]) -> bytes:
-    """A host record as it is stored, with the envelopes of its receipts, oldest first."""
+    """Return a host record as it is stored, with the envelopes of its receipts, oldest first."""
     stored = _Stored(
         format="platformctl/host-record.1",
         module=record.module,
@@ -156,7 +161,10 @@ def record_bytes(record: HostRecord, envelopes: tuple[str, ...]) -> bytes:
 
 
 def _kept(envelopes: tuple[str, ...]) -> tuple[str, ...]:
-    """What they say is read without belief: this is about room, not about trust."""
+    """Return the envelopes that a record keeps.
+
+    They are read without verifying them: this is about room, not about trust.
+    """
     older, newest = envelopes[:-KEPT_RECEIPTS], envelopes[-KEPT_RECEIPTS:]
     return (*(text for text in older if _says_healthy(text)), *newest)[-(KEPT_RECEIPTS + KEPT_RELEASES) :]
 
@@ -169,17 +177,17 @@ def _says_healthy(text: str) -> bool:
 
 
 def next_record(record: HostRecord, **changes: object) -> HostRecord:
-    """The record that follows: one serial on."""
+    """Return the record that follows, with `changes` and a serial one higher."""
     return replace(record, serial=record.serial + 1, **changes)  # type: ignore[arg-type]
 
 
 def receipt_payload(receipt: Receipt) -> bytes:
-    """The bytes of a receipt that are signed."""
+    """Return the bytes of a receipt that are signed."""
     return strict_json.dump(encode(receipt))
 
 
 def refuse_unsettled(memory: Memory, host: HostName) -> None:
-    """Raise `Locked` (`unsettled`) when an earlier apply's end was never seen."""
+    """Raise `Locked` (`unsettled`) when the end of an earlier apply on the host was never seen."""
     if memory.recalled.journals:
         digests = ", ".join(digest[:19] for digest in memory.recalled.journals)
         raise Locked(
@@ -201,10 +209,9 @@ def _stored(content: bytes, module: ModuleId, host: HostName) -> _Stored:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Whose word counts, and what for: a receipt of another host or module proves nothing here, however well signed.
+    """Reads receipts of one module on one host: that of another proves nothing here, however well signed.
 
-    With `whole` all receipts are read, which is what a release to go back to is chosen from: ssh-keygen says then whose
-    they are.
+    With `whole` all receipts are read, as a release to go back to is chosen from them, and ssh-keygen verifies them.
     """
 
     module: ModuleId
@@ -214,7 +221,10 @@ class _Reader:
     whole: bool = False
 
     def believed(self, text: str) -> SignedReceipt:
-        """The receipt in an envelope; raises `ApprovalMismatch` or `InvalidInput` unless it holds and is of here."""
+        """Return the receipt in an envelope.
+
+        Raises `ApprovalMismatch` or `InvalidInput` unless its signature holds and it is of this module and host.
+        """
         sealed = envelope.read(text.encode())
         sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, RECEIPT, self.keyring, self.now, in_process=not self.whole)
         receipt = read_receipt(sealed)
@@ -224,7 +234,10 @@ class _Reader:
 
 
 def _receipts(texts: tuple[str, ...], reader: _Reader) -> tuple[tuple[SignedReceipt, ...], tuple[str, ...]]:
-    """Receipts that are believed, oldest first."""
+    """Return the receipts that are believed, oldest first, and a message for each that is not.
+
+    Unless all are wanted, none older than the newest healthy one is read.
+    """
     believed: list[SignedReceipt] = []
     distrusted: list[str] = []
     for position, text in reversed(tuple(enumerate(texts))):
@@ -238,7 +251,10 @@ def _receipts(texts: tuple[str, ...], reader: _Reader) -> tuple[tuple[SignedRece
 
 
 def read_receipt(sealed: Envelope) -> Receipt:
-    """What a receipt says, also one that is older than its youngest fields; raises `InvalidInput`. Believes anybody."""
+    """Return what a receipt says, without asking who signed it; raises `InvalidInput`.
+
+    A receipt that is older than the youngest fields is read too.
+    """
     told = strict_json.load(sealed.payload, "receipt")
     if isinstance(told, dict):
         made = told.get("computed")
@@ -248,7 +264,7 @@ def read_receipt(sealed: Envelope) -> Receipt:
 
 
 def require_receipt_key(key: Path, keyring: Keyring, now: datetime, environment: Mapping[str, str]) -> None:
-    """Refuse now what would be found out after the deed: a key that can not sign, or that nobody here believes.
+    """Refuse now what would be found out after the apply: a key that can not or may not sign receipts.
 
     Raises what `seal` raises, and `ApprovalMismatch` (`signer`) for a key that may not sign receipts.
     """

@@ -1,4 +1,4 @@
-"""What a host remembers that speaks against a plan: that it was used, what is unsettled or quarantined, older roots."""
+"""What a host remembers that speaks against a plan: use, unsettled applies, quarantine, or newer trust roots."""
 
 from contextlib import suppress
 
@@ -15,9 +15,10 @@ from platformctl.workflows.signed import read_envelope
 
 
 def refuse_by_record(parts: Parts, plan: Plan, digest: Digest, roots: TrustRoots, memory: Memory) -> TrustSeen:
-    """The trust roots that the host is to remember; raises the first thing it remembers against the plan.
+    """Return the trust roots that the host is to remember, or raise the first thing it has against a plan.
 
-    `StalePlan` (`used`), `Locked` (`unsettled`), `PolicyViolation` (`quarantined`), and what `check_trust` raises.
+    Raises `StalePlan` (`used`), `Locked` (`unsettled`), `PolicyViolation` (`quarantined`), and what `check_trust`
+    raises.
     """
     host = plan.host.name
     if digest in memory.record.consumed:
@@ -36,7 +37,10 @@ def refuse_by_record(parts: Parts, plan: Plan, digest: Digest, roots: TrustRoots
 
 
 def current_trust(parts: Parts, roots: TrustRoots, memory: Memory) -> TrustSeen:
-    """The trust roots that a host is to remember, after what it saw with any module; raises what `check_trust` does."""
+    """Return the trust roots that a host is to remember, after those that it saw with any module.
+
+    Raises what `check_trust` raises.
+    """
     words = tuple(read_envelope(path) for path in sorted((parts.platform / "trust").glob("*.json")))
 
     def following(seen: TrustSeen | None) -> TrustSeen:
@@ -53,7 +57,7 @@ def current_trust(parts: Parts, roots: TrustRoots, memory: Memory) -> TrustSeen:
 
 
 def _newest(parts: Parts, seen: tuple[TrustSeen, ...]) -> tuple[TrustSeen, ...]:
-    """Without those that the host itself let another one follow."""
+    """Return the trust roots seen, without those that the host itself let another one follow."""
     commits = [each.commit for each in seen if each.commit]
 
     def followed(one: TrustSeen) -> bool:
@@ -64,7 +68,7 @@ def _newest(parts: Parts, seen: tuple[TrustSeen, ...]) -> tuple[TrustSeen, ...]:
 
 
 def _versions(parts: Parts, seen: TrustSeen, current: TrustRoots) -> tuple[Version, ...]:
-    """The roots the host saw and every change of them since; one that can not be read was never in force."""
+    """Return the roots the host saw and every change of them since; one that can not be read was never in force."""
     if seen.commit is None or current.commit is None:
         return ()
     changed = parts.repository.changes_of(TRUST_ROOTS, seen.commit, current.commit)
