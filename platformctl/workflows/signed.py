@@ -1,4 +1,4 @@
-"""Signed files of this clone: a plan as it was read, once, and the approvals that lie beside it."""
+"""Read signed files of this clone: a plan, once, and the approvals that lie beside it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,9 +34,10 @@ class PlanFile:
 def read_plan(
     parts: Parts, path: Path, extra_approvals: Iterable[Path] = (), index: Envelope | None = None
 ) -> PlanFile:
-    """Read a plan file once. Raises `Usage` when there is none, `InvalidInput` when it is no envelope.
+    """Read a plan file once, and what is signed about it.
 
-    The index that lists it is looked for among this clone's, unless `index` does.
+    The index that lists the plan is looked for among this clone's, unless `index` lists it. Raises `Usage` when there
+    is no file, `InvalidInput` when it is no envelope.
     """
     sealed = read_envelope(path)
     if index is None or not _lists(index, sealed.digest):
@@ -48,7 +49,10 @@ def read_plan(
 
 
 def read_envelope(path: Path) -> Envelope:
-    """The envelope in a file; its size is bounded before it is read."""
+    """Return the envelope in a file, whose size is bounded before it is read.
+
+    Raises `Usage` when the file can not be read, `InvalidInput` when it is no envelope.
+    """
     try:
         if not path.is_file():
             raise Usage("a file can not be read", detail=f"{path} is not a regular file", hint="name another file")
@@ -69,20 +73,20 @@ def read_envelope(path: Path) -> Envelope:
 
 
 def approval_path(parts: Parts, digest: Digest, key_id: str) -> Path:
-    """Where an approval lies: by what it approves and the key that signed it."""
+    """Return where an approval lies: by what it approves and the key that signed it."""
     name = key_id.replace("/", "_").replace("+", "-")
     return parts.platform / "approvals" / digest.hexadecimal / f"{name}.json"
 
 
 def verdict(parts: Parts, file: PlanFile, roots: TrustRoots) -> Verdict:
-    """What speaks for and against a plan, without asking a host and without a commit to compare."""
+    """Return what speaks for and against a plan, without asking a host and without a commit to compare."""
     rule = for_apply(roots.policy.approvals, tool_version=parts.tool_version)
     ring, now = keyring(parts, roots), parts.clock.now()
     return assess(file.sealed, file.approvals, rule=rule, keyring=ring, head=None, now=now, index=file.index)
 
 
 def verification(file: PlanFile, found: Verdict) -> VerifyReport:
-    """A verdict as a report; the exit code is that of the first reason."""
+    """Return a verdict as a report; the exit code is that of the first reason."""
     reasons = tuple(reason_of(refusal, file) for refusal in found.refusals)
     codes = {"exit_code": reasons[0].code, "status": "blocked"} if reasons else {}
     return VerifyReport(
@@ -96,7 +100,7 @@ def verification(file: PlanFile, found: Verdict) -> VerifyReport:
 
 
 def planned(file: PlanFile) -> PlannedModule:
-    """A plan to look at, whether or not its signature holds; raises `InvalidInput` when it is no plan at all."""
+    """Return a plan to look at, whether or not its signature holds; raise `InvalidInput` when it is no plan at all."""
     if file.sealed.payload_type != PAYLOAD_TYPE:
         raise InvalidInput(
             "the file is not a plan", detail=f"its payload is {file.sealed.payload_type}", file=str(file.path)
@@ -113,7 +117,7 @@ def planned(file: PlanFile) -> PlannedModule:
 
 
 def reason_of(refusal: Refusal, file: PlanFile) -> Reason:
-    """A refusal as one reason among others; where its hint says PLAN, this plan's file is meant."""
+    """Return a refusal as one reason among others. Where its hint says PLAN, this plan's file is put."""
     message = f"{refusal.summary}: {refusal.detail}".removesuffix(": ")
     return Reason(refusal.exit_code, refusal.reason, message, refusal.hint.replace(" PLAN", f" {file.path}"))
 
@@ -123,7 +127,7 @@ def _approval_files(parts: Parts, digest: Digest) -> list[Path]:
 
 
 def _index_of(parts: Parts, digest: Digest) -> Envelope | None:
-    """The index of this clone that lists a plan; its signature is checked where it counts."""
+    """Return the index of this clone that lists a plan, or None; its signature is checked where it counts."""
     for path in sorted((parts.platform / "plans").glob("*.json")):
         try:
             sealed = read_envelope(path)

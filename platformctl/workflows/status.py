@@ -28,8 +28,8 @@ _UNSETTLED = "an apply was never settled: platformctl recover"
 def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
     """What runs of each module now, also of those that have no manifest any more, and where something is unsettled.
 
-    A host that does not answer is said and does not hide the others; one that no module is on keeps nothing from being
-    known of any module.
+    A host that does not answer becomes a warning and does not hide the others. If no module is on it, the exit code
+    does not change: all is known of every module.
     """
     roots = trust_roots(parts)
     tree = CommitTree(parts.repository, parts.repository.head())
@@ -96,7 +96,7 @@ def _left(
 
 
 def history(parts: Parts, name: str) -> HistoryReport:
-    """A module's receipts, newest first: the host's, or this clone's audit when the host does not answer."""
+    """Return a module's receipts, newest first: the host's, or this clone's audit if the host does not answer."""
     roots = trust_roots(parts)
     try:
         host, memory = recall_module(parts, roots, name)
@@ -111,7 +111,7 @@ def history(parts: Parts, name: str) -> HistoryReport:
 
 
 def _audited(parts: Parts, module: ModuleId) -> Iterator[Receipt]:
-    """The receipts of a module that this clone's own audit chain holds, newest first."""
+    """Yield the receipts of a module that this clone's own audit chain holds, newest first."""
     lines, _ = parts.audit.read()
     for number, line in reversed(tuple(enumerate(lines, 1))):
         fields = chain.parse(line, f"audit record {number}").fields
@@ -120,9 +120,9 @@ def _audited(parts: Parts, module: ModuleId) -> Iterator[Receipt]:
 
 
 def recall_module(parts: Parts, roots: TrustRoots, name: str) -> tuple[HostName, Memory]:
-    """All that the host of a module remembers of it, and which host that is; also of one that has no manifest any more.
+    """Return the host of a module and all that it remembers of it, also if the module has no manifest.
 
-    Raises `InvalidInput` where nobody knows the module.
+    Raises `InvalidInput` if nobody knows the module.
     """
     tree = CommitTree(parts.repository, parts.repository.head())
     known = module_ids(tree)
@@ -208,7 +208,7 @@ def _containers(
 def _agrees(runs: Set[str], current: Receipt | None, containers: tuple[Container, ...]) -> bool:
     """Whether the services of the receipt are there with its images, and run; those beside `runs` may have ended well.
 
-    By image and not by container: after a rollback the release is the recorded one in new containers.
+    They are compared by image and not by container: after a rollback the recorded release runs in new containers.
     """
     if current is None:
         return False

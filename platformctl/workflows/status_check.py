@@ -1,4 +1,4 @@
-"""Say at a commit how a run ended, where a forge shows it and can ask for it before it merges."""
+"""Set a status of a commit that says how a run ended; a forge shows it, and can ask for it before a merge."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from platformctl.model.reports import NoteReport
 from platformctl.workflows.outcome_file import Outcome, read_outcome
 
 _LONGEST = 140
-"""Characters of a description that GitHub takes; the others take more."""
+"""How many characters of a description GitHub takes; the others take more."""
 
 
 @dataclass(frozen=True)
 class StatusRequest:
-    """Which check of which commit, and how it stands: in words, or as the result file of a run says."""
+    """Which check of which commit to set, and its state: in words, or as the result file of a run says."""
 
     commit: GitSha
     name: str
@@ -39,6 +39,6 @@ def _state(outcome: Outcome) -> CheckState:
 
 
 def _description(outcome: Outcome) -> str:
-    """Built of words of ours alone: a reason may quote what a host said."""
+    """Return a description built of words of ours alone: a reason may quote what a host said."""
     canary = f"; canary {outcome.canary}" if outcome.canary else ""
     return f"{outcome.command}: {outcome.code.name} ({outcome.exit_code}); host touched: {outcome.mutated}{canary}"
