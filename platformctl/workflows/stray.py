@@ -1,4 +1,4 @@
-"""Containers that were made from below a root and belong to no module. They are listed and never touched."""
+"""List containers that were made from below a root and belong to no module. They are never touched."""
 
 from collections.abc import Iterator, Mapping
 
@@ -19,7 +19,10 @@ Owned = Mapping[HostName, frozenset[tuple[str, str]]]
 
 
 def strays(parts: Parts) -> StrayReport:
-    """Every host of the allow-list is asked; one that does not answer is said and does not hide the others."""
+    """List strays on every host of the allow-list.
+
+    A host that does not answer becomes a warning and does not hide the others.
+    """
     roots, head = trust_roots(parts), parts.repository.head()
     tree = CommitTree(parts.repository, head)
     known = neighbours(tree)
@@ -46,7 +49,10 @@ def strays(parts: Parts) -> StrayReport:
 
 
 def _owned(roots: TrustRoots, tree: CommitTree, head: GitSha, known: Neighbours, warnings: list[str]) -> Owned:
-    """What the modules of HEAD name and need. Of one whose files can not be read that is its project, and is said."""
+    """Return what the modules of HEAD name and need.
+
+    For a module whose files can not be read this is its whole project, and a warning says so.
+    """
     owned: dict[HostName, frozenset[tuple[str, str]]] = {}
     for module in (each for each in known.values() if isinstance(each, Module)):
         try:
@@ -60,7 +66,7 @@ def _owned(roots: TrustRoots, tree: CommitTree, head: GitSha, known: Neighbours,
 
 
 def _refuse_unreadable(entry: HostEntry, known: Neighbours) -> None:
-    """Raise `InvalidInput` where a manifest that can not be read could name what runs there: that would be no stray."""
+    """Raise `InvalidInput` if an unreadable manifest could name what runs there: that would be no stray."""
     for name, each in known.items():
         if isinstance(each, Unreadable) and each.may_be_on(name, entry.name):
             raise InvalidInput(
@@ -71,7 +77,7 @@ def _refuse_unreadable(entry: HostEntry, known: Neighbours) -> None:
 
 
 def _removed(parts: Parts) -> Mapping[str, str]:
-    """Modules of this clone's state by the containers they were seen with."""
+    """Return the modules of this clone's state, by the ids of the containers they were seen with."""
     known = (status for status in parts.states.all() if status.desired != NOTHING)
     return {container.id: status.module for status in known for container in status.containers}
 

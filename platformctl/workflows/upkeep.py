@@ -1,4 +1,4 @@
-"""Small deeds by a person: lock and unlock a host, look at the audit chain."""
+"""Small commands for people: lock and unlock a host, show and verify the audit chains."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,12 +45,12 @@ def lock(parts: Parts, host: str, reason: str) -> NoteReport:
 
 
 def unlock(parts: Parts, host: str, reason: str) -> NoteReport:
-    """Take back a lock made by hand; a running apply's lock is not touched."""
+    """Take back a lock made by hand; the lock of a running apply is not touched."""
     entry = require_host(trust_roots(parts), HostName.parse(host))
     with hosts(parts) as reached:
         transport = reached.reach(entry).transport
         recalled = _recalled(transport)
-        if recalled.manual_lock is not None:  # while it is there, nobody else writes
+        if recalled.manual_lock is not None:  # while that lock is there, nobody else writes
             fields = {"host": str(entry.name), "by": parts.operator, **({"reason": reason} if reason else {})}
             _tell_locked(parts, transport, recalled, Told(moment(parts.clock.now()), "unlock", fields))
         changed = host_lock.read_lock(transport.run(host_lock.unlock(HostLayout(entry.root))), entry.name)
@@ -73,7 +73,7 @@ def _recalled(transport: Transport) -> Recalled:
 
 
 def _tell_locked(parts: Parts, transport: Transport, recalled: Recalled, told: Told) -> None:
-    """Into both chains, of a host that is locked by hand."""
+    """Add a record to both chains, for a host that is locked by hand."""
     entry = transport.entry
     tell_both(parts, entry, recalled.audit_tail, told, lambda line: read_answer(transport.run(line), entry.name))
 
@@ -94,10 +94,10 @@ def audit_show(parts: Parts) -> AuditReport:
 
 
 def audit_verify(parts: Parts) -> AuditReport:
-    """Whether this clone's chain and those of the hosts of the allow-list are as they were written, and tell the same.
+    """Check that this clone's chain and those of the hosts are as they were written, and say the same.
 
-    Signed receipts are what vouches: those in the records, and those that hosts keep beside their chains. Ends as
-    `TOOL_ERROR` when an entry was changed, removed or added, naming it.
+    Signed receipts vouch for them: those in the records, and those that hosts keep beside their chains. Ends as
+    `TOOL_ERROR`, naming the entry, when one was changed, removed or added.
     """
     roots = trust_roots(parts)
     ring = keyring(parts, roots)
@@ -130,8 +130,10 @@ def audit_verify(parts: Parts) -> AuditReport:
 
 @dataclass(frozen=True)
 class _Chain:
-    """One end's log. A write that was cut off stays visible in it and is nobody's fault: what it was about, its receipt
-    beside the log or the other end tells.
+    """One end's audit chain, and what is wrong with it.
+
+    A write that was cut off stays visible in it and is nobody's fault: its receipt beside the chain, or the other end,
+    says what it was about.
     """
 
     where: str
@@ -145,7 +147,7 @@ class _Chain:
 
     @property
     def torn(self) -> list[str]:
-        """Lines that are no records."""
+        """Lines that were cut off and are no records."""
         return [f"{self.where}: {each}" for each in self.found if each.damage is chain.Damage.TORN]
 
     @property
@@ -155,12 +157,12 @@ class _Chain:
 
     @property
     def records(self) -> tuple[chain.Entry, ...]:
-        """What it tells."""
+        """The records that can be read."""
         return chain.records(self.lines)
 
 
 def _told_otherwise(here: _Chain, there: _Chain, entry: HostEntry) -> list[str]:
-    """What a host was told, as this clone recorded it, and the host's own chain, sound in itself, does not tell so."""
+    """Return what this clone told a host and the host's chain, sound in itself, lacks or says otherwise."""
     if here.broken:
         return []
     ours, theirs = here.records, there.records

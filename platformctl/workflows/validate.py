@@ -11,7 +11,7 @@ from platformctl.workflows.parts import Parts, folder_roots, moment, require_mod
 
 
 def validate(parts: Parts, names: tuple[str, ...]) -> ValidateReport:
-    """Every finding about the working tree's modules, all of them: nothing stops at the first."""
+    """Return every finding about the working tree's modules; nothing stops at the first."""
     tree = FolderTree(parts.root)
     wanted = tuple(require_module(module_ids(tree), name) for name in names) or module_ids(tree)
     roots = folder_roots(parts)
@@ -54,7 +54,7 @@ def _finding(module: str, refusal: Refusal) -> Finding:
 
 
 def _report(modules: tuple[str, ...], findings: tuple[Finding, ...]) -> ValidateReport:
-    """65 wins over 4: what does not parse was not judged."""
+    """Return the report. 65 wins over 4: what does not parse was not judged."""
     severities = {finding.severity for finding in findings}
     code = ExitCode.NO_CHANGES
     if "error" in severities:

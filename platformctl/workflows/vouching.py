@@ -33,14 +33,14 @@ _ALWAYS_SIGNED = ("apply", "unquarantine")
 
 @dataclass(frozen=True)
 class Vouched:
-    """The records of one chain, and whose signatures count."""
+    """The records of one chain, and the keyring of those whose signatures count."""
 
     where: str
     entries: Sequence[Entry]
     keyring: Keyring
 
     def problems(self) -> Iterator[str]:
-        """What is not as the receipts say, record by record."""
+        """Yield what is not as the receipts say, record by record."""
         first: dict[str, int] = {}
         for entry in self.entries:
             kind, is_always = _kind_of(entry), entry.event in _ALWAYS_SIGNED
@@ -77,13 +77,13 @@ class Vouched:
         return lift
 
     def of_another_host(self, host: HostName) -> Iterator[str]:
-        """Records in a host's chain that are about another one."""
+        """Yield records in a host's chain that are about another host."""
         for entry in self.entries:
             if entry.fields.get("host") != host:
                 yield f"{self.where}: record {entry.seq} ({said(entry)}) was added: it is of another host"
 
     def missing(self, receipts: Iterable[str], host: HostName) -> Iterator[str]:
-        """Receipts that the host keeps beside its chain, and that no record has."""
+        """Yield receipts that the host keeps beside its chain and that no record has."""
         there = {entry.fields.get("receipt") for entry in self.entries}
         for text in (each for each in receipts if each not in there):
             try:
@@ -118,7 +118,7 @@ class Vouched:
                 yield f"{self.where}: receipts of {module} were changed: not one for each record, or in another order"
 
     def forgotten(self, states: Iterable[ModuleStatus]) -> Iterator[str]:
-        """Applies that this clone's state is of, and that no record here tells of."""
+        """Yield applies that this clone's state is of and that no record here tells of."""
         plans = {entry.fields.get("plan") for entry in self.entries}
         for status in states:
             if status.plan_digest not in plans:
@@ -131,13 +131,16 @@ def _kind_of(entry: Entry) -> str:
 
 
 def believed(text: object, keyring: Keyring, at: str) -> Receipt:
-    """The receipt in an envelope, signed by who might at that time; raises `ApprovalMismatch` or `InvalidInput`."""
+    """Return the receipt in an envelope, if whoever signed it might do so at that time.
+
+    Raises `ApprovalMismatch` or `InvalidInput` if not.
+    """
     sealed = envelope.read(str(text).encode())
     sole_signer(sealed, RECEIPT_PAYLOAD_TYPE, RECEIPT, keyring, Moment.parse(at).at, in_process=True)
     return read_receipt(sealed)
 
 
 def said(entry: Entry) -> str:
-    """What a record is of, in a word or two."""
+    """Return what a record is about, in a word or two."""
     about = entry.fields.get("plan") or entry.fields.get("module")
     return f"{entry.event} of {about}" if about else entry.event
