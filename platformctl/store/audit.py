@@ -1,6 +1,6 @@
 """The audit log of one clone, `.platform/audit/audit.jsonl`, and its comparison with the one on a host.
 
-A record may carry a signed envelope as text; whoever asks checks its signature. Each machine has its own chain, since
+A record may carry a signed envelope as text; the caller checks its signature. Each machine has its own chain, since
 several clones write to one host, so the two ends are compared by what happened, not by the place in the log.
 """
 

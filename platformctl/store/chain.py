@@ -2,8 +2,8 @@
 
 A line is one JSON object: `seq` (from 1), `previous` (the digest of the line before, null in the first), `at` (UTC,
 `Z`), `event`, and fields of the event. A chain alone can not show that its end was cut off or written anew by somebody
-who may write the file: for that a head kept elsewhere, the copy on the other machine, or the signed envelopes inside
-the records are compared.
+who may write the file. To see that, it is compared with a head kept elsewhere, with the copy on the other machine, or
+with the signed envelopes inside the records.
 """
 
 import hashlib
@@ -107,7 +107,7 @@ def head(lines: Sequence[bytes]) -> Digest | None:
 
 
 def records(lines: Sequence[bytes]) -> tuple[Entry, ...]:
-    """Return the records of a log, without lines that are none."""
+    """Return the records of a log, leaving out lines that are none."""
     return tuple(entry for line in lines if (entry := _readable(line)))
 
 
@@ -129,7 +129,7 @@ def verify(lines: Sequence[bytes], torn: bytes = b"") -> tuple[Problem, ...]:
 
 @dataclass(frozen=True)
 class _Log:
-    """The lines of a log, None for what is no record. Numbers are of lines, from 0; -1 is before the first."""
+    """The lines of a log, None for a line that is no record. Lines are numbered from 0; -1 is before the first."""
 
     entries: Sequence[Entry | None]
     digests: Sequence[Digest]
@@ -162,7 +162,10 @@ class _Log:
         return self._misnumbered(entry, number, there) + self.added(there + 1, number), there
 
     def _followed(self, entry: Entry, number: int) -> int | None:
-        """The line whose digest `entry` holds, the nearest first; None when no line before has it."""
+        """Return the line whose digest `entry` holds, the nearest first; None when no line before has it.
+
+        -1 means that `entry` says it is the first.
+        """
         if entry.previous is None:
             return -1
         if number and self.digests[number - 1] == entry.previous:
@@ -188,7 +191,7 @@ class _Log:
         ]
 
     def _lost(self, entry: Entry, number: int) -> tuple[list[Problem], int]:
-        """The line that `entry` follows is nowhere: it was taken out, or changed where it stands."""
+        """Return how the line that `entry` follows was lost: it was taken out, or changed where it stands."""
         before = self.entries[number - 1] if number else None
         gone = range(before.seq + 1 if before else 1, entry.seq)
         if gone and (before or not number):

@@ -1,4 +1,4 @@
-"""Files that are old or new, whatever moment the machine dies at, and logs whose lines are whole.
+"""Files that are old or new, at whatever moment the machine dies, and logs whose lines are whole.
 
 The order temp, fsync, rename, fsync of the folder left old or new at every kill point tried; one `os.write` on O_APPEND
 tore no line with 50 writers. Folders are opened part by part without following a link, and files are then named by the
@@ -50,7 +50,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600, *, within: P
 
 
 def append_after(path: Path, compose: Callable[[bytes], bytes], *, within: Path | None = None) -> bytes:
-    """Add the line that `compose` makes of the file's last lines; nobody else adds one in between. Returns the line.
+    """Add the line that `compose` makes from the file's last lines, and return it.
 
     It is added in one write, and the disk has it then. `compose` is given whole lines from the end of the file, at
     least the last one. A torn last line, left by a crash or a full disk, is closed with a newline and stays where it
@@ -71,7 +71,7 @@ def append_after(path: Path, compose: Callable[[bytes], bytes], *, within: Path 
 
 
 def read(path: Path, *, within: Path | None = None) -> bytes | None:
-    """Return the bytes of `path`, None where there is none. Raises `ToolError` for a link and what can not be read."""
+    """Return the bytes of `path`, None if there is no file. Raises `ToolError` for a link and what can not be read."""
     with (
         _converted(path, "a file could not be read"),
         suppress(FileNotFoundError),
@@ -82,9 +82,10 @@ def read(path: Path, *, within: Path | None = None) -> bytes | None:
 
 
 def read_folder(path: Path, suffix: str, *, within: Path) -> Mapping[str, bytes]:
-    """Return name and bytes of each file in `path` whose name ends in `suffix`, sorted, temporary files left out.
+    """Return name and bytes of each file in `path` whose name ends in `suffix`, sorted by name.
 
-    A folder that is not there is empty. Raises `ToolError` when any of the files can not be read.
+    Hidden files, such as temporary ones, are left out, and a folder that is not there is empty. Raises `ToolError` when
+    any of the files can not be read.
     """
     with _converted(path, "a folder could not be read"):
         try:
@@ -178,7 +179,7 @@ def _append(descriptor: int, data: bytes) -> None:
 
 
 def _tail(descriptor: int) -> bytes:
-    """The end of an open file: at least its last line and the one before, or all of it."""
+    """Return the end of an open file: at least its last line and the one before, or all of it."""
     size = os.fstat(descriptor).st_size
     length = _TAIL
     while True:
