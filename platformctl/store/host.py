@@ -1,8 +1,8 @@
-"""Where a host keeps what it remembers, the language its scripts share, and how their answers are read.
+"""Where a host keeps what it remembers, the shell functions its scripts share, and how their answers are read.
 
 Each script is POSIX sh with coreutils and util-linux; its data comes in "$1"… and on standard input, never in its text.
 It answers with lines of a word and its operands, the last of which is the verdict, and exits 0 only when it did what it
-was asked. A disk that is full or read-only is told apart by trying, not by the text of another program's complaint.
+was asked. A disk that is full or read-only is recognised by trying, not by the text of another program's complaint.
 """
 
 from platformctl.errors import Locked, Refusal, StalePlan, ToolError, Unreachable
@@ -12,7 +12,7 @@ from platformctl.model.names import Digest, HostName
 from platformctl.model.plan import OWN_FOLDER
 
 NONE = "none"
-"""Stands for the digest of what is not there."""
+"""Stands for the digest of a file or line that is not there."""
 
 # say VERDICT: it was done. no VERDICT: it was not. why FOLDER BYTES: set `word` to what keeps them from being written.
 # into ROOT: go to its .platformctl. aside: "$work" is where this script may put something meanwhile, and nothing is
@@ -23,9 +23,9 @@ NONE = "none"
 # What is renamed is done when the folder's disk confirmed it: else a quarantine or a token could be gone after a loss
 # of power that somebody was told of.
 #
-# Each program that is started costs a host about a millisecond, a shell of its own for an answer a quarter of it, and
-# an apply says some fifteen scripts: so what the shell can tell by itself is not asked of a program. dash, busybox, ksh
-# and bash know `-O`; one that does not refuses.
+# Each program that is started costs a host about a millisecond, and a subshell a quarter of that; an apply runs some
+# fifteen scripts. So no program is started for what the shell can tell by itself. dash, busybox, ksh and bash know
+# `-O`; a shell that does not refuses.
 PRELUDE = r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL; work=
 trap 'gone' EXIT
@@ -101,7 +101,7 @@ if [ ! -e key ]; then
 fi
 [ -z "$made" ] || sync -- . journal || fail . 4096
 """
-"""Makes the tool's own folder below "$1", or leaves it as it is, and goes there."""
+"""Makes the tool's own folder below "$1", or leaves it as it is, and changes into it."""
 
 _PROBE = r"""
 [ -d "$1" ] || no absent "$1"
@@ -115,13 +115,13 @@ say within
 
 @dataclass(frozen=True)
 class HostLayout:
-    """What is where below a host's `root`, an absolute path."""
+    """The paths below a host's `root`, which is absolute."""
 
     root: str
 
     @property
     def base(self) -> str:
-        """The tool's own folder, 0700."""
+        """The tool's own folder, of mode 0700."""
         return f"{self.root}/{OWN_FOLDER}"
 
     @property
@@ -130,7 +130,7 @@ class HostLayout:
         return f"{self.base}/key"
 
     def blob(self, digest: Digest) -> str:
-        """Where bytes are kept by their digest: delivered files, what they replaced, and plans that were applied."""
+        """Return where bytes are kept by digest: delivered files, what they replaced, and plans that were applied."""
         return f"{self.base}/blobs/{digest.hexadecimal}"
 
     @property
@@ -156,25 +156,29 @@ def script(
     terse: bool = False,
     mutates: bool = False,
 ) -> Command:
-    """Return the command that runs `text` with `arguments` as "$1"…"""
+    """Return the command that runs `text` with sh, with `arguments` as "$1"…"""
     return Command(("sh", "-c", text, "platformctl", *arguments), stdin, timeout, terse, mutates)
 
 
 def prepare_base(layout: HostLayout) -> Command:
-    """Make the tool's own folder, or leave it as it is; refused when it is a link or another user's."""
+    """Return the command that makes the tool's own folder, or leaves it as it is.
+
+    The host refuses when the folder is a link or another user's.
+    """
     return script(f"{PRELUDE}{PREPARE}say ready\n", layout.root)
 
 
 def probe(layout: HostLayout) -> Command:
-    """Write where an apply writes first and take it away again: `writable`, or `within` where only that can be.
+    """Return the command that tries to write where an apply writes first, and takes that away again.
 
-    Refused as an apply would be.
+    The verdict is `writable`, or `within` if only the tool's own folder can be written. The host refuses as it would an
+    apply.
     """
     return script(f"{PRELUDE}{_PROBE}", layout.root, timeout=20)
 
 
 def read_answer(completed: Completed, host: HostName) -> Answer:
-    """Return what a script did; raises `Unreachable` or `ToolError` when it could not, naming why."""
+    """Return what a script did; raise `Unreachable`, `ToolError`, `Locked` or `StalePlan` when it could not."""
     lines = completed.text.removesuffix("\n").split("\n")
     words = lines[-1].split(" ")
     if completed.status == 0 and not completed.truncated:
@@ -183,7 +187,7 @@ def read_answer(completed: Completed, host: HostName) -> Answer:
 
 
 def refusal_of(word: str, what: str, host: HostName) -> Refusal:
-    """The refusal for a script's verdict that it could not do what it was asked; `what` are its operands."""
+    """Return the refusal for a script's verdict that it could not do its work; `what` are its operands."""
     if word in _FAULTS:
         summary, reason, hint = _FAULTS[word]
         return Unreachable(summary, detail=f"{host}: {what or word}", hint=hint, reason=reason, host=host)

@@ -1,6 +1,6 @@
 """Fingerprints of what a host's env file sets: the values stay there, and so does the key that hides them.
 
-A fingerprint says whether a value is another one, to those who have seen both, and nothing else: without the key, which
+A fingerprint says whether a value is another one, to whoever has seen both, and nothing else: without the key, which
 never leaves the host, no guess can be tried. It is keyed twice, so that nobody who has seen one can continue it.
 """
 
@@ -14,7 +14,7 @@ from platformctl.store.host import PRELUDE, HostLayout, read_answer, script
 
 _LINE = re.compile(r"variable ([A-Za-z_][A-Za-z0-9_]*) ([0-9a-f]{16})\Z")
 
-# root, the file's path. A value may have several lines: it goes on until the next line that sets something.
+# Operands: root, the file's path. A value may have several lines: it goes on until the next line that sets something.
 _FINGERPRINTS = (
     PRELUDE
     + r"""
@@ -40,12 +40,15 @@ say fingerprints
 
 
 def fingerprints(layout: HostLayout, env_file: RepoPath) -> Command:
-    """Ask what the env file sets, by name and fingerprint; nothing where the host has no key yet."""
+    """Return the command that asks what the env file sets, by name and fingerprint.
+
+    The answer is empty if the host has no key yet.
+    """
     return script(_FINGERPRINTS, layout.root, env_file)
 
 
 def read_fingerprints(completed: Completed, host: HostName) -> Mapping[str, str]:
-    """Return fingerprints by variable; raises like `read_answer`, and `Unreachable` for what is none of ours."""
+    """Return fingerprints by variable; raise as `read_answer` does, and `Unreachable` for any other answer."""
     answer = read_answer(completed, host)
     found = [_LINE.match(line) for line in answer.lines]
     if answer.word != "fingerprints" or not all(found):
