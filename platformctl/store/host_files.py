@@ -15,8 +15,8 @@ from platformctl.model.names import Digest, HostName, RepoPath
 from platformctl.model.plan import PlannedFile
 from platformctl.store.host import PRELUDE, HostLayout, read_answer, script
 
-# root, number of files, their bytes; standard input: a tar of them, each with its digest as its name, which shows too
-# whether all of it came.
+# Operands: root, number of files, their bytes. Standard input: a tar of them. Each is named by its digest, which also
+# shows whether all of it arrived.
 _STAGE = (
     PRELUDE
     + r"""
@@ -68,7 +68,7 @@ say kept
 """
 )
 
-# root, path, hexadecimal digest, mode
+# Operands: root, path, hexadecimal digest, mode.
 _PLACE = (
     PRELUDE
     + r"""
@@ -88,7 +88,7 @@ say placed
 """
 )
 
-# root, path
+# Operands: root, path.
 _REMOVE = (
     PRELUDE
     + r"""
@@ -100,8 +100,8 @@ say removed
 )
 
 
-# root, most bytes, then a hexadecimal digest and a path each. What has another digest stays on the host: who asks may
-# go by what somebody else wrote, and a path may be that of a secret.
+# Operands: root, most bytes of a file, then a hexadecimal digest and a path for each file. A file with another digest
+# stays on the host: the caller may rely on what somebody else wrote, and the path may be that of a secret.
 _RECOLLECT = (
     PRELUDE
     + r"""
@@ -121,7 +121,10 @@ say recollected
 
 
 def stage(layout: HostLayout, contents: Iterable[bytes]) -> Command:
-    """Bring `contents`, at least one, to the host's blobs, each under its digest; what is there already is kept."""
+    """Return the command that brings `contents`, at least one, to the host's blobs, each under its digest.
+
+    A blob of the same digest is replaced by the same bytes.
+    """
     blobs = {hashlib.sha256(content).hexdigest(): content for content in contents}
     size = sum(map(len, blobs.values()))
     operands = (str(len(blobs)), str(size))
@@ -129,28 +132,34 @@ def stage(layout: HostLayout, contents: Iterable[bytes]) -> Command:
 
 
 def keep(layout: HostLayout, paths: Iterable[RepoPath], room: int) -> Command:
-    """Copy the files at `paths`, where there are any, to the host's blobs before they are replaced.
+    """Return the command that copies the files at `paths` to the host's blobs before they are replaced.
 
-    Refused where one of them could not be replaced, or there is no room for as many bytes more.
+    The host refuses if one of them could not be replaced, or there is no room for `room` bytes more.
     """
     lines = "".join(f"{path}\n" for path in (*paths, "/")).encode()
     return script(_KEEP, layout.root, str(room), stdin=lines, timeout=600, terse=True)
 
 
 def read_kept(completed: Completed, host: HostName) -> Mapping[RepoPath, PlannedFile | None]:
-    """Return what was kept of each path, None where no file was; raises like `read_answer`."""
+    """Return what was kept of each path, None where there was no file; raise as `read_answer` does."""
     answer = read_answer(completed, host)
     return dict(_kept(line, host) for line in answer.lines)
 
 
 def recollect(layout: HostLayout, files: Iterable[PlannedFile], *, limit: int) -> Command:
-    """Ask for the bytes of files that are kept or still in place, but for longer ones. Changes nothing."""
+    """Return the command that asks for the bytes of files that are kept or still in place.
+
+    Files longer than `limit` bytes are left out. It changes nothing.
+    """
     words = (word for file in files for word in (file.digest.hexadecimal, file.path))
     return script(_RECOLLECT, layout.root, str(limit), *words)
 
 
 def read_recollected(completed: Completed, host: HostName) -> Mapping[Digest, bytes]:
-    """Return what was recollected, by digest; bytes that do not have the digest asked for are left out."""
+    """Return what was recollected, by digest; bytes that do not have the digest asked for are left out.
+
+    Raises as `read_answer` does, and `Unreachable` for an answer of another form.
+    """
     answer = read_answer(completed, host)
     if answer.word != "recollected":
         raise Unreachable("the host does not answer as expected", detail=f"{host}", reason="connect", host=host)
@@ -168,7 +177,7 @@ def _recollected(line: str, host: HostName) -> tuple[Digest, bytes]:
 
 
 def place(layout: HostLayout, path: RepoPath, digest: Digest, mode: int) -> tuple[str, ...]:
-    """Return the words that make the file at `path` the kept bytes of `digest`; for `host_lock.guarded`."""
+    """Return the words that put the kept bytes of `digest` at `path`; for `host_lock.guarded`."""
     return script(_PLACE, layout.root, path, digest.hexadecimal, f"{mode:o}").argv
 
 

@@ -1,4 +1,4 @@
-"""What lies on a host where an apply puts its files: asked for by path, told by digest and mode. It changes nothing."""
+"""What lies on a host where an apply puts its files: asked by path, answered by digest and mode. It changes nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -9,9 +9,9 @@ from platformctl.model.plan import PlannedFile
 from platformctl.store.host import PRELUDE, HostLayout, read_answer, script
 
 _MOST = 64
-"""Paths in one question: they are words of one line of shell."""
+"""How many paths are in one question: they are words of one line of shell."""
 
-# root, paths. In a shell of its own each, where a link ends the question about that path alone.
+# Operands: root, paths. Each is looked up in its own subshell, so that a link ends the question about that path alone.
 _PLACED = (
     PRELUDE
     + r"""
@@ -31,16 +31,16 @@ say looked
 
 
 def placed(layout: HostLayout, paths: Iterable[RepoPath]) -> Iterator[Command]:
-    """Ask what lies at `paths`; none where there are none."""
+    """Yield the commands that ask what lies at `paths`; none if there are no paths."""
     asked = tuple(paths)
     for begin in range(0, len(asked), _MOST):
         yield script(_PLACED, layout.root, *asked[begin : begin + _MOST])
 
 
 def read_placed(completed: Completed, host: HostName) -> Mapping[RepoPath, PlannedFile | None]:
-    """What lies at each path, None where nothing does; what can not be read, or is no file, is left out.
+    """Return what lies at each path, None where nothing does.
 
-    Raises like `read_answer`.
+    What can not be read, or is no file, is left out. Raises as `read_answer` does.
     """
     answer = read_answer(completed, host)
     try:
