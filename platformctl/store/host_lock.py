@@ -18,13 +18,14 @@ from platformctl.store.host import PRELUDE, PREPARE, HostLayout, read_answer, re
 from platformctl.store.owner import Owner, locked, owner_text, parse_owner
 
 LEASE = 20.0
-"""Seconds a holder lives without a byte from its client."""
+"""Seconds that a holder lives without a byte from its client."""
 KILL_AFTER = 10
 """Seconds between asking a command to end and killing it."""
 STEP_WAIT = 5
-"""Seconds a new holder waits for its predecessor's step, and a step for the one before it."""
+"""Seconds that a new holder waits for its predecessor's step, and a step for the one before it."""
 
-# busy: whose the lock is. Who locks by hand has the kernel's lock too, for a moment, and comes before the last holder.
+# busy: end, naming the owner of the lock. A lock by hand is named before the last holder: whoever makes one has the
+# kernel's lock too, for a moment.
 _BUSY = r"""
 busy() {
   word='by-hand'; owner=lock.manual; [ -e "$owner" ] || { word='busy'; owner=lock.owner; }
@@ -32,8 +33,9 @@ busy() {
 }
 """
 
-# root, owner as JSON, lease, seconds to wait for a running step. File descriptor 9 is the lock: what the shell starts
-# must not inherit it, or the lock would outlive the shell. The short wait for it lets a guard look at the lock.
+# Operands: root, owner as JSON, lease, seconds to wait for a running step. File descriptor 9 is the lock: what the
+# shell starts must not inherit it, or the lock would outlive the shell. The short wait for it is there because a guard
+# takes the lock for a moment to look at it.
 _HOLD = (
     PRELUDE
     + PREPARE
@@ -57,8 +59,8 @@ while [ "$(exec 9>&-; timeout "$3" head -c 1 | wc -c)" -eq 1 ]; do :; done
 """
 )
 
-# ours TOKEN: whether it is the newest and somebody holds the lock. A lock by hand is there only where no holder was:
-# whoever has the lock for a moment then, to look at it or to lock by hand, must not pass for one.
+# ours TOKEN: whether it is the newest and somebody holds the lock. A lock by hand exists only if there was no holder:
+# then a process that has the lock for a moment, to look at it or to lock by hand, must not pass for a holder.
 _OURS = r"""
 ours() {
   if [ -L lock ] || [ ! -e lock ] || [ -e lock.manual ]; then return 1; fi
@@ -70,7 +72,7 @@ ours() {
 }
 """
 
-# root, token
+# Operands: root, token.
 _STILL = (
     PRELUDE
     + _OURS
@@ -81,10 +83,10 @@ say ours
 """
 )
 
-# root, token, nonce, seconds to wait for a running step, seconds until it is ended, seconds until it is killed, words.
-# The inner shell says how the words ended. It outlives the SIGTERM that `timeout` sends to it and them, since `timeout`
-# kills nobody once its own child is gone; SIGKILL ends it too, as SIGTERM does before it could say otherwise, and the
-# outer shell says so.
+# Operands: root, token, nonce, seconds to wait for a running step, seconds until it is ended, seconds until it is
+# killed, words. The inner shell marks how the words ended. It survives the SIGTERM that `timeout` sends to it and to
+# them, since `timeout` kills nobody once its own child is gone. SIGKILL ends it too, and so does a SIGTERM that comes
+# before its trap is set; then the outer shell marks that.
 _GUARD = (
     PRELUDE
     + _OURS
@@ -115,8 +117,9 @@ exit "$status"
 """
 )
 
-# root, owner as JSON, seconds to wait for a running step of a client whose holder is gone: after it, none begins. What
-# nobody can be told of is not locked. Who has the kernel's lock alone makes the file, so that it is ours to remove.
+# Operands: root, owner as JSON, seconds to wait for a running step of a client whose holder is gone; after it, none
+# begins. If nobody can be told of the lock, it is taken back. Only a process that has the kernel's lock makes the file,
+# so that the file is ours to remove.
 _LOCK = (
     PRELUDE
     + _BUSY
@@ -139,7 +142,7 @@ printf 'locked\n' || { rm -f lock.manual; exit 74; }
 """
 )
 
-# root
+# Operands: root.
 _LOOK_AT_LOCK = (
     PRELUDE
     + r"""
@@ -154,7 +157,7 @@ say held "$(base64 -w0 <"$owner" 2>/dev/null)"
 """
 )
 
-# root
+# Operands: root.
 _UNLOCK = (
     PRELUDE
     + r"""
@@ -175,24 +178,24 @@ class Ran:
 
 @dataclass(frozen=True)
 class Fenced:
-    """It did not run: the lock is no longer ours."""
+    """The command did not run: the lock is no longer ours."""
 
 
 @dataclass(frozen=True)
 class Busy:
-    """It did not run: another step still does."""
+    """The command did not run: another step still does."""
 
 
 @dataclass(frozen=True)
 class TimedOut:
-    """It was ended because its time was over; what it did is not known."""
+    """The command was ended because its time was over; what it did is not known."""
 
     completed: Completed
 
 
 @dataclass(frozen=True)
 class Lost:
-    """Its end was not seen; whether and how far it ran is not known."""
+    """The end of the command was not seen; whether and how far it ran is not known."""
 
     completed: Completed
 
@@ -201,15 +204,15 @@ Guarded = Ran | Fenced | Busy | TimedOut | Lost
 
 
 def hold_lock(layout: HostLayout, owner: Owner, *, lease: float = LEASE, step_wait: int = STEP_WAIT) -> Command:
-    """Return the holder, which lives while it is fed a byte within each `lease` seconds; `read_hold` reads its line.
+    """Return the command of a holder, which lives while it is fed a byte within each `lease` seconds.
 
-    It makes the tool's own folder where there is none.
+    It makes the tool's own folder if there is none. `read_hold` reads its line.
     """
     return script(_HOLD, layout.root, owner_text(owner).decode(), str(lease), str(step_wait))
 
 
 def read_hold(line: str, host: HostName) -> int:
-    """Return the token of the lock that is now held; raises `Locked`, or `Unreachable` when that can not be told."""
+    """Return the token of the lock that is now held; raise `Locked`, or `Unreachable` when that can not be told."""
     word, _, operand = line.partition(" ")
     if word == "held" and operand.isascii() and operand.isdigit():
         return int(operand)
@@ -217,7 +220,10 @@ def read_hold(line: str, host: HostName) -> int:
 
 
 def still_held(layout: HostLayout, token: int) -> Command:
-    """Ask whether `token` has the lock, in a row before what may only be done while it has; `Locked` when not."""
+    """Return the command that asks whether `token` still has the lock; `read_answer` raises `Locked` if not.
+
+    It goes in one exchange before what may be done only while the lock is ours.
+    """
     return script(_STILL, layout.root, str(token), terse=True)
 
 
@@ -232,10 +238,10 @@ def guarded(
     kill_after: int = KILL_AFTER,
     terse: bool = False,
 ) -> Command:
-    """Return the command that runs `argv` in the root directory, only while `token` holds the lock, `limit` seconds.
+    """Return the command that runs `argv` in the root folder, only while `token` holds the lock, for `limit` seconds.
 
-    `nonce` is a fresh random word: the marks that `read_guarded` reads carry it, and `argv` can not know it. Where that
-    is one of our scripts, it is `terse`.
+    `nonce` is a fresh random word: the marks that `read_guarded` reads carry it, and `argv` can not know it. `terse` is
+    for an `argv` that is one of our own scripts.
     """
     numbers = (str(token), nonce, str(step_wait), str(limit), str(kill_after))
     timeout = limit + kill_after + step_wait + 15
@@ -257,12 +263,15 @@ def read_guarded(completed: Completed, nonce: str) -> Guarded:
 
 
 def lock_by_hand(layout: HostLayout, owner: Owner, *, step_wait: int = STEP_WAIT) -> Command:
-    """Lock the host until `unlock`, whatever happens to this process; busy while somebody applies."""
+    """Return the command that locks the host until `unlock`, whatever happens to this process.
+
+    It is refused while somebody applies.
+    """
     return script(_LOCK, layout.root, owner_text(owner).decode(), str(step_wait), mutates=True)
 
 
 def look_at_lock(layout: HostLayout) -> Command:
-    """Ask who has the host's lock; it is not kept from anybody who takes it meanwhile."""
+    """Return the command that asks who has the host's lock; it keeps nobody from taking it meanwhile."""
     return script(_LOOK_AT_LOCK, layout.root)
 
 
@@ -275,12 +284,15 @@ def read_lock_look(completed: Completed, host: HostName) -> str | None:
 
 
 def unlock(layout: HostLayout) -> Command:
-    """Take away the lock that a person put there; a running apply's is not touched."""
+    """Return the command that takes away a lock made by hand; the lock of a running apply is not touched."""
     return script(_UNLOCK, layout.root, mutates=True)
 
 
 def read_lock(completed: Completed, host: HostName) -> bool:
-    """Return whether `lock_by_hand` or `unlock` changed something; raises `Locked` with the holder's name."""
+    """Return whether `lock_by_hand` or `unlock` changed something.
+
+    Raises `Locked` with the holder's name, and what `refusal_of` returns when the script could not do its work.
+    """
     word, _, operand = completed.text.rstrip("\n").rpartition("\n")[2].partition(" ")
     if completed.status == 0 and word in ("locked", "unlocked", "free"):
         return word != "free"

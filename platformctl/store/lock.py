@@ -1,6 +1,6 @@
-"""One apply for each clone and host: the lock on the operator's machine.
+"""One apply at a time for each clone and host: the lock on the operator's machine.
 
-It spares two terminals of one person from meeting on the host; what keeps clones apart is the host's own lock.
+It keeps two terminals of one person from meeting on the host. The host's own lock keeps different clones apart.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _FOLDER = Path("state", "locks")
 
 
 def load() -> None:
-    """Import what locks; who holds nothing does without."""
+    """Import the locking library; commands that lock nothing do without."""
     import filelock  # noqa: F401
 
 

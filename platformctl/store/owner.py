@@ -1,4 +1,4 @@
-"""Who holds a lock, as it stands beside the lock and in the refusal of everybody else."""
+"""Who holds a lock: what stands beside the lock, and what everybody else is told."""
 
 from platformctl.errors import Locked, ToolError
 from platformctl.model import strict_json
@@ -20,12 +20,12 @@ class Owner:
 
 
 def owner_text(owner: Owner) -> bytes:
-    """Return `owner` as it stands beside a lock."""
+    """Return `owner` as it is written beside a lock."""
     return strict_json.dump(encode(owner))
 
 
 def parse_owner(text: bytes) -> Owner | None:
-    """Return who holds a lock, None when what stands beside it can not be read: the lock is held all the same."""
+    """Return who holds a lock; None when that can not be read, and then the lock is held all the same."""
     try:
         data = strict_json.load(text, "the owner of a lock", refusal=ToolError)
         return decode(Owner, data, "the owner of a lock", ignore_unknown=True, refusal=ToolError)

@@ -1,4 +1,4 @@
-"""How long somebody waits for locks: one measure for all that they wait for."""
+"""How long somebody waits for locks: one allowance for all locks that are waited for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ STEP = 1.0
 
 @dataclass
 class Patience:
-    """`seconds` are left; `pause` lets some of them pass, and may raise to end the waiting."""
+    """The `seconds` of waiting that are left. `pause` lets some of them pass, and may raise to end the waiting."""
 
     seconds: float = 0.0
     pause: Callable[[float], None] = lambda _: None
