@@ -21,14 +21,14 @@ from platformctl.store.host import NONE, PRELUDE, HostLayout, read_answer, refus
 from platformctl.store.journal import plan_named
 
 _END = 1024
-"""Bytes at the end of a record in which its last field stands, as the script below has it."""
+"""How many bytes at the end of a record hold its last field; the script below has the same number."""
 _MOST, _GZIP = 1 << 26, 16
 """Bytes that are unpacked at most; what tells zlib of gzip's header."""
 PAGE = 4 << 20
 """Bytes of a chain in one answer: packed and as text they are less than what is kept of an answer."""
 _LINE = re.compile(r"names|tar|audit|modules|ends")
 
-# root, module, size, digest, digest of what is to be replaced
+# Operands: root, module, size, digest, digest of what is to be replaced.
 _WRITE_RECORD = (
     PRELUDE
     + r"""
@@ -44,7 +44,7 @@ say written
 """
 )
 
-# behind FILE DIGEST LAST: whether the line of DIGEST may follow the line of LAST; a torn line is ended.
+# behind FILE DIGEST LAST: end unless the line of DIGEST may follow the line of LAST. A torn line is ended first.
 _BEHIND = r"""
 behind() {
   [ ! -L "$1" ] || no unsafe ".platformctl/$1"
@@ -58,7 +58,7 @@ behind() {
 }
 """
 
-# behind_known FILE LINE: whether LINE is the last of a file that is not torn, as far as the shell can tell by itself.
+# behind_known FILE LINE: whether LINE is the last of a file that is not torn, found without starting a program.
 _KNOWN = r"""
 behind_known() {
   if [ -L "$1" ] || [ -z "$2" ] || [ ! -s "$1" ]; then return 1; fi
@@ -67,7 +67,7 @@ behind_known() {
 }
 """
 
-# root, size, digest, digest of the last line; standard input: the line, which the shell itself holds meanwhile.
+# Operands: root, size, digest, digest of the last line. Standard input: the line, which the shell keeps in a variable.
 _APPEND_AUDIT = (
     PRELUDE
     + _BEHIND
@@ -85,9 +85,9 @@ say written
 """
 )
 
-# root, hexadecimal digest of the plan, line, its digest, digest of the last line, the last line where it is text. A
-# line is short and has nothing secret: it comes as a word, which arrives whole or not at all, so that nothing has to be
-# put aside first. The name of a file that was there is durable already.
+# Operands: root, hexadecimal digest of the plan, line, its digest, digest of the last line, the last line if it is
+# text. A line is short and has nothing secret, so it comes as a word: that arrives whole or not at all, and nothing has
+# to be put aside first. The name of a file that was there before is durable already.
 _APPEND_JOURNAL = (
     PRELUDE
     + _BEHIND
@@ -106,7 +106,7 @@ say written
 """
 )
 
-# root, hexadecimal digest of the plan
+# Operands: root, hexadecimal digest of the plan.
 _SETTLE = (
     PRELUDE
     + r"""
@@ -119,7 +119,7 @@ say settled
 """
 )
 
-# root, hexadecimal digest of a plan…
+# Operands: root, hexadecimal digest of a plan…
 _FIND = (
     PRELUDE
     + r"""
@@ -133,9 +133,9 @@ say found
 """
 )
 
-# root, module… Which files there are is told beside what they hold: one that can not be read must not pass for none.
-# Records are compressed, as each has some fifty receipts that differ little.
-# The ends of records are those of all modules; where all were asked about, they are known by then.
+# Operands: root, module… The answer names the files beside what they hold: one that can not be read must not pass for
+# one that is not there. Records are compressed, as each has some fifty receipts that differ little. The ends of all
+# modules' records are sent too, unless all records were asked for and so hold them already.
 _RECALL = (
     PRELUDE
     + r"""
@@ -186,8 +186,8 @@ say more
 class Recalled:
     """What a host remembers, as bytes. `records` are those of the modules that were asked about and have one.
 
-    `modules` are all it has a record of, `ends` the last bytes of each: a host has seen the trust roots that any of its
-    modules saw. `journals` are those not settled; `audit_tail` is the end of its audit chain.
+    `modules` are all modules it has a record of, and `ends` the last bytes of those records: a host has seen the trust
+    roots that any of its modules saw. `journals` are those not settled; `audit_tail` is the end of its audit chain.
     """
 
     records: Mapping[ModuleId, bytes] = field(default_factory=dict)
@@ -199,50 +199,66 @@ class Recalled:
 
 
 def write_record(layout: HostLayout, module: ModuleId, content: bytes, *, replacing: bytes | None) -> Command:
-    """Make the host record of `module` hold `content`, only while it holds `replacing` (None: nothing)."""
+    """Return the command that replaces the host record of `module` by `content`.
+
+    The host refuses unless the record still holds `replacing` (None: there is no record).
+    """
     before = NONE if replacing is None else _hexadecimal(replacing)
     operands = (module, str(len(content)), _hexadecimal(content), before)
     return script(_WRITE_RECORD, layout.root, *operands, stdin=content, terse=True)
 
 
 def append_journal(layout: HostLayout, plan: Digest, line: bytes, *, after: bytes | None) -> Command:
-    """Add a line to the journal of `plan`, only behind the line `after`; None: the first, which consumes the plan.
+    """Return the command that adds a line to the journal of `plan`, right after the line `after`.
 
-    Refused with `StalePlan` when the journal was settled.
+    None for `after` makes it the first line, which consumes the plan. `read_answer` raises `StalePlan` when the journal
+    was settled.
     """
     operands = (plan.hexadecimal, line.decode(), digest_of(line).hexadecimal, _digest_of_last(after), _text(after))
     return script(_APPEND_JOURNAL, layout.root, *operands, terse=True)
 
 
 def append_audit(layout: HostLayout, line: bytes, *, after: bytes | None) -> Command:
-    """Add a line to the audit chain, only behind the line `after` (None: the first line)."""
+    """Return the command that adds a line to the audit chain, right after the line `after` (None: as the first)."""
     operands = (str(len(line)), digest_of(line).hexadecimal, _digest_of_last(after))
     return script(_APPEND_AUDIT, layout.root, *operands, stdin=line, terse=True)
 
 
 def settle_journal(layout: HostLayout, plan: Digest) -> Command:
-    """Put the journal of `plan` with the settled ones, where it shows for ever that the plan is used."""
+    """Return the command that puts the journal of `plan` with the settled ones.
+
+    There it shows for ever that the plan is used.
+    """
     return script(_SETTLE, layout.root, plan.hexadecimal, terse=True)
 
 
 def find_journals(layout: HostLayout, plans: Iterable[Digest]) -> Command:
-    """Ask which of these plans the host has a journal of. Changes nothing, also where there is nothing."""
+    """Return the command that asks which of these plans the host has a journal of.
+
+    It changes nothing, also on a host that has no folder of ours.
+    """
     return script(_FIND, layout.root, *(plan.hexadecimal for plan in plans))
 
 
 def read_found(completed: Completed, host: HostName) -> Mapping[Digest, bool]:
-    """The plans that the host has a journal of, and whether it was put away; raises what `read_answer` raises."""
+    """Return the plans that the host has a journal of, each with whether it was put away.
+
+    Raises what `read_answer` raises.
+    """
     words = (line.partition(" ")[::2] for line in read_answer(completed, host).lines)
     return {Digest.parse("sha256:" + plan): word == "settled" for word, plan in words}
 
 
 def recall(layout: HostLayout, *modules: ModuleId) -> Command:
-    """Ask for all that is remembered of `modules`, in one exchange. Changes nothing, also where there is nothing."""
+    """Return the command that asks for all that is remembered of `modules`, in one exchange.
+
+    It changes nothing, also on a host that has no folder of ours.
+    """
     return script(_RECALL, layout.root, *modules)
 
 
 def read_recall(completed: Completed, host: HostName) -> Recalled:
-    """Return what the host remembers; raises `Unreachable` or `ToolError` when that can not be told."""
+    """Return what the host remembers. Raises `Unreachable` or `ToolError` when that can not be told."""
     answer = read_answer(completed, host)
     lines = dict(line.partition(" ")[::2] for line in answer.lines)
     if answer.word != "recalled" or not all(_LINE.fullmatch(name) for name in lines):
@@ -283,7 +299,7 @@ def _digest_of_last(line: bytes | None) -> str:
 
 
 def _text(line: bytes | None) -> str:
-    """A line as a word, empty where it can not be one."""
+    """Return a line as a word of a command, empty if it can not be one."""
     try:
         return "" if line is None or b"\0" in line else line.decode()
     except UnicodeDecodeError:
@@ -302,7 +318,7 @@ def _hexadecimal(content: bytes) -> str:
 
 
 def _files(lines: Mapping[str, str], host: HostName) -> Mapping[str, bytes]:
-    """Files by name; raises `Unreachable` when one is there and could not be read."""
+    """Return files by name; raise `Unreachable` when one is there and could not be read."""
     names, content = lines.get("names", "").split(), _decoded(lines.get("tar", ""), host)
     if not names:
         return {}
@@ -319,7 +335,10 @@ def _files(lines: Mapping[str, str], host: HostName) -> Mapping[str, bytes]:
 
 
 def _unpacked(content: bytes) -> bytes:
-    """What gzip packed; raises `ValueError` for what is cut short or becomes too much, `zlib.error` for all else."""
+    """Return what gzip packed.
+
+    Raises `ValueError` for what is cut short or becomes more than `_MOST` bytes, `zlib.error` for all else.
+    """
     stream = zlib.decompressobj(zlib.MAX_WBITS | _GZIP)
     unpacked = stream.decompress(content, _MOST)
     if not stream.eof:
@@ -328,7 +347,7 @@ def _unpacked(content: bytes) -> bytes:
 
 
 def _ends(records: Mapping[str, bytes], modules: Sequence[str], host: HostName) -> bytes:
-    """The ends of all records, where the host has sent each of them whole."""
+    """Return the ends of all records, from records that the host sent whole."""
     if not records.keys() >= set(modules):
         raise _garbled(host)
     return b"".join(records[file][-_END:] for file in modules)

@@ -1,7 +1,8 @@
 """`.platform/journal/<plan digest>.jsonl` and its twin on the host: what was about to be done, and what came of it.
 
 The intent of a step is durable before the step begins, its outcome after; a journal that is not settled belongs to an
-apply whose end nobody saw. The lines are a chain (`store.chain`), equal on both ends.
+apply whose end nobody saw. The lines are a chain (`store.chain`), one of its own on each end: a clone's may have lines
+of an attempt that the host never heard of.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ _HINT = "have a person look at it and at what runs, then move it out of its fold
 
 
 class Kind(Enum):
-    """What a journal's record says: a deed is coming, a deed is over, or the whole is decided."""
+    """What a record of a journal says: a step is about to begin, it is over, or the whole apply is settled."""
 
     INTENT = "intent"
     OUTCOME = "outcome"
@@ -38,7 +39,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Journal:
-    """The records of one plan's apply, in order. `torn` tells that the last write was cut off and does not count."""
+    """The records of one plan's apply, in order. `torn` says that the last write was cut off and does not count."""
 
     plan: Digest
     records: tuple[Record, ...]
@@ -62,25 +63,28 @@ class Journals:
         self._folder = folder
 
     def path(self, plan: Digest) -> Path:
-        """Where the journal of `plan` is or would be."""
+        """Return where the journal of `plan` is or would be."""
         return self._folder / _FOLDER / (plan.hexadecimal + _SUFFIX)
 
     def append(self, plan: Digest, record: Record) -> bytes:
-        """Add a record, wait until the disk has it, and return its line, which the host is to have too.
+        """Add a record, wait until the disk has it, and return its line.
 
-        Raises `ToolError` when it could not be written: then the deed must not be done.
+        Raises `ToolError` when it could not be written: then the step must not be done.
         """
         path = self.path(plan)
         return files.append_after(path, lambda tail: line_after(tail, record, str(path)), within=self._folder)
 
     def read(self, plan: Digest) -> Journal | None:
-        """Return the journal of `plan`, None where there is none; raises `ToolError` for one that was tampered with."""
+        """Return the journal of `plan`, None if there is none; raise `ToolError` for one that was tampered with."""
         path = self.path(plan)
         content = files.read(path, within=self._folder)
         return None if content is None else parse(plan, content, str(path))
 
     def unsettled(self) -> tuple[Journal, ...]:
-        """Return the journals of applies whose end is not known, by digest."""
+        """Return the journals of applies whose end is not known, sorted by digest.
+
+        Raises `ToolError` when any journal can not be read.
+        """
         folder = self._folder / _FOLDER
         found = files.read_folder(folder, _SUFFIX, within=self._folder)
         journals = (
@@ -97,7 +101,10 @@ def line_after(tail: bytes, record: Record, what: str) -> bytes:
 
 
 def parse(plan: Digest, content: bytes, what: str) -> Journal:
-    """Return the journal that the bytes of its file hold, from either end; `what` names it in a refusal."""
+    """Return the journal in the bytes of a file, from this clone or a host; `what` names it in a refusal.
+
+    Raises `ToolError` when a record was changed, removed or added, or can not be read.
+    """
     lines, torn = files.whole_lines(content)
     problems = chain.verify(lines)
     damage = [problem for problem in problems if problem.damage is not chain.Damage.TORN]
@@ -105,7 +112,7 @@ def parse(plan: Digest, content: bytes, what: str) -> Journal:
         raise ToolError("a journal can not be read", detail=f"{what}: {damage[0]}", hint=_HINT)
     torn_lines = {problem.line for problem in problems}
     records = tuple(_record(line, what) for number, line in enumerate(lines, 1) if number not in torn_lines)
-    if not records and len(problems) > 1:  # nothing is written behind a first record that was cut off
+    if not records and len(problems) > 1:  # nothing is ever written after a first record that was cut off
         raise ToolError("a journal can not be read", detail=f"{what}: none of its lines is a record", hint=_HINT)
     return Journal(plan, records, bool(torn))
 

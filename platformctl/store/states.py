@@ -1,7 +1,7 @@
 """`.platform/state/modules/<id>.status.json`: what this clone knows of each module without asking a host.
 
-One line of JSON whose first field is the digest of the rest. Anybody's JSON tools can read it; whoever edits it makes
-it unreadable to us, and what is unreadable, or newer than this tool, is refused and never overwritten.
+One line of JSON whose first field is the digest of the rest. Any JSON tool can read it, but an edit makes it unreadable
+to us, and what is unreadable, or newer than this tool, is refused and never overwritten.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ class StateStore:
         self._folder = folder
 
     def path(self, module: ModuleId) -> Path:
-        """Where the state of `module` is or would be."""
+        """Return where the state of `module` is or would be."""
         return self._folder / _FOLDER / (module + _SUFFIX)
 
     def read(self, module: ModuleId) -> ModuleStatus | None:
-        """Return what is known of `module`, None before its first apply; raises `ToolError` when it can not be read."""
+        """Return what is known of `module`, None before its first apply; raise `ToolError` if it can not be read."""
         path = self.path(module)
         content = files.read(path, within=self._folder)
         return None if content is None else _parse(content, path)
