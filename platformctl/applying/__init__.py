@@ -1,1 +1,1 @@
-"""The interpreter of plans: run the steps, watch what came of them, and take them back when that is not good."""
+"""The interpreter of plans: it runs the steps, watches what came of them, and takes them back if that is not good."""

@@ -1,11 +1,11 @@
-"""The time as applying sees it; the clock that is real is made in `cli`."""
+"""The time as applying sees it; the real clock is made in `cli`."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the time comes from and how it is let pass, so that a test need not wait."""
+    """Where the time comes from and how one waits, so that a test need not wait."""
 
     def now(self) -> datetime:
         """Return the time of day, aware, in UTC: for records, never for measuring."""

@@ -1,4 +1,4 @@
-"""What applying needs of a host that is held under our lock; `platformctl.session` is the one that is real."""
+"""What applying needs of a host that is held under our lock; `platformctl.session` is the real implementation."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -31,9 +31,9 @@ class Hands(Protocol):
     ) -> tuple[Sequence[Done], Completed | None]:
         """Journal the intent of a step, here and on the host, then run its operations as far as each ends with 0.
 
-        Behind the last of them `look` is asked, where it ended with 0 too. Raises `OutcomeUnknown` when the end of one
+        `look` is asked in the same exchange, if all of them ended with 0. Raises `OutcomeUnknown` when the end of one
         was not seen, and a `Refusal` when none of these began.
         """
 
     def note(self, event: str, **details: str) -> None:
-        """Journal what came of a step: here at once, on the host before anything else is said to it."""
+        """Journal what came of a step: here at once, on the host ahead of what is said to it next."""

@@ -1,4 +1,4 @@
-"""Success is observed: containers, their health for as long as it must hold, their images, and the canary."""
+"""Observe whether an apply worked: containers, their health for as long as it must hold, images, and the canary."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,10 +25,10 @@ _WAITING = "waiting"
 
 @dataclass(frozen=True)
 class Wish:
-    """What must be seen for a verdict: `services` that run, or ended well, and `absent` ones without a container.
+    """What must be seen: `services` that run, or ended well, and `absent` ones without a container.
 
     `images` are image ids by service; `may_change` are the services whose containers were planned to change, `may_come`
-    the networks and volumes that may be made, named as in a `ProjectSeen`; `show_logs` is False when the values of
+    the networks and volumes that may be made, named as in a `ProjectSeen`. `show_logs` is False when the values of
     env.file could not be read, as then nothing could be taken out of a log.
     """
 
@@ -47,7 +47,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class _Before:
-    """A container as it was at the first look after the steps: what it may not go beyond."""
+    """A container at the first look after the steps: more restarts or a later start count as a restart."""
 
     restarts: int
     started_at: str
@@ -66,7 +66,7 @@ def prove(
 ) -> Proof:
     """Watch until everything held for `stable_for` or something failed, then ask the canary.
 
-    `first` is the answer to `first_look`, where that was asked already.
+    `first` is the answer to `first_look`, if that was asked already.
     """
     tell(Watching("health", wish.health.timeout))
     look = _looker(wish, hands, driver, first)
@@ -83,17 +83,17 @@ def prove(
 
 
 def first_look(wish: Wish, driver: Driver) -> Command:
-    """What is asked when the last step is over."""
+    """Return the question to ask once the last step is over."""
     return _look(wish, driver, whole=_hold(wish) <= 0)
 
 
 def see_whole(wish: Wish, hands: Hands, driver: Driver) -> ProjectSeen:
-    """What there is of the project now."""
+    """Return what there is of the project now: containers, networks and volumes."""
     return driver.read_whole(hands.ask(driver.watch_whole(wish.project)), wish.entry)
 
 
 _Seen = tuple[tuple[Container, ...], ProjectSeen | None]
-"""Containers, and where all of it was asked for networks and volumes too."""
+"""Containers and, if networks and volumes were asked for too, the whole project."""
 
 
 def _looker(wish: Wish, hands: Hands, driver: Driver, first: Completed | None) -> Callable[[bool], _Seen]:
@@ -120,10 +120,10 @@ def _settle(
     clock: Clock,
     interrupted: Callable[[], bool],
 ) -> tuple[tuple[ContainerHealth, ...], tuple[Container, ...], ProjectSeen | None]:
-    """Look again and again: a failure or an ended wait is final, health only after it held for `stable_for`.
+    """Look until a failure, the end of the wait, or health that held for `stable_for`.
 
-    The look that may be the last one of a healthy apply asks for networks and volumes too, so that nothing more is
-    asked after it.
+    The look that may be the last one of a healthy apply asks for networks and volumes too, so that nothing more has to
+    be asked after it.
     """
     deadline = clock.monotonic() + wish.health.timeout
     first: Mapping[str, _Before] | None = None
@@ -159,7 +159,7 @@ def _as_it_was(wish: Wish, container: Container) -> _Before:
 
 
 def _hold(wish: Wish) -> int:
-    """One-shots have nothing to hold."""
+    """Return for how many seconds health must hold; one-shots have nothing to hold."""
     return 0 if wish.services <= wish.one_shots else wish.health.stable_for
 
 
@@ -172,12 +172,12 @@ def _verdicts(wish: Wish, containers: Sequence[Container], first: Mapping[str, _
 
 
 def _is_final(verdict: ContainerHealth) -> bool:
-    """Whether more waiting can not make it better."""
+    """Return whether more waiting can not make it better."""
     return not verdict.healthy and verdict.state != _WAITING
 
 
 def _judge(wish: Wish, service: str, containers: Sequence[Container], first: Mapping[str, _Before]) -> ContainerHealth:
-    """The worst of the service's containers speaks for it."""
+    """Return the health of a service: that of the worst of its containers."""
     mine = [c for c in containers if c.service == service and not c.oneoff]
     if not mine:
         return ContainerHealth(service, "", "missing", healthy=False, reason="has no container")
@@ -216,24 +216,24 @@ def _with_log(
     try:
         answer = hands.ask(driver.logs(container))
     except (Refusal, OutcomeUnknown):
-        return verdict  # its last words are worth less than the way back
+        return verdict  # a log is worth less than the way back, which is still to come
     return replace(verdict, log=(answer.text + answer.complaint)[-4096:])
 
 
 def _canary(wish: Wish, tell: Callable[[Event], None], clock: Clock, interrupted: Callable[[], bool]) -> CanaryResult:
     if wish.canary is None:
         return CanaryResult.not_run("none is declared")
-    from platformctl.applying import canary  # with it come http.client and ssl, which most applies do without
+    from platformctl.applying import canary  # it imports http.client and ssl, which most applies do without
 
     local = wish.entry.transport == "local"
     return canary.ask(wish.canary, local=local, tell=tell, clock=clock, interrupted=interrupted)
 
 
 def unplanned(wish: Wish, before: ProjectSeen, after: ProjectSeen) -> tuple[str, ...]:
-    """What of the project is not what was there and was not to change: services by their containers, and resources.
+    """Return what changed in the project without being planned: services by their containers, and resources.
 
-    One-off containers (`docker compose run`) are nothing that an apply makes or replaces. A network by the same name
-    with another id is another one.
+    One-off containers (`docker compose run`) do not count: no apply makes or replaces one. A network with the same name
+    and another id is another network.
     """
     was, now = ({c.id: c.service for c in seen.containers if not c.oneoff} for seen in (before, after))
     changed = {service for mapping in (was, now) for id_, service in mapping.items() if (id_ in was) != (id_ in now)}

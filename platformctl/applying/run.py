@@ -21,7 +21,7 @@ Tell = Callable[[Event], None]
 
 
 class Apply:
-    """One run of one plan: `wish` is what must be seen at its end, `back` what must be seen after its undo.
+    """One run of one plan: `wish` is what must be seen at its end, `back` returns what must be seen after its undo.
 
     The latter takes this clone some programs to find out, so it is found out behind an undo only, which it can not keep
     from being run. With `leave` there is no way back, so that a failure stays in place for a person. `interrupted` is
@@ -54,11 +54,11 @@ class Apply:
         self._seen: Completed | None = None
 
     def __call__(self, before: ProjectSeen) -> ApplyResult:
-        """Run the plan to its end and say how that was; raises nothing once a host may have been touched.
+        """Run the plan to its end and return how it ended; raise nothing once a host may have been touched.
 
-        Raises a `Refusal` where it was certainly not, as when the lock was lost before the first operation. All else
-        that is lost on the way ends as `REMOTE_FAILED`, a mistake of ours too. `before` is what there was of the
-        project when nothing was touched.
+        Raises a `Refusal` only if nothing was touched for certain, as when the lock was lost before the first
+        operation. Every other failure on the way, a mistake of ours too, ends as `REMOTE_FAILED`. `before` is what
+        there was of the project when nothing was touched.
         """
         try:
             failure = self._forward()
@@ -76,7 +76,7 @@ class Apply:
         return ApplyResult(ExitCode.REMOTE_FAILED, f"outcome unknown: {summary} ({detail})", None, lost=True)
 
     def _forward(self) -> str:
-        """Run every step; return why it stopped, or "" at the end, when it was looked what came of them."""
+        """Run every step; return why it stopped, or "" at the end. The last step is followed by the first look."""
         for step in self._plan.steps:
             look = first_look(self._wish, self._driver) if step is self._plan.steps[-1] else None
             self._begun.append(step)
@@ -97,7 +97,7 @@ class Apply:
         return complaint
 
     def _told(self, step: Step, operation: Operation, done: Done) -> str:
-        """Tell how an operation ended; return what is wrong with that, "" when nothing is."""
+        """Report how an operation ended; return what is wrong with that, "" when nothing is."""
         words = in_words(operation)
         said = done.words if done.status and self._wish.show_logs else ""
         self._tell(OperationEnded(step.id, words, done.status == 0, said))
@@ -152,7 +152,7 @@ class Apply:
 
 
 def in_words(operation: Operation) -> str:
-    """An operation as a person reads it."""
+    """Return an operation as a person reads it."""
     match operation:
         case Run(argv=argv):
             return " ".join(argv)
