@@ -1,7 +1,7 @@
 """The canary: a request from the operator's side, as a user would send it, until the answer is the expected one.
 
-How it is asked safely is `web`'s matter. Nothing that the server says is quoted in a reason except a status and the
-origin of a redirect; the body is kept as it came, to be redacted by whoever shows it.
+`web` sees to it that asking is safe. Nothing that the server says is quoted in a reason except a status and the origin
+of a redirect. The body is kept as it came; whoever shows it redacts it.
 """
 
 import http.client
@@ -23,7 +23,7 @@ PAUSE = 1.0
 """Seconds between two attempts."""
 
 REDIRECTS = 3
-"""How many redirects an attempt follows, all of them within the origin: another one's answer would prove nothing."""
+"""How many redirects an attempt follows, all of them within the origin: another's answer would prove nothing."""
 
 
 def ask(
@@ -79,7 +79,7 @@ def _countdown(seconds: float, clock: Clock) -> Left:
 
 
 def _final_answer(canary: Canary, url: Url, local: bool, left: Left) -> Answer:
-    """Follow redirects, unless one is what is expected."""
+    """Return the answer after following redirects, unless a redirect is what is expected."""
     answer = get(url, local=local, left=left)
     for _ in range(REDIRECTS):
         there = answer.leads_to
@@ -90,7 +90,7 @@ def _final_answer(canary: Canary, url: Url, local: bool, left: Left) -> Answer:
 
 
 def _complaint(canary: Canary, answer: Answer) -> str:
-    """Say what is wrong with an answer; "" when it is the expected one."""
+    """Return what is wrong with an answer; "" when it is the expected one."""
     if answer.status != canary.expect_status:
         redirect = f", a redirect to {answer.leads_to.origin}" if answer.leads_to else ""
         return f"status {answer.status} instead of {canary.expect_status}{redirect}"
@@ -102,13 +102,13 @@ def _complaint(canary: Canary, answer: Answer) -> str:
 
 
 def _bears(answer: Answer, version: ServedVersion) -> bool:
-    """Whether the version is there as a word of its own: that of 1.4.10 is not one of 1.4.1."""
+    """Return whether the version is there as a word of its own: 1.4.10 does not bear 1.4.1."""
     text = answer.body if version.header is None else answer.headers.get(version.header.lower(), "")
     return bool(re.search(rf"(?<!\w)(?<!\w[.+-]){re.escape(version.expect)}(?![.+-]?\w)", text))
 
 
 def _reason(error: Refused | OSError | http.client.HTTPException, canary: Canary) -> str:
-    """Say what went wrong in words of ours or of this system, as the text of an error may quote the server."""
+    """Return what went wrong, in words of ours or of this system, as the text of an error may quote the server."""
     match error:
         case Refused():
             return str(error)

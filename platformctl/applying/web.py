@@ -1,6 +1,6 @@
-"""One GET to a place that a manifest names, which may be a trap for whoever asks.
+"""One GET to a URL that a manifest names, which may be a trap for whoever asks.
 
-http and https only, without credentials and proxies, on a new connection; every address is judged before a byte is sent
+http and https only, without credentials and proxies, on a new connection. Every address is judged before a byte is sent
 to it, and no server can hold the asker longer than asked or make it read more than a little. Whether the answer is good
 and whether a redirect is followed is left to the caller.
 """
@@ -23,18 +23,18 @@ from platformctl.model.addresses import never_asked
 from platformctl.model.frozen import dataclass
 
 BODY = 4096
-"""Bytes of a body that are kept."""
+"""How many bytes of a body are kept."""
 
 EVERYTHING = 1 << 20
-"""Bytes that are read of an answer, headers and all; http.client alone would read a chunk of size -1 without end."""
+"""How many bytes of an answer are read, headers and all; http.client alone would read a chunk of size -1 forever."""
 
 PORTS = {"http": 80, "https": 443}
 
 NAME = re.compile(r"(?:[0-9a-z_-]{1,63}\.){0,126}[0-9a-z_-]{1,63}")
-"""DNS labels, or an IPv4 address in any spelling that the system takes."""
+"""DNS labels, or an IPv4 address in any spelling that the system accepts."""
 
 PRINTABLE = re.compile(r"[!-~]*")
-"""No spaces and no control characters: urlsplit drops line ends and tabs, after which nobody could refuse them."""
+"""No spaces and no control characters: urlsplit drops line ends and tabs, so they are refused before."""
 
 REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -46,11 +46,11 @@ HEADERS = {
 }
 
 Left = Callable[[], float]
-"""Seconds that are left for everything; raises `TimeoutError` when there are none."""
+"""Returns the seconds that are left for the whole request; raises `TimeoutError` when there are none."""
 
 
 class Refused(Exception):
-    """A URL or an address that is never asked; the text says why and quotes neither credentials nor a query."""
+    """Raised for a URL or an address that is never asked; the text says why, without credentials or a query."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Url:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the beginning of the body, and where a redirect leads, if to anything that may be asked.
+    """What came back: the beginning of the body, and the URL that a redirect leads to, if that may be asked.
 
     Names of `headers` are in lower case.
     """
@@ -168,7 +168,7 @@ def _connected(url: Url, local: bool, left: Left) -> Iterator[socket.socket]:
 
 
 def _reached(url: Url, local: bool, left: Left) -> socket.socket:
-    """Connect to the first address that lets us. Each gets its share of the time, so that a silent one leaves some."""
+    """Connect to the first address that accepts. Each gets its share of the time, so that a silent one leaves some."""
     addresses = _looked_up(url, left)
     for address in addresses:
         _judge(address, local)
@@ -201,9 +201,9 @@ def _judge(text: str, local: bool) -> None:
 
 
 class _Hurried:
-    """A socket as http.client uses it, in which every wait is for what is left: a trickling server gains nothing.
+    """A socket for http.client whose every wait is limited to the time left: trickling gains a server nothing.
 
-    Closing the socket is left to whoever opened it.
+    Whoever opened the socket closes it.
     """
 
     def __init__(self, sock: socket.socket, left: Left) -> None:
@@ -218,11 +218,11 @@ class _Hurried:
         return io.BufferedReader(_Incoming(self._sock, self._left))
 
     def close(self) -> None:
-        """Nothing: the answer is still to be read when http.client closes its end."""
+        """Do nothing: the answer is still to be read when http.client closes its end."""
 
 
 class _Incoming(io.RawIOBase):
-    """What the server sends, as a stream that ends after `EVERYTHING`."""
+    """What the server sends, as a stream that ends after `EVERYTHING` bytes."""
 
     def __init__(self, sock: socket.socket, left: Left) -> None:
         self._sock = sock
