@@ -1,1 +1,1 @@
-"""The hands: ways to run a command on a host."""
+"""Ways to run a command on a host."""

@@ -1,4 +1,4 @@
-"""A moment after which nobody waits any more, on the clock that nobody sets."""
+"""A moment after which nothing is waited for, on the monotonic clock, which nobody sets."""
 
 import time
 from typing import Self
@@ -24,5 +24,5 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing may be waited for any more."""
+        """Whether the moment has passed, so that nothing may be waited for any more."""
         return self.left == 0.0

@@ -1,4 +1,4 @@
-"""What every way over SSH asks of an entry before it connects, and what it says when the host is not to be had."""
+"""What every transport over SSH checks in an entry before it connects, and how it refuses a host it can not reach."""
 
 import re
 
@@ -15,13 +15,16 @@ KEY_KINDS: tuple[Kind, ...] = (
     ("ecdsa-sha2-nistp521",),
     ("rsa-sha2-512", "rsa-sha2-256"),
 )
-"""The algorithms by which one host key of each kind can prove itself, dearest first."""
+"""The algorithms with which a host key of each kind can prove itself, preferred kinds first."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]{0,252}\Z")
 
 
 def refuse_unpinned(entry: HostEntry) -> None:
-    """Raise `WrongHost` for the user root and where no key is pinned, `InvalidInput` as `refuse_address`."""
+    """Raise `WrongHost` for the user root and for an entry without a pinned key.
+
+    Raises `InvalidInput` as `refuse_address` does.
+    """
     refuse_address(entry)
     if entry.user == "root":
         raise WrongHost(
@@ -40,7 +43,7 @@ def refuse_unpinned(entry: HostEntry) -> None:
 
 
 def refuse_address(entry: HostEntry) -> None:
-    """Raise `InvalidInput` where an option, a second word or a pattern could hide in what is to be a plain name."""
+    """Raise `InvalidInput` if name, address or user could hide an option, a second word or a pattern."""
     for name, text in (("name", entry.name), ("address", entry.address), ("user", entry.user)):
         if not _PLAIN.match(text or ""):
             raise InvalidInput(
@@ -52,7 +55,7 @@ def refuse_address(entry: HostEntry) -> None:
 
 
 def stranger(entry: HostEntry, found: list[str]) -> WrongHost:
-    """The refusal for a host that has none of the pinned keys; `found` are the fingerprints it showed."""
+    """Return the refusal for a host that has none of the pinned keys; `found` are the fingerprints it showed."""
     return WrongHost(
         "the machine that answered is not the one that was pinned",
         detail=f"host {entry.name}: expected {' or '.join(entry.host_key)}, found {' and '.join(found)}; "
@@ -63,7 +66,7 @@ def stranger(entry: HostEntry, found: list[str]) -> WrongHost:
 
 
 def unreachable(entry: HostEntry, what: str, *, hint: str = "") -> Unreachable:
-    """The refusal for a host to which nothing was sent."""
+    """Return the refusal for a host to which nothing was sent; `what` says why."""
     return Unreachable(
         "the host can not be reached",
         detail=f"{entry.user}@{entry.address or entry.dns_name}:{entry.port}: {what}",
@@ -74,7 +77,7 @@ def unreachable(entry: HostEntry, what: str, *, hint: str = "") -> Unreachable:
 
 
 def unseen(entry: HostEntry, command: Command) -> OutcomeUnknown:
-    """What is raised for a command that was sent and whose end was not seen."""
+    """Return the exception for a command that was sent and whose end was not seen."""
     return OutcomeUnknown(
         "the end of a command was not seen",
         host=entry.name,

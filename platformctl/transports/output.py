@@ -1,18 +1,18 @@
-"""What is kept of a stream that somebody else fills."""
+"""How much is kept of a stream that somebody else fills."""
 
 OUTPUT_LIMIT = 8 * 1024 * 1024
-"""Bytes kept of each stream. A host may say more; memory here must not depend on that."""
+"""How many bytes are kept of each stream. A host may say more; memory here must not depend on that."""
 
 
 class Kept:
-    """The head of a stream, `OUTPUT_LIMIT` bytes at most; the rest is counted as lost."""
+    """The first `OUTPUT_LIMIT` bytes of a stream; `truncated` says whether there were more."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
         self.truncated = False
 
     def add(self, chunk: bytes) -> None:
-        """Keep what still fits of `chunk`."""
+        """Keep as much of `chunk` as there is room for."""
         room = OUTPUT_LIMIT - len(self._bytes)
         self._bytes += chunk[:room]
         self.truncated = self.truncated or len(chunk) > room

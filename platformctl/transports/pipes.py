@@ -1,4 +1,4 @@
-"""Pipes to a process: fed and drained in one loop under one deadline, whoever the process belongs to."""
+"""Pipes to a process: fed and drained in one loop under one deadline, whatever process has the other ends."""
 
 import os
 import selectors
@@ -10,7 +10,7 @@ from platformctl.transports.output import Kept
 
 CHUNK = 65536
 PIPE = 16384
-"""Bytes that a fresh pipe takes at once on every system."""
+"""How many bytes a fresh pipe takes at once on every system."""
 
 GRACE = 2.0
 """Seconds given to a process that was told to end."""
@@ -24,7 +24,7 @@ class Pipes(NamedTuple):
     errors: IO[bytes]
 
     def exchange(self, stdin: bytes, stdout: Kept, stderr: Kept, deadline: Deadline) -> bool:
-        """Feed and drain until both outputs end; False when the deadline came first."""
+        """Feed the input and drain both outputs until they end; return False when the deadline came first."""
         with selectors.DefaultSelector() as waiting:
             waiting.register(self.output, selectors.EVENT_READ, stdout)
             waiting.register(self.errors, selectors.EVENT_READ, stderr)
@@ -40,13 +40,13 @@ class Pipes(NamedTuple):
         return True
 
     def close(self) -> None:
-        """Give up all three. Safe to call twice."""
+        """Close all three. Safe to call twice."""
         for pipe in self:
             pipe.close()
 
 
 class HeldByPipes:
-    """A process that lives until its input ends. `is_over` says whether it is gone, `finish` sees to its end."""
+    """A process that lives until its input ends. `is_over` says whether it is gone, `finish` makes sure it ends."""
 
     def __init__(
         self,
@@ -61,15 +61,18 @@ class HeldByPipes:
         self._write(stdin)
 
     def answer(self, timeout: float) -> str:
-        """Return the first line it printed; what follows that line is not read."""
+        """Return the first line that the process printed; what follows that line is not read."""
         return first_line(self._output, Deadline.after(timeout))
 
     def beat(self) -> bool:
-        """Feed it one byte; False when it ended, was released or has not read for as long as fills a pipe."""
+        """Feed the process one byte.
+
+        Returns False when it ended, was released, or has not read for so long that its pipe is full.
+        """
         return not self._input.closed and not self._is_over() and self._write(b"\n")
 
     def release(self) -> None:
-        """Close its input, so that it ends, and see to it that it does. Safe to call twice."""
+        """Close the process's input, so that it ends, and make sure that it does. Safe to call twice."""
         if self._input.closed:
             return
         self._input.close()
@@ -84,14 +87,14 @@ class HeldByPipes:
 
 
 def fits_a_pipe(stdin: bytes) -> bytes:
-    """Return the input of a command to hold; more than a pipe takes at once is a mistake of the caller's."""
+    """Return the input of a command to hold; raise `ValueError` if a pipe does not take it at once."""
     if len(stdin) > PIPE:
         raise ValueError("a held command is given more input than a pipe holds")
     return stdin
 
 
 def first_line(output: IO[bytes], deadline: Deadline) -> str:
-    """Return the first line that comes, without its newline; "" when the stream ends or the deadline comes first."""
+    """Return the first line that comes, without its newline; "" when the stream or the deadline ends first."""
     said = b""
     while b"\n" not in said and readable(output.fileno(), deadline):
         chunk = os.read(output.fileno(), CHUNK)
@@ -120,7 +123,7 @@ class _Unsent:
             pipe.close()
 
     def send(self) -> bool:
-        """Write what the pipe takes; False when nothing is left to write or nobody reads."""
+        """Write what the pipe takes; return False when nothing is left to write or nobody reads."""
         try:
             self.remaining = self.remaining[os.write(self.pipe.fileno(), self.remaining[:CHUNK]) :]
         except BrokenPipeError:

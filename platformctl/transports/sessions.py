@@ -1,4 +1,4 @@
-"""The sessions of one connection: not more at once than its host allows, and asked for again when it has none left."""
+"""The sessions of one connection: no more at once than its host allows, and tried again when the host has none left."""
 
 import random
 import threading
@@ -13,21 +13,24 @@ from platformctl.transports.entry import unreachable
 S = TypeVar("S")
 
 CHANNELS = 8
-"""At most so many at once: sshd's MaxSessions is 10 by default, and people log in too."""
+"""How many sessions there are at once at most: sshd's MaxSessions is 10 by default, and people log in too."""
 
 PAUSES = (0.05, 0.2, 0.8, 1.6)
-"""Seconds before asking again for a session that was refused: sshd counts one that ended until it tidied up."""
+"""Seconds before asking again for a session that was refused: sshd counts one that ended until it has tidied up."""
 
 FIRST_PAUSE, TRIES = 0.1, 7
-"""Seconds before greeting a host again that hung up unheard, doubled each time; sshd does so above its MaxStartups."""
+"""Seconds before greeting a host again that hung up at once, doubled each time; number of greetings in all.
+
+sshd hangs up when there are more logins than its MaxStartups.
+"""
 
 
 class Refused(Exception):
-    """The host opened no session; nothing was sent."""
+    """Raised when the host opened no session; nothing was sent."""
 
 
 class Sessions:
-    """Hands out the slots of one host; several threads may ask."""
+    """The slots for sessions on one host; several threads may ask for one."""
 
     def __init__(self, entry: HostEntry) -> None:
         self._entry = entry
@@ -35,10 +38,10 @@ class Sessions:
         self.given_up = 0
 
     def open(self, ask: Callable[[], S], wait: float) -> S:
-        """Return what `ask` opens, asked again while it raises `Refused`; the caller says `leave` when it is over.
+        """Return what `ask` opens; it is called again while it raises `Refused`.
 
-        Raises `Unreachable` when no slot is free within `wait` seconds, when the host goes on refusing, and when
-        `give_up` was said meanwhile.
+        The caller must call `leave` when the session is over. Raises `Unreachable` when no slot is free within `wait`
+        seconds, when the host goes on refusing, and when `give_up` was called meanwhile.
         """
         before = self.given_up
         if not self._slots.acquire(timeout=wait):
@@ -50,15 +53,15 @@ class Sessions:
             raise
 
     def leave(self) -> None:
-        """A session is over."""
+        """Free the slot of a session that is over."""
         self._slots.release()
 
     def give_up(self) -> None:
-        """The connection is closed: who waits for a session, or connects for one, does not go on."""
+        """Make whoever waits for a session, or connects for one, give up: the connection is closed."""
         self.given_up += 1
 
     def require_wanted(self, before: int) -> None:
-        """Raise `Unreachable` when `give_up` was said since `given_up` was `before`."""
+        """Raise `Unreachable` when `give_up` was called since `given_up` was `before`."""
         if self.given_up != before:
             raise unreachable(self._entry, "the connection was given up")
 
@@ -75,9 +78,10 @@ class Sessions:
 
 
 def pauses(deadline: Deadline) -> Iterator[float]:
-    """Seconds to wait before each further greeting, `TRIES` greetings in all, none after `deadline`.
+    """Yield the seconds to wait before each further greeting: `TRIES` greetings in all, none after `deadline`.
 
-    Each is up to half as long again as the one before it doubled: who was dropped together does not return together.
+    Each is twice the one before and up to half as long again, by chance, so that clients that were dropped together do
+    not return together.
     """
     for number in range(TRIES - 1):
         pause = FIRST_PAUSE * 2**number * (1 + random.random() / 2)  # noqa: S311 - no secret
