@@ -18,7 +18,7 @@ from platformctl.transports.pipes import GRACE, HeldByPipes, Pipes, fits_a_pipe
 from platformctl.transports.words import accepted
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-"""What a shell, and so every other transport, answers where there is no program to run."""
+"""The statuses if there is no such program, or it can not be run: those of a shell, and so of other transports."""
 
 REFUSED_BY_THE_KERNEL = {errno.EACCES, errno.ENOEXEC, errno.E2BIG, errno.EISDIR, errno.ENOTDIR}
 
@@ -36,7 +36,7 @@ class LocalTransport:
         }
 
     def run(self, command: Command) -> Completed:
-        """Run `command` as the leader of a process group, which is killed whole when the deadline comes.
+        """Run `command` as the leader of a process group, all of which is killed at the deadline.
 
         Raises `WrongHost` for uid 0 without `allow_root`, `ToolError` when this machine can start nothing, and
         `OutcomeUnknown` at the deadline.
@@ -64,7 +64,7 @@ class LocalTransport:
         return _held(process, stdin)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is kept open."""
 
     def __enter__(self) -> Self:
         return self
@@ -114,7 +114,7 @@ class LocalTransport:
 
 
 def _held(process: subprocess.Popen[bytes], stdin: bytes) -> HeldByPipes:
-    """A child that lives until its input ends; when it outlives that by `GRACE` seconds, its group is killed."""
+    """Return a child that lives until its input ends; if it lives `GRACE` seconds longer, its group is killed."""
 
     def finish() -> None:
         _status(process, Deadline.after(GRACE))
@@ -123,9 +123,9 @@ def _held(process: subprocess.Popen[bytes], stdin: bytes) -> HeldByPipes:
 
 
 def _status(process: subprocess.Popen[bytes], deadline: Deadline) -> int | None:
-    """Return the exit status, as a shell would: 128 and the number of the signal that ended it. None: we ended it.
+    """Return the exit status as a shell says it: 128 and the signal's number if one ended it. None if we ended it.
 
-    The group is killed before its leader is reaped, so that its number can not yet belong to somebody else.
+    The group is killed before its leader is reaped, so that its number can not belong to somebody else yet.
     """
     if not deadline.passed:
         with contextlib.suppress(subprocess.TimeoutExpired):

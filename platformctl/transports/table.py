@@ -1,4 +1,4 @@
-"""The transport of a host, by the name in its entry."""
+"""Find the transport of a host by the name in its entry."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -11,9 +11,9 @@ from platformctl.transports.interface import ShowsHostKeys, Transport
 def transport_for(entry: HostEntry, environment: Mapping[str, str]) -> Transport:
     """Return the transport that `entry` names, not yet connected.
 
-    `environment` is the operator's. HOME, PATH, SSH_AUTH_SOCK and PLATFORMCTL_SSH_KEY count everywhere; the rest goes
-    to the programs of theirs that a transport runs, never to a host. Raises `PolicyViolation` when there is no such
-    transport, `ToolError` when it is there and can not be loaded.
+    `environment` is the operator's. HOME, PATH, SSH_AUTH_SOCK and PLATFORMCTL_SSH_KEY count for every transport; the
+    rest goes to programs that a transport runs on this machine, never to a host. Raises `PolicyViolation` when there is
+    no such transport, `ToolError` when there is one that can not be loaded.
     """
     maker: Callable[[HostEntry, Mapping[str, str]], Transport] | None = TRANSPORTS.find(entry.transport)
     if maker is None:
@@ -27,13 +27,16 @@ def transport_for(entry: HostEntry, environment: Mapping[str, str]) -> Transport
 
 
 def load(entries: Iterable[HostEntry]) -> None:
-    """Load what these hosts will be reached by; raises what goes wrong, which who reaches a host meets again."""
+    """Import the transports of these hosts ahead of use; raise what would also be raised when a host is reached."""
     for name in sorted({entry.transport for entry in entries}):
         TRANSPORTS.find(name)
 
 
 def scan_host_keys(entry: HostEntry, environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Kind and fingerprint of every key that the entry's host shows; raises as `transport_for`, and `Unreachable`."""
+    """Return kind and fingerprint of every key that the entry's host shows.
+
+    Raises as `transport_for` does, `PolicyViolation` for a transport without host keys, and `Unreachable`.
+    """
     with transport_for(entry, environment) as transport:
         if not isinstance(transport, ShowsHostKeys):
             raise PolicyViolation(

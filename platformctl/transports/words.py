@@ -1,14 +1,14 @@
-"""The words of a command: the same ones are accepted by every transport, and they are quoted in one place."""
+"""The words of a command: every transport accepts the same ones, and they are quoted in one place."""
 
 import shlex
 from collections.abc import Sequence
 
 
 def accepted(argv: Sequence[str]) -> Sequence[str]:
-    """Return `argv` when a host can be given exactly these words.
+    """Return `argv` if exactly these words can be given to a host.
 
-    Raises `ValueError`, a mistake of the caller's: no words, a NUL (a shell would drop it and run another word) or
-    text that is not Unicode.
+    Raises `ValueError`, a mistake of the caller's, for no words, for a NUL (a shell would drop it and run another word)
+    and for text that is not Unicode.
     """
     if not argv:
         raise ValueError("a command without words")
