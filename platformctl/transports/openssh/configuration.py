@@ -1,7 +1,8 @@
-"""What the ssh program is told. Which machine, as whom and by which key is the entry's to say; the way there and what
-proves who we are (ProxyJump, ProxyCommand, certificates, agents, hardware keys) is in the operator's own settings.
+"""The configuration that the ssh program is given.
 
-ssh takes the first value it finds of each option, so ours stand first and the operator's files are included last.
+The entry decides which machine is reached, as whom and by which key. The way there and what proves who we are
+(ProxyJump, ProxyCommand, certificates, agents, hardware keys) are in the operator's own settings. ssh takes the first
+value it finds of each option, so ours stand first and the operator's files are included last.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from platformctl.errors import InvalidInput
 from platformctl.model.desired import HostEntry
 
 SIGNS_OF_LIFE, MISSED = 10, 2
-"""Seconds between signs of life, and how many may stay unanswered before the connection counts as lost."""
+"""Seconds between signs of life, and how many may be unanswered before the connection counts as lost."""
 
 _KNOWN = """\
 # fingerprint, kind, key, name: what a host shows is written down, and is known to ssh only when it is pinned.
@@ -20,8 +21,10 @@ _KNOWN = """\
 printf '%s %s\\n' "$2" "$1" >>"${{0%/*}}/shown"
 case ' {pins} ' in *" $1 "*) printf '%s %s %s\\n' "$4" "$2" "$3" ;; esac
 """
-"""Run by ssh (KnownHostsCommand), as known hosts are keys and pins are fingerprints. It is asked once before a key is
-known, to say which kinds to prefer, with NONE for each word."""
+"""Run by ssh (KnownHostsCommand), as known hosts are keys and pins are fingerprints.
+
+Before a key is known ssh runs it once, with NONE for each word, to learn which kinds to prefer.
+"""
 
 _CONFIGURATION = """\
 Host {name}
@@ -66,7 +69,7 @@ Match all
     Include {own}
     Include /etc/ssh/ssh_config
 """
-"""`Match all` is for every host on the way. LocalCommand says when the master takes sessions."""
+"""`Match all` is for every host on the way. LocalCommand prints a line when the master takes sessions."""
 
 
 class Settings(NamedTuple):
@@ -80,7 +83,10 @@ class Settings(NamedTuple):
 
 
 def written(entry: HostEntry, settings: Settings) -> Path:
-    """Write what ssh reads into its folder and return the configuration's path. The entry's names were checked."""
+    """Write what ssh reads into its folder, and return the configuration's path.
+
+    The names in the entry must have been checked (`refuse_address`).
+    """
     pins = " ".join(entry.host_key)
     (settings.folder / "known").write_text(_KNOWN.format(pins=pins))
     path = settings.folder / "config"
@@ -103,7 +109,10 @@ def written(entry: HostEntry, settings: Settings) -> Path:
 
 
 def _quoted(path: str, refused: str = "") -> str:
-    """A path as one word of an ssh configuration, taken as it is."""
+    """Return a path as one word of an ssh configuration, which ssh takes literally.
+
+    Raises `InvalidInput` for a path that can not be written so.
+    """
     if not path.isprintable() or any(sign in path for sign in "\"'\\*?[$" + refused):
         raise InvalidInput(
             "ssh can not be told that path",

@@ -1,7 +1,8 @@
 """From an entry of the allow-list to a master that is logged in to the pinned machine.
 
-ssh ends with 255 whatever went wrong, and its words are not for deciding. What tells apart who can not be reached, who
-is a stranger and who does not let us in is the key that the host showed, as the configuration has it written down.
+ssh ends with 255 whatever went wrong, and nothing may be decided by its words. The key that the host showed, as the
+configuration has it written down, is what tells apart a host that can not be reached, one that is a stranger, and one
+that does not let us in.
 """
 
 import shutil
@@ -20,14 +21,17 @@ from platformctl.transports.openssh.master import Key, Master
 from platformctl.transports.sessions import pauses
 
 TRIES = 5
-"""Greetings of a host that shows no key; fewer than elsewhere, as ssh does not tell a closed port from a full house."""
+"""How often a host that shows no key is greeted.
+
+Fewer times than elsewhere, as ssh does not tell a closed port from a host with too many callers.
+"""
 
 CONNECTING = 10
-"""Seconds for reaching a host and agreeing on keys with it; a person may take longer to touch a hardware key."""
+"""Seconds for reaching a host and agreeing on keys; a person may take longer to touch a hardware key."""
 
 
 class Greeting(NamedTuple):
-    """How one run of ssh went: with a master, we are logged in; without `shown`, the host did not come to its key."""
+    """How one run of ssh ended: `master` if we are logged in; `shown` is None if the host did not get to its key."""
 
     master: Master | None
     shown: Key | None
@@ -38,8 +42,8 @@ def pinned_master(entry: HostEntry, environment: Mapping[str, str], timeout: flo
     """Return a master that is logged in to a host with a key that `entry` pins.
 
     A host with several keys is greeted again, without the kinds it has shown, until a pinned one is found. Raises
-    `WrongHost` when none is or when the entry names root, `Unreachable` when nobody answers or nobody is let in within
-    `timeout` seconds, `ToolError` where there is no ssh.
+    `WrongHost` when none is or when the entry names root, `Unreachable` when nobody answers or lets us in within
+    `timeout` seconds, `ToolError` if there is no ssh.
     """
     refuse_unpinned(entry)
     deadline = Deadline.after(timeout)
@@ -59,7 +63,7 @@ def pinned_master(entry: HostEntry, environment: Mapping[str, str], timeout: flo
 
 
 def scan(entry: HostEntry, environment: Mapping[str, str], timeout: float) -> tuple[tuple[str, str], ...]:
-    """As `OpensshTransport.scan_host_keys`."""
+    """Do what `OpensshTransport.scan_host_keys` does."""
     refuse_address(entry)
     keys, deadline = list[Key](), Deadline.after(timeout)
     for greeting in _greetings(replace(entry, host_key=()), environment, deadline):
@@ -70,10 +74,10 @@ def scan(entry: HostEntry, environment: Mapping[str, str], timeout: float) -> tu
 
 
 def _greetings(entry: HostEntry, environment: Mapping[str, str], deadline: Deadline) -> Iterator[Greeting]:
-    """Greet the host once for each kind of key it has, and once more in vain, unless it was the last kind.
+    """Yield one greeting for each kind of key the host has, and one without a key unless all kinds were shown.
 
-    Whoever shows no key may have hung up for having too many callers, and is asked again: for as long as there is hope
-    when nothing was shown yet, else once, as it mostly means that there is no other kind.
+    A host that shows no key may have hung up because of too many callers, and is greeted again: several times if it has
+    shown nothing yet, else once, as it mostly means that there is no other kind.
     """
     if shutil.which("ssh", path=environment.get("PATH")) is None:
         raise ToolError("a program is missing", detail="ssh is not on the PATH", hint="install OpenSSH's client, 8.5+")

@@ -1,4 +1,4 @@
-"""The ssh program that has the connection: started, heard until it takes sessions, ended."""
+"""The ssh program that has the connection: start it, wait until it takes sessions, end it."""
 
 import contextlib
 import os
@@ -27,14 +27,17 @@ exec >&-
 read -r _ <&3
 rm -rf -- "$folder"
 """
-"""Ends ssh when our end of its input closes, also because this process was killed. Its output ends with ssh, which
-gives up its own once it is logged in. The folder stays until nobody can ask for what is in it."""
+"""Ends ssh when our end of its input closes, also because this process was killed.
+
+Its output ends with ssh, which closes its own once it is logged in. The folder stays until nobody can ask for what is
+in it.
+"""
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]{1,48}\Z")
 """A folder that needs no quotes in a configuration and leaves room in a socket's path, which ends at 104 bytes."""
 
 _ASKING = ("SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "DISPLAY", "WAYLAND_DISPLAY")
-"""Left out of ssh's environment: nobody is asked for a password, here or on the way."""
+"""Variables left out of ssh's environment, so that nobody is asked for a password, here or on the way."""
 
 
 class Key(NamedTuple):
@@ -45,7 +48,7 @@ class Key(NamedTuple):
 
 
 class Master:
-    """One run of ssh. `folder` is ours alone and goes with it."""
+    """One run of ssh. `folder` is private to it and is removed with it."""
 
     def __init__(self) -> None:
         base = tempfile.gettempdir()
@@ -55,11 +58,11 @@ class Master:
 
     @property
     def socket(self) -> Path:
-        """Where it takes sessions."""
+        """The path of the control socket on which it takes sessions."""
         return self.folder / "master"
 
     def start(self, configuration: Path, name: str, environment: Mapping[str, str], deadline: Deadline) -> bool:
-        """Connect and log in; whether it takes sessions before `deadline`."""
+        """Connect and log in; return whether the master takes sessions before `deadline`."""
         words = ("ssh", "-F", str(configuration), "-N", "-n", "--", name)
         with (self.folder / "said").open("wb") as said:
             process = subprocess.Popen(
@@ -82,14 +85,14 @@ class Master:
         return False
 
     def shown(self) -> Key | None:
-        """The key that the host showed; None when it came to none."""
+        """Return the key that the host showed; None if it did not get that far."""
         with contextlib.suppress(OSError):
             kind, _, fingerprint = (self.folder / "shown").read_text().splitlines()[-1].partition(" ")
             return Key(kind, fingerprint)
         return None
 
     def last_words(self) -> str:
-        """What ssh, or the one that it sent ahead to a jump host, said last; a line of printable ASCII."""
+        """Return the last line that ssh, or the one that it ran towards a jump host, printed, in printable ASCII."""
         with contextlib.suppress(OSError):
             lines = (self.folder / "said").read_bytes()[-4096:].split(b"\n")
             words = [line.decode("ascii", "replace").strip() for line in lines if line.strip()]

@@ -1,8 +1,8 @@
-"""One session asked of an ssh master over its control socket, as OpenSSH's PROTOCOL.mux has it.
+"""One session asked of an ssh master over its control socket, as OpenSSH's PROTOCOL.mux describes it.
 
-The ssh program as a client of its own master would end with 255 for a command that did, for a session that was
-refused and for a connection that was lost. Here each has a message of its own: refused means that nothing was sent,
-an exit status is the command's, and the end of the socket without one is an end that nobody saw.
+The ssh program as a client of its own master would end with 255 for a command that did, for a session that was refused
+and for a connection that was lost. Here each has a message of its own: refused means that nothing was sent, an exit
+status is the command's, and if the socket ends without one, nobody saw the command's end.
 """
 
 import contextlib
@@ -22,23 +22,26 @@ NEW_SESSION = 0x10000002
 DENIED, FAILURE, EXIT, OPENED = 0x80000002, 0x80000003, 0x80000004, 0x80000006
 NO_ESCAPE = 0xFFFFFFFF
 LARGEST = 256 * 1024
-"""Bytes of the greatest message that is believed; what is longer is no message of a master's."""
+"""How many bytes the greatest message that is believed has; a longer one is no message of a master's."""
 
 
 class Gone(Exception):
-    """There is no master any more, or none that speaks as it should; nothing was asked of it."""
+    """Raised when there is no master any more, or none that speaks as it should; nothing was asked of it."""
 
 
 class Unanswered(Exception):
-    """The host opened no session in time, and the master was ended before it could send anything."""
+    """Raised when the host opened no session in time; the master was ended before it could send anything."""
 
 
 class Ended(Exception):
-    """The master ended after it was asked and before it answered: whether it sent the command is not known."""
+    """Raised when the master ended after it was asked and before it answered.
+
+    Whether it sent the command is not known.
+    """
 
 
 class _Late(Exception):
-    """Nothing came before the deadline."""
+    """Raised when nothing came before the deadline."""
 
 
 class Session:
@@ -53,8 +56,8 @@ class Session:
     def open(cls, master: Path, line: str, deadline: Deadline, give_up: Callable[[], None]) -> Self:
         """Have `line` run by the user's login shell.
 
-        Raises `Refused` when the host opens no session, and `Gone`, `Unanswered` or `Ended`. `give_up` ends the master:
-        it may still be waiting for the host, and would send the command when that answers late.
+        Raises `Refused` when the host opens no session, and `Gone`, `Unanswered` or `Ended`. `give_up` must end the
+        master: it may still be waiting for the host, and would send the command if that answers late.
         """
         control, theirs = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), list[int]()
         session = cls(control, _pipes(theirs))
@@ -70,7 +73,7 @@ class Session:
         return session
 
     def status(self, deadline: Deadline) -> int | None:
-        """The command's exit status; None when the connection was lost before it or `deadline` came first."""
+        """Return the command's exit status; None when the connection was lost or `deadline` came first."""
         with contextlib.suppress(_Late, EOFError, OSError):
             while True:
                 kind, rest = self._message(deadline)
@@ -145,7 +148,7 @@ class Session:
 
 
 def _pipes(theirs: list[int]) -> Pipes:
-    """Three pipes; the ends that a master is given are put into `theirs`."""
+    """Return our ends of three pipes; the ends that a master is given are put into `theirs`."""
     (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
     theirs += [stdin, stdout, stderr]
     return Pipes(

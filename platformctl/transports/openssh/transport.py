@@ -18,18 +18,19 @@ from platformctl.transports.sessions import Refused, Sessions
 from platformctl.transports.words import shell_line
 
 ARRIVING, OPENING = 30.0, 10.0
-"""Seconds until the host takes sessions, and at most for opening one, which no person has a part in."""
+"""Seconds until the host takes sessions, and at most for opening one, in which no person has a part."""
 
 
 class OpensshTransport:
-    """Runs commands as the entry's user, whose login shell must be a POSIX one. Several threads may use it at once.
+    """Runs commands as the entry's user, whose login shell must be a POSIX one.
 
-    What it does not check is as with `SshTransport`.
+    Several threads may use it at once. It checks no more of the host than `SshTransport` does.
     """
 
     def __init__(self, entry: HostEntry, environment: Mapping[str, str], *, timeout: float | None = None) -> None:
-        """`timeout`: seconds until the host takes sessions: the way there and all logins, a touched key included;
-        the entry's where it is not given, else 30.
+        """`timeout` is in seconds, until the host takes sessions; None for the entry's, or else 30.
+
+        It is for the way there and all logins, a touched key included.
         """
         self.entry = entry
         self.exchanges = 0
@@ -41,7 +42,10 @@ class OpensshTransport:
         self._sessions = Sessions(entry)
 
     def run(self, command: Command) -> Completed:
-        """As `SshTransport.run`, but a command that a signal ended has the status its login shell gives it, if any."""
+        """Do as `SshTransport.run` does.
+
+        A command that a signal ended has the status that its login shell gives it, if any.
+        """
         session = self._open(shell_line(command.argv), command)
         try:
             ended = _carried_out(session, command)
@@ -117,9 +121,9 @@ class OpensshTransport:
 
 
 def _carried_out(session: Session, command: Command) -> Completed | None:
-    """How it ended; None when its end was not seen.
+    """Run a command's streams and return how it ended; None when its end was not seen.
 
-    Where a status came but a process it left behind keeps the output open, the output counts as truncated.
+    If a status came but a process that it left behind keeps the output open, the output counts as truncated.
     """
     deadline = Deadline.after(command.timeout)
     stdout, stderr = Kept(), Kept()
