@@ -1,7 +1,7 @@
-"""Which peer of the tailnet is the pinned host, and may it be connected to. Pure: the status is an argument.
+"""Which peer of the tailnet is the pinned host, and whether it may be connected to. Pure: the status is an argument.
 
-A peer is recognised by its stable id, which only the control server gives out, and by its DNS name. Its HostName is
-what the machine calls itself, so anybody can have anybody's, and it is not read.
+A peer is recognised by its stable id, which only the control server gives out, and by its DNS name. Its HostName is not
+read: it is what the machine calls itself, so anybody can have anybody's.
 """
 
 import base64
@@ -19,7 +19,7 @@ from platformctl.transports.entry import stranger, unreachable
 
 @dataclass(frozen=True)
 class Peer:
-    """Where the pinned peer is, and whether tailscale's own SSH server answers there."""
+    """The address of the pinned peer, and whether tailscale's own SSH server answers there."""
 
     address: str
     has_tailscale_ssh: bool
@@ -29,7 +29,8 @@ def find_peer(entry: HostEntry, status: Any) -> Peer:
     """Return the peer that `entry` pins.
 
     Raises `WrongHost` when another machine has its name, when it has another name, or shows other host keys than are
-    pinned, `Unreachable` when it is not there, offline or expired, and when tailscale itself is not running.
+    pinned; `Unreachable` when it is not there, offline or expired, and when tailscale itself is not running;
+    `InvalidInput` when the entry pins no peer.
     """
     if not (entry.node_id and entry.dns_name):
         raise InvalidInput(
@@ -68,7 +69,7 @@ def _refuse_absent(entry: HostEntry, peer: Mapping[str, Any]) -> None:
 
 
 def _address(entry: HostEntry, peer: Mapping[str, Any]) -> str:
-    """The first of the peer's addresses, or the pinned one, which must be among them."""
+    """Return the first of the peer's addresses, or the pinned one, which must be among them."""
     addresses = _texts(peer, "TailscaleIPs")
     try:
         known = [str(ip_address(address)) for address in addresses]
@@ -82,7 +83,7 @@ def _address(entry: HostEntry, peer: Mapping[str, Any]) -> str:
 
 
 def _peers(entry: HostEntry, status: Any) -> Iterator[Mapping[str, Any]]:
-    """Every peer; there are none (null) in a tailnet of one."""
+    """Yield every peer; a tailnet of one has none (null)."""
     peers = status.get("Peer") or {}
     if not isinstance(peers, dict) or not all(isinstance(peer, dict) for peer in peers.values()):
         raise _garbled(entry)
@@ -90,7 +91,7 @@ def _peers(entry: HostEntry, status: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _name(peer: Mapping[str, Any]) -> str:
-    """The DNS name as hosts.yaml has it; tailscale ends it with a dot."""
+    """Return the DNS name as hosts.yaml has it; tailscale ends it with a dot."""
     return _text(peer, "DNSName").removesuffix(".").lower()
 
 
@@ -105,7 +106,7 @@ def _texts(holder: Mapping[str, Any], key: str) -> list[str]:
 
 
 def _fingerprint(public_key: str) -> str | None:
-    """As OpenSSH writes it, of a line `ssh-ed25519 AAAA…`; None for what is none."""
+    """Return the fingerprint of a line `ssh-ed25519 AAAA…` as OpenSSH writes it; None if it is no such line."""
     words = public_key.split()
     try:
         digest = hashlib.sha256(base64.b64decode(words[1], validate=True)).digest()

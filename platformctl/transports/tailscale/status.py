@@ -1,5 +1,6 @@
-"""What tailscale on this machine says of its tailnet: `GET /localapi/v0/status` over its socket, which is also what
-`tailscale status --json` prints where there is no socket (tailscale from macOS's App Store).
+"""Ask tailscale on this machine about its tailnet: `GET /localapi/v0/status` over its socket.
+
+If there is no socket (tailscale from macOS's App Store), `tailscale status --json` prints the same.
 """
 
 import http.client
@@ -16,16 +17,16 @@ from platformctl.model.desired import HostEntry
 from platformctl.transports.entry import unreachable
 
 SOCKETS = (Path("/var/run/tailscale/tailscaled.sock"), Path("/var/run/tailscaled.socket"))
-"""Where tailscaled listens on Linux, and on macOS where it is not the App Store's."""
+"""Where tailscaled listens on Linux, and on macOS unless it comes from the App Store."""
 
 LARGEST = 32 * 1024 * 1024
-"""Bytes of an answer that are read; a tailnet of 10,000 peers has about 15 MB."""
+"""How many bytes of an answer are read; for a tailnet of 10,000 peers it has about 15 MB."""
 
 
 def ask(entry: HostEntry, environment: Mapping[str, str], sockets: Sequence[Path], timeout: float) -> Any:
-    """Return the status as JSON data, which nobody has judged yet.
+    """Return the status as JSON data, not checked yet.
 
-    Raises `Unreachable` when tailscale does not answer or not in JSON, `ToolError` where there is none.
+    Raises `Unreachable` when tailscale does not answer or not in JSON, `ToolError` if there is no tailscale.
     """
     there = next((path for path in sockets if path.exists()), None)
     try:
@@ -40,7 +41,7 @@ def ask(entry: HostEntry, environment: Mapping[str, str], sockets: Sequence[Path
 
 
 class _LocalApi(http.client.HTTPConnection):
-    """The program behind a socket of this machine, by the name that tailscaled wants to be called."""
+    """A connection to tailscaled's socket, under the name that it wants to be called by."""
 
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("local-tailscaled.sock", timeout=timeout)

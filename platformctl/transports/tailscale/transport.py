@@ -12,9 +12,9 @@ from platformctl.transports.tailscale.status import SOCKETS, ask
 
 
 class TailscaleTransport(SshTransport):
-    """As `SshTransport`, but each connection begins with the question where the pinned peer is now.
+    """An `SshTransport` that asks where the pinned peer is now, before each connection.
 
-    Where Tailscale SSH answers, being on the tailnet may be all the login there is; it is tried before keys.
+    Where Tailscale SSH answers, being on the tailnet may be all the login there is; this is tried before keys.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class TailscaleTransport(SshTransport):
         timeout: float | None = None,
         sockets: Sequence[Path] = SOCKETS,
     ) -> None:
-        """`sockets`: where tailscaled may listen on this machine; where it does not, the program is asked."""
+        """`sockets` is where tailscaled may listen on this machine; if it does not, the program is asked."""
         super().__init__(entry, environment, timeout=timeout)
         self._sockets = sockets
 
