@@ -1,7 +1,7 @@
-"""The session of the next command, opened while another one runs, so that it need not be waited for a round trip.
+"""Open the session of the next command while another one runs, which saves the next one a round trip.
 
-Nobody depends on it: where the host opens none, or nothing was heard of it lately, who comes next opens a session as
-ever, and finds out whether the host still answers.
+Nothing depends on it: if the host opens none, or nothing was heard of it lately, the next command opens a session as
+usual, and finds out whether the host still answers.
 """
 
 import threading
@@ -13,11 +13,11 @@ import paramiko
 from platformctl.transports.ssh.errand import Session, in_background
 
 LATELY = 1.0
-"""Seconds since a host was heard of within which it is taken to answer."""
+"""For how many seconds a host is taken to answer after it was heard of."""
 
 
 class Ahead:
-    """At most one session, beside those that are in use. Several threads may use it at once."""
+    """At most one session, in addition to those in use. Several threads may use it at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,7 +26,7 @@ class Ahead:
         self._heard = 0.0
 
     def heard(self) -> None:
-        """The host has just ended a command."""
+        """Note that the host has just ended a command."""
         self._heard = time.monotonic()
 
     def open(self, connection: paramiko.Transport, timeout: float, *, listens: bool = False) -> None:
@@ -48,7 +48,7 @@ class Ahead:
 
         try:
             in_background(ask)
-        except RuntimeError as error:  # there are as many threads as there may be
+        except RuntimeError as error:  # no thread can be started any more
             opening.set_exception(error)
 
     def take(self, connection: paramiko.Transport) -> Session | None:
@@ -65,7 +65,7 @@ class Ahead:
         return None
 
     def forget(self) -> None:
-        """Close the session, or whatever comes of asking for it."""
+        """Close the session, also one that is still being opened."""
         opening = self._taken()
         if opening is not None:
             in_background(lambda: opening.result().channel.close())

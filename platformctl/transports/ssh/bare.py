@@ -1,8 +1,9 @@
-"""paramiko without what it imports for questions that nobody asks of it here. To be imported before all else of it.
+"""Import paramiko without modules that it imports but that are not needed here.
 
-`invoke` serves `Match exec` in an ssh_config, which is never read, and costs as much to import as all the rest;
-paramiko does without where it is not installed. `importlib.metadata` serves to tell a server paramiko's version, and
-takes a third of what is left: the folder that pip made has it in its name.
+This must be imported before anything else of paramiko. `invoke` serves `Match exec` in an ssh_config, which is never
+read, and costs as much to import as all the rest; paramiko does without if it is not installed. `importlib.metadata`
+serves to tell a server paramiko's version, and takes a third of what is left: the name of the folder that pip made has
+the version in it.
 """
 
 import importlib
@@ -17,10 +18,10 @@ _METADATA = "importlib.metadata"
 
 
 class _Versions(ModuleType):
-    """Tells a version by a folder's name. Whatever else is wanted, in another thread, the real module has."""
+    """Reads a version from a folder's name. Whatever else another thread wants, the real module provides."""
 
     def version(self, package: str) -> str:
-        """The version of an installed package."""
+        """Return the version of an installed package."""
         found = find_spec(package)
         beside = Path(found.origin).parents[1] if found and found.origin else Path()
         names = [path.stem for path in beside.glob(f"{package}-*.dist-info")]
@@ -33,7 +34,7 @@ class _Versions(ModuleType):
 
 
 _instead = {"invoke": None, _METADATA: _Versions(_METADATA)}
-"""None is the documented way to have an import fail."""
+"""What is imported in place of these modules. None is the documented way to make an import fail."""
 _lent = {name: module for name, module in _instead.items() if name not in sys.modules}
 sys.modules.update(_lent)  # type: ignore[arg-type]
 if _METADATA in _lent:

@@ -1,4 +1,4 @@
-"""A connection that several threads send on without one of them speaking after the goodbye of another."""
+"""A connection on which several threads can send without one of them sending on a channel that another closed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +12,12 @@ _SPOKEN_ON: ContextVar[paramiko.Channel | None] = ContextVar("spoken on", defaul
 
 
 class Connection(paramiko.Transport):
-    """paramiko's, which writes a message under the channel's lock and sends it after that lock is free.
+    """paramiko's transport, except that nothing follows the message that closes a channel.
 
-    Meanwhile the host may close the channel, and paramiko's own thread answers. Bytes that follow this goodbye
-    (RFC 4254, 5.3) make OpenSSH end the whole connection with all commands on it, and where the number of the channel
-    was given to the next one, they arrive in that one's input.
+    paramiko writes a message under the channel's lock and sends it after that lock is free. Meanwhile the host may
+    close the channel, and paramiko's own thread answers. Bytes that follow this goodbye (RFC 4254, 5.3) make OpenSSH
+    end the whole connection with all commands on it and, if the channel's number was given to the next channel, they
+    arrive in that one's input.
     """
 
     def _send_message(self, data: paramiko.Message) -> None:
@@ -27,9 +28,9 @@ class Connection(paramiko.Transport):
             super()._send_message(data)  # type: ignore[misc]  # absent from the stubs
 
     def begin(self, channel: paramiko.Channel, line: str) -> None:
-        """Ask for `line` to be run (RFC 4254, 6.5) and go on: its input may follow at once.
+        """Ask for `line` to be run (RFC 4254, 6.5) without waiting for the answer: its input may follow at once.
 
-        paramiko's own `exec_command` waits for the host to agree first. One that does not agree closes the channel.
+        paramiko's own `exec_command` waits for the host to agree first. A host that does not agree closes the channel.
         """
         request = paramiko.Message()
         request.add_byte(cMSG_CHANNEL_REQUEST)
@@ -42,7 +43,10 @@ class Connection(paramiko.Transport):
 
 @contextmanager
 def speaking_on(channel: paramiko.Channel) -> Iterator[Connection]:
-    """The connection of `channel`. Whatever this thread sends meanwhile is for it, and is dropped once it is closed."""
+    """Yield the connection of `channel`, for messages about that channel.
+
+    Whatever this thread sends meanwhile is dropped once the channel is closed.
+    """
     before = _SPOKEN_ON.set(channel)
     try:
         yield cast("Connection", channel.get_transport())

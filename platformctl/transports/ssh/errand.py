@@ -1,7 +1,7 @@
 """One command on one channel, fed and drained under one deadline that nothing in paramiko can outlast.
 
-paramiko waits without a limit for the answer to an exec, for room to write and for an exit status. So whatever may
-wait runs in a thread of its own, and the caller looks only at what it can leave at any moment.
+paramiko waits without a limit for the answer to an exec, for room to write and for an exit status. So whatever may wait
+runs in a thread of its own, and the caller only looks at what it can leave at any moment.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from platformctl.transports.ssh.connection import speaking_on
 
 CHUNK = 65536
 GRACE = 1.0
-"""Seconds for a goodbye that a dead connection may swallow."""
+"""Seconds given to closing a channel, which a dead connection may never answer."""
 
 
 _LISTEN = 'IFS= read -r size && line=$(head -c "$size") && eval "$line"'
@@ -55,10 +55,10 @@ class Session(NamedTuple):
 
 
 class News(threading.Event):
-    """Set by paramiko whenever either output of a channel has bytes or ends.
+    """An event that paramiko sets whenever either output of a channel has bytes or ends.
 
-    `Channel.fileno` is for the same purpose and can lose a wake-up: there, reading one output empty clears the sign
-    that the other has just set.
+    `Channel.fileno` is for the same purpose, but can lose a wake-up: there, reading one output until it is empty clears
+    the sign that the other has just set.
     """
 
     def __init__(self, channel: paramiko.Channel) -> None:
@@ -67,10 +67,13 @@ class News(threading.Event):
         channel.in_stderr_buffer.set_event(self)
 
     def clear(self) -> None:
-        """Nothing, for paramiko: it calls this when it knows of one output only."""
+        """Do nothing when paramiko calls this, as it knows of one output only."""
 
     def came_before(self, deadline: Deadline) -> bool:
-        """Wait for something new; the next call waits for what comes after this one's return."""
+        """Wait for something new until `deadline`, and return whether it came.
+
+        The next call waits for what comes after this one's return.
+        """
         came = self.wait(deadline.left)
         super().clear()
         return came
@@ -79,8 +82,8 @@ class News(threading.Event):
 def carry_out(session: Session, line: str, stdin: bytes, deadline: Deadline) -> Completed | None:
     """Run `line` and return how it ended; None when its end was not seen.
 
-    The end is an exit status. A command ended by a signal has none (RFC 4254, 6.10), nor has one whose connection
-    was lost. Where a status came but a process it left behind keeps the output open, the output counts as truncated.
+    The end is an exit status. A command ended by a signal has none (RFC 4254, 6.10), nor has one whose connection was
+    lost. If a status came but a process that it left behind keeps the output open, the output counts as truncated.
     """
     channel = session.channel
     in_background(lambda: _feed(session, line, stdin))
@@ -94,7 +97,10 @@ def carry_out(session: Session, line: str, stdin: bytes, deadline: Deadline) -> 
 
 
 def in_background(work: Callable[[], None]) -> threading.Thread:
-    """Start `work` where it may wait for ever. How it fails is seen in the state of its channel, not here."""
+    """Start `work` in a thread that may wait for ever.
+
+    Its exceptions are dropped: how it failed shows in the state of its channel.
+    """
 
     def quietly() -> None:
         with contextlib.suppress(Exception):
@@ -106,9 +112,10 @@ def in_background(work: Callable[[], None]) -> threading.Thread:
 
 
 def let_go(channel: paramiko.Channel) -> None:
-    """Close `channel`; when its end was not seen and no goodbye can be sent in `GRACE`, give up its connection.
+    """Close `channel`. If its end was not seen and it can not be closed within `GRACE`, give up its connection.
 
-    A goodbye that is slow after an end that was seen says that this machine is busy: others may speak on.
+    Closing that is slow after an end that was seen says only that this machine is busy: others may go on using the
+    connection.
     """
     goodbye = in_background(channel.close)
     goodbye.join(GRACE)
@@ -123,10 +130,10 @@ def _feed(session: Session, line: str, stdin: bytes) -> None:
 
 
 def _drain(channel: paramiko.Channel, stdout: Kept, stderr: Kept, deadline: Deadline) -> bool:
-    """Keep the head of both outputs until they end; False when the deadline came first."""
+    """Keep the head of both outputs until they end; return False when the deadline came first."""
     news = News(channel)
     while news.came_before(deadline):
-        over = channel.eof_received or channel.closed  # asked first: bytes that came before it are still to be read
+        over = channel.eof_received or channel.closed  # asked first, so that all that came before the end is read
         while channel.recv_ready() and not deadline.passed:
             stdout.add(channel.recv(CHUNK))
         while channel.recv_stderr_ready() and not deadline.passed:

@@ -10,11 +10,11 @@ from platformctl.transports.ssh.errand import CHUNK, News, in_background, let_go
 from platformctl.transports.ssh.refusals import LOST
 
 GRACE = 2.0
-"""Seconds given to the process to end after its input did."""
+"""Seconds given to the process to end after its input ended."""
 
 
 class SshHeld:
-    """A channel left open. Its methods may be called while other commands run on the same connection."""
+    """A command whose channel is left open. It may be used while other commands run on the same connection."""
 
     def __init__(self, channel: paramiko.Channel, leave: Callable[[], None]) -> None:
         self._channel = channel
@@ -23,7 +23,7 @@ class SshHeld:
         channel.settimeout(GRACE)
 
     def answer(self, timeout: float) -> str:
-        """Return the first line it printed; what follows that line is not read."""
+        """Return the first line that the command printed; what follows that line is not read."""
         news, deadline, said = News(self._channel), Deadline.after(timeout), b""
         while b"\n" not in said and news.came_before(deadline):
             over = self._channel.eof_received or self._channel.closed
@@ -35,9 +35,9 @@ class SshHeld:
         return line.decode("utf-8", "replace") if newline else ""
 
     def beat(self) -> bool:
-        """Feed it one byte; False when it ended, was released or its connection is known to be lost.
+        """Feed the command one byte; return False when it ended, was released or its connection is known to be lost.
 
-        True says that the byte is on its way, not that it arrived: the host's own clock decides about the lock.
+        True means that the byte is on its way, not that it arrived: the host's own clock decides about the lock.
         """
         try:
             with speaking_on(self._channel):
@@ -46,7 +46,7 @@ class SshHeld:
             return False
 
     def release(self) -> None:
-        """Close its input, wait `GRACE` seconds for its end, close the channel."""
+        """Close the command's input, wait up to `GRACE` seconds for its end, and close the channel."""
         if self._released:
             return
         self._released = True
