@@ -19,12 +19,12 @@ CLOSED_ALGORITHMS = {
     "macs": ("hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96"),
 }
 CHEAP_EXCHANGE = "curve25519-sha256@libssh.org"
-"""A tenth of the processor time of the post-quantum exchange, which counts with many hosts."""
+"""Takes a tenth of the processor time of the post-quantum exchange, which counts with many hosts."""
 CHEAP_CIPHER = "aes128-gcm@openssh.com"
-"""It proves a packet whole by itself; other proofs paramiko compares in Python, byte for byte."""
+"""Proves a packet whole by itself; other proofs paramiko compares in Python, byte by byte."""
 
 SILENCE = 20_000
-"""Milliseconds after which the kernel gives up a connection whose bytes nobody acknowledges: the lock's lifetime."""
+"""Milliseconds after which the kernel gives up a connection on which nothing is acknowledged: the lock's lease."""
 
 
 def pinned_host(entry: HostEntry, timeout: float) -> paramiko.Transport:
@@ -45,7 +45,7 @@ def pinned_host(entry: HostEntry, timeout: float) -> paramiko.Transport:
 
 
 def scan_host_keys(entry: HostEntry, timeout: float) -> tuple[tuple[str, str], ...]:
-    """As `SshTransport.scan_host_keys`."""
+    """Do what `SshTransport.scan_host_keys` does."""
     refuse_address(entry)
     keys = []
     for transport in _greetings(entry, timeout):
@@ -55,12 +55,12 @@ def scan_host_keys(entry: HostEntry, timeout: float) -> tuple[tuple[str, str], .
 
 
 def fingerprint(transport: paramiko.Transport) -> str:
-    """The key the host proved to have, as OpenSSH writes it: `SHA256:` and base64 without padding."""
+    """Return the key that the host proved to have, as OpenSSH writes it: `SHA256:` and base64 without padding."""
     return transport.get_remote_server_key().fingerprint
 
 
 def _greetings(entry: HostEntry, timeout: float) -> Iterator[paramiko.Transport]:
-    """Greet the host once for each kind of key it has. The caller closes what it does not use."""
+    """Yield a connection for each kind of key that the host has. The caller closes what it does not use."""
     left = KEY_KINDS
     transport = _greet(entry, left, timeout)
     if transport is None:
@@ -73,7 +73,10 @@ def _greetings(entry: HostEntry, timeout: float) -> Iterator[paramiko.Transport]
 
 
 def _greet(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramiko.Transport | None:
-    """Shake hands; None when the host has no key of these kinds. Being hung up on before a word is tried again."""
+    """Shake hands; return None when the host has no key of these kinds.
+
+    A host that hangs up before it said anything is tried again.
+    """
     waits = pauses(Deadline.after(timeout))
     while True:
         transport = _shake_hands(entry, kinds, timeout)
@@ -89,7 +92,7 @@ def _greet(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramik
 
 def _shake_hands(entry: HostEntry, kinds: tuple[Kind, ...], timeout: float) -> paramiko.Transport:
     transport = Connection(_dial(entry, timeout), disabled_algorithms=CLOSED_ALGORITHMS)
-    transport.banner_timeout = transport.handshake_timeout = timeout + 60  # so that ours below comes first
+    transport.banner_timeout = transport.handshake_timeout = timeout + 60  # so that the wait below ends first
     options = transport.get_security_options()
     options.key_types = tuple(algorithm for kind in kinds for algorithm in kind)
     options.kex = (CHEAP_EXCHANGE, *(name for name in options.kex if name != CHEAP_EXCHANGE))
@@ -107,7 +110,7 @@ def _dial(entry: HostEntry, timeout: float) -> socket.socket:
         connection = socket.create_connection((entry.address, entry.port), timeout)
     except (OSError, UnicodeError) as error:
         raise unreachable(entry, in_words(error)) from error
-    # Without it, an exec on an open connection waits 40 ms for a delayed acknowledgement.
+    # Without TCP_NODELAY, an exec on an open connection waits 40 ms for a delayed acknowledgement.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE)

@@ -1,4 +1,4 @@
-"""Proving who we are, with keys alone: the agent's, then those in files. Passwords do not exist here."""
+"""Log in with keys alone: the agent's, then those in files. There are no passwords."""
 
 import contextlib
 import socket
@@ -19,7 +19,7 @@ from platformctl.transports.entry import unreachable
 from platformctl.transports.ssh.refusals import LOST
 
 KEY_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")
-"""Names below ~/.ssh, as the ssh program tries them."""
+"""Names below ~/.ssh, those that the ssh program tries."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Identity:
 
 
 def lets_in_without_key(transport: paramiko.Transport, entry: HostEntry, timeout: float) -> bool:
-    """Whether the network has said already who we are (RFC 4252, 5.2: "none"); we are logged in then.
+    """Return whether the host lets us in without a key (RFC 4252, 5.2: "none"), and log in if so.
 
-    Else the connection serves for nothing more: paramiko would announce its next try in a way that not every server
-    bears twice.
+    The network has proved who we are then. Otherwise the connection is of no further use: paramiko would announce its
+    next try in a way that not every server accepts twice.
     """
     transport.auth_timeout = timeout
     with contextlib.suppress(*LOST):
@@ -69,13 +69,19 @@ def _is_accepted(transport: paramiko.Transport, entry: HostEntry, key: paramiko.
 
 @contextmanager
 def _identities(environment: Mapping[str, str], timeout: float) -> Iterator[Iterator[Identity]]:
-    """Every identity once. The agent is asked to sign while they are tried, so its connection outlives the list."""
+    """Yield every identity once.
+
+    The agent is asked to sign while they are tried, so its connection must outlive the list.
+    """
     with _agent(environment.get("SSH_AUTH_SOCK"), timeout) as agent:
         yield _each_once([*agent, *_from_files(environment)])
 
 
 def _each_once(identities: list[Identity]) -> Iterator[Identity]:
-    """sshd counts each offer against its MaxAuthTries, and the agent often holds what the files hold."""
+    """Yield each key once.
+
+    sshd counts each offer against its MaxAuthTries, and the agent often holds the same keys as the files.
+    """
     seen = set()
     for identity in identities:
         public = identity.key.asbytes() if identity.key else identity.label.encode()
@@ -122,7 +128,7 @@ def _from_file(path: Path) -> Identity:
     try:
         return Identity(str(path), paramiko.PKey.from_path(path))
     except (TypeError, paramiko.PasswordRequiredException):
-        # cryptography says TypeError where a passphrase is missing.
+        # cryptography raises TypeError when a passphrase is missing.
         return Identity(str(path), excuse=f" (has a passphrase: ssh-add {path})")
     except (OSError, ValueError, UnknownKeyType, paramiko.SSHException):
         return Identity(str(path), excuse=" (can not be read as a private key)")

@@ -1,4 +1,4 @@
-"""How paramiko says that something went wrong, and how we say it: in our words, never the host's."""
+"""How paramiko reports that something went wrong, and how we report it: in our words, never the host's."""
 
 import errno
 import os
@@ -7,11 +7,11 @@ import socket
 import paramiko
 
 LOST: tuple[type[Exception], ...] = (paramiko.SSHException, EOFError, OSError)
-"""How paramiko says that a connection does not serve, or not any more."""
+"""What paramiko raises when a connection can not be used, or not any more."""
 
 
 def in_words(failure: Exception | None) -> str:
-    """Say what went wrong. Its own text is left out: it may hold bytes that the host chose."""
+    """Return what went wrong. The exception's own text is left out: it may hold bytes that the host chose."""
     match failure:
         case TimeoutError():
             return "no answer in time"

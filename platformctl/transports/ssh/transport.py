@@ -21,9 +21,9 @@ from platformctl.transports.ssh.refusals import LOST
 from platformctl.transports.words import shell_line
 
 CONNECTING = 10.0
-"""Seconds for each part of connecting, where nobody says otherwise."""
+"""Seconds for each part of connecting, unless the entry or the caller says otherwise."""
 KEEPALIVE = 15
-"""Seconds between signs of life, for the sake of firewalls that forget silent connections."""
+"""Seconds between signs of life, because firewalls forget silent connections."""
 
 
 class Where(NamedTuple):
@@ -34,15 +34,16 @@ class Where(NamedTuple):
 
 
 class SshTransport:
-    """Runs commands as the entry's user, whose login shell must be a POSIX one. Several threads may use it at once.
+    """Runs commands as the entry's user, whose login shell must be a POSIX one.
 
-    That the user is not uid 0 under another name, and that machine and engine ids are the pinned ones, is for the
-    caller to ask.
+    Several threads may use it at once. It does not check that the user is not uid 0 under another name, or that machine
+    and engine ids are the pinned ones: the caller asks for these.
     """
 
     def __init__(self, entry: HostEntry, environment: Mapping[str, str], *, timeout: float | None = None) -> None:
-        """`timeout`: seconds for connecting, for the handshake, for logging in and for opening a channel, each; the
-        entry's where it is not given, else 10.
+        """`timeout` is in seconds, each for connecting, the handshake, logging in and opening a channel.
+
+        None stands for the entry's, or else 10.
         """
         self.entry = entry
         self.exchanges = 0
@@ -58,7 +59,7 @@ class SshTransport:
         """Run `command`; its timeout begins when it is sent.
 
         Raises `WrongHost` and `Unreachable` when nothing was sent. Raises `OutcomeUnknown` at the deadline, when the
-        connection is lost, and when a signal ended the command: the host may still be at work on what it asked for.
+        connection is lost, and when a signal ended the command: the host may still be at work on what it was asked for.
         """
         line = shell_line(command.argv)
         session = self._open(command, more=command.followed or self._holders > 0)
@@ -76,7 +77,7 @@ class SshTransport:
     def hold(self, command: Command) -> SshHeld:
         """Start `command` and keep its input open after `command.stdin`.
 
-        Raises as `run` does; its timeout is for the start alone.
+        Raises as `run` does; the command's timeout is for the start alone.
         """
         line = shell_line(command.argv)
         session = self._open(command, more=True)
@@ -98,7 +99,7 @@ class SshTransport:
         return scan_host_keys(self._where().entry, self._timeout)
 
     def close(self) -> None:
-        """Give up the connection; what runs over it is not waited for."""
+        """Give up the connection; commands that run over it are not waited for."""
         self._sessions.give_up()
         if self._connection is not None:
             self._connection.close()
@@ -132,7 +133,7 @@ class SshTransport:
             # Nothing was sent. Of two refusals at once, paramiko can tell one caller only; the other gets an error that
             # names nothing. And it calls a connection active for a moment after its channels know that it is lost.
             if not deadline.passed:
-                self._ahead.forget()  # it may be the one too many
+                self._ahead.forget()  # that session may be the one too many
                 raise Refused from error
             what = f"it opened no session in {self._timeout:g} s"
             raise unreachable(self.entry, what) from error
@@ -148,7 +149,7 @@ class SshTransport:
             return self._connection
 
     def _where(self) -> Where:
-        """Where the host is; asked before each connection. The entry says it, other transports look for it."""
+        """Return where the host is, before each connection: as the entry says, or as another transport finds out."""
         return Where(self.entry)
 
     def _connect(self) -> paramiko.Transport:
