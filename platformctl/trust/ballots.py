@@ -23,7 +23,7 @@ from platformctl.trust.signers import APPROVAL
 
 @dataclass(frozen=True)
 class Polling:
-    """What an approval must be of to count."""
+    """What approvals of one plan are compared with; `makers` signed the plan or its index and may not approve it."""
 
     plan: Plan
     digest: Digest

@@ -1,4 +1,4 @@
-"""What is on the table when a plan is judged: the plan, who signed it, who approved it, and the time."""
+"""What a plan is judged by: the plan itself, who signed it, who approved it, and the time."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -48,4 +48,4 @@ class Case:
 
 
 Rule = Callable[[Case], tuple[Refusal, ...]]
-"""Every reason why the plan may not run, the most important first; nothing when it may."""
+"""Returns every reason why the plan may not run, the most important first; empty when it may."""

@@ -1,6 +1,6 @@
 """What must hold before a plan may run, as small rules that compose.
 
-A rule answers with every reason against, so that people see all of them at once. Combining no rules is a refusal: an
+A rule returns every reason against a plan, so that people see all of them at once. Combining no rules is a refusal: an
 empty policy allows nothing. What needs git or the host is not judged here: that the commit is merged, that the trust
 roots are not older than the host remembers (`history`), that the plan was not used before.
 """
@@ -22,7 +22,7 @@ Reasons = tuple[Refusal, ...]
 
 
 def for_apply(approvals: ApprovalRule, *, tool_version: str) -> Rule:
-    """Return the rule a plan is applied under; reasons come in this order."""
+    """Return the rule that a plan is applied under; reasons come in the order of its parts."""
     return all_of(
         made_by(tool_version),
         is_of_approved_commit,
@@ -41,7 +41,7 @@ def all_of(*rules: Rule) -> Rule:
 
 
 def any_of(*rules: Rule) -> Rule:
-    """Return the rule that holds when one of `rules` does, else answers for the one with the fewest reasons against."""
+    """Return the rule that holds when one of `rules` does; else it gives the reasons of the one with the fewest."""
     return lambda case: min((rule(case) for rule in rules), key=len, default=_NO_RULE)
 
 
@@ -59,7 +59,7 @@ def approved_sha(text: str) -> GitSha:
 
 
 def made_by(tool_version: str) -> Rule:
-    """Return the rule that the plan's version of this tool is `tool_version` but for the patch number."""
+    """Return the rule that the plan was made by `tool_version` of this tool, patch number aside."""
 
     def judge(case: Case) -> Reasons:
         if _minor(case.plan.tool_version) == _minor(tool_version):
@@ -71,14 +71,14 @@ def made_by(tool_version: str) -> Rule:
 
 
 def is_of_approved_commit(case: Case) -> Reasons:
-    """The commit that was planned is the one the operator named."""
+    """Require that the commit that was planned is the one the operator named."""
     if case.head is None or case.head == case.plan.source_sha:
         return ()
     return _mismatch("sha", "the plan is of another commit", f"of {case.plan.source_sha}, approved was {case.head}")
 
 
 def is_listed_truly(case: Case) -> Reasons:
-    """The index, where there is one, lists the plan and says of it what it says of itself."""
+    """Require that the index, if there is one, lists the plan and says of it what it says of itself."""
     if case.index is None:
         return ()
     entry, plan = case.index.index.entry(case.digest), case.plan
@@ -89,14 +89,14 @@ def is_listed_truly(case: Case) -> Reasons:
 
 
 def is_not_speculative(case: Case) -> Reasons:
-    """The plan was made to be applied."""
+    """Require that the plan was made to be applied."""
     if not case.plan.speculative:
         return ()
     return _mismatch("speculative", "a speculative plan can not be applied", "it was made without asking the host")
 
 
 def is_not_dirty(case: Case) -> Reasons:
-    """Everything the plan was made from is in the commit it names."""
+    """Require that everything the plan was made from is in the commit it names."""
     if not case.plan.source_dirty:
         return ()
     return _mismatch("dirty", "a plan of uncommitted files can not be applied", f"beside {case.plan.source_sha}")
@@ -110,7 +110,7 @@ def is_not_from_the_future(case: Case) -> Reasons:
 
 
 def is_in_date(case: Case) -> Reasons:
-    """The plan has not ended."""
+    """Require that the plan has not expired."""
     if case.now < Moment(case.plan.expires_at).at:
         return ()
     detail = f"it ended at {case.plan.expires_at}"
@@ -128,9 +128,9 @@ def has_quorum(rule: ApprovalRule) -> Rule:
 
 
 def has_quorum_of_index(rule: ApprovalRule) -> Rule:
-    """Return the rule that enough people approved the index, as many as its most demanding plan needs.
+    """Return the rule that enough people approved the index: as many as its most demanding plan needs.
 
-    Approvals of the plan itself count too; where there is no index, the plan's own quorum is asked for.
+    Approvals of the plan itself count too. If there is no index, this asks for the plan's own quorum.
     """
 
     def judge(case: Case) -> Reasons:
@@ -142,7 +142,7 @@ def has_quorum_of_index(rule: ApprovalRule) -> Rule:
 
 
 def _short_of(needed: int, ballots: list[Ballot] | tuple[Ballot, ...], rule: ApprovalRule, case: Case) -> Reasons:
-    """Count people, not approvals: somebody with two keys, or who approved twice, is one person."""
+    """Return the reasons if too few approve. People are counted: with two keys or two approvals one is one person."""
     if not case.plan.has_changes:
         return ()
     if needed < 1:

@@ -21,9 +21,9 @@ _VERIFY = object()
 
 @dataclass(frozen=True)
 class VerifiedPlan:
-    """A plan that may run as far as signatures and rules can tell; `digest` is what is consumed when it does.
+    """A plan that may run as far as signatures and rules can tell; `digest` is consumed when it runs.
 
-    Made by `verify` alone. Python can not forbid another maker; the private token makes it a deliberate act that a
+    Only `verify` makes one. Python can not forbid another maker; the private token makes it a deliberate act that a
     reviewer sees, and keeps `dataclasses.replace` from passing an altered plan for a verified one.
     """
 
@@ -42,8 +42,8 @@ class VerifiedPlan:
 class Verdict:
     """What is known about a plan and every reason against it, the most important first.
 
-    Where its signature does not hold, the plan was not parsed and is None. `approved_by` are the people whose
-    approvals count, whether or not they are enough.
+    `plan` is None where the signature or the form of the plan or its index does not hold. `approved_by` are the people
+    whose approvals count, whether or not they are enough.
     """
 
     digest: Digest
