@@ -17,7 +17,7 @@ _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Moment(Checked):
-    """A time in its one spelling; also a day that exists."""
+    """A time in its one spelling, on a day that exists."""
 
     __slots__ = ()
     pattern = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")

@@ -1,6 +1,6 @@
 """The DSSE envelope: bytes, what they mean, and signatures over both (https://github.com/secure-systems-lab/dsse).
 
-Reading checks the form alone. Who signed is asked of `keys.Keyring`, over `pae`, before anybody parses the payload.
+Reading checks the form alone. `keys.Keyring` says who signed, over `pae`, before anybody parses the payload.
 """
 
 import base64
@@ -13,7 +13,7 @@ from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 
 MAX_SIGNATURES = 16
-"""Each signature costs a process to verify; nothing of ours carries more than a few."""
+"""How many signatures are read at most: each costs a process to verify, and ours carry only a few."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Envelope:
 
     @property
     def digest(self) -> Digest:
-        """What identifies the payload, whoever signed it and however often."""
+        """The digest of the payload, which identifies it, whoever signed it and however often."""
         return digest(self.payload)
 
     @property
@@ -67,7 +67,7 @@ def read(text: bytes) -> Envelope:
 
 
 def write(envelope: Envelope) -> bytes:
-    """Return the one spelling of `envelope`: JSON in one line."""
+    """Return `envelope` in its one spelling: JSON in one line."""
     signatures = tuple(_Signature(each.keyid, _text(each.armour)) for each in envelope.signatures)
     document = _Document(_text(envelope.payload), envelope.payload_type, signatures)
     return strict_json.dump(codec.encode(document)) + b"\n"
@@ -93,7 +93,10 @@ def _text(content: bytes) -> str:
 
 
 def _bytes(text: str, field: str) -> bytes:
-    """Decode base64 that has one spelling: `b64decode` alone takes unused bits and passes over some characters."""
+    """Decode base64 that has only one spelling; raise `InvalidInput` for any other.
+
+    `b64decode` alone accepts unused bits and passes over some characters.
+    """
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

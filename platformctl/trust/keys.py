@@ -1,8 +1,8 @@
 """The one place that runs ssh-keygen: make a key, sign, and ask who signed.
 
 Keys may lie in a file, in an agent or on a security key; ssh-keygen finds out. Its verdict is its exit status. The
-message to sign goes in as a file, because ssh-keygen without a terminal would read a passphrase from standard input
-and so take our message for one. `environment` is the caller's; nothing here reads the process's own.
+message to sign is given as a file, because ssh-keygen without a terminal would read a passphrase from standard input
+and take our message for it. `environment` is the caller's; nothing here reads the process's own.
 """
 
 import subprocess
@@ -19,13 +19,13 @@ from platformctl.trust.envelope import Envelope, Signature, pae
 from platformctl.trust.public_key import NotAKey, PublicKey
 
 SIGNING_SECONDS = 120
-"""A person may have to type a passphrase or touch a security key."""
+"""Seconds for one signature: a person may have to type a passphrase or touch a security key."""
 VERIFYING_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Who made a signature that holds: the principal of allowed_signers, and with which key."""
+    """Who made a signature that holds: the principal of allowed_signers, and its key."""
 
     principal: str
     key_id: str
@@ -40,11 +40,12 @@ class Signer:
 class Keyring:
     """The people and planners of one allowed_signers text, and the keys that were revoked since.
 
-    The key inside a signature picks the line, because a key stands in one line only; whether the signature holds for
-    that line's principal is ssh-keygen's to say. `revoked` is the text of revoked_keys: what one of these signed does
+    The key inside a signature picks the line, because a key stands in one line only; ssh-keygen says whether the
+    signature holds for that line's principal. `revoked` is the text of revoked_keys: what one of these keys signed does
     not count, whenever it was.
 
-    That a signature holds is asked of ssh-keygen once, as it costs a process; whether its key may be used now, always.
+    ssh-keygen is asked once whether a signature holds, as it costs a process. Whether its key may be used is checked
+    every time.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Keyring:
         revoked: str = "",
         file: str = ".platform/allowed_signers",
     ) -> None:
-        """Raises `InvalidInput` with file and line for a line that means more than it shows."""
+        """Raise `InvalidInput` with file and line for a line that means more than it shows."""
         self._lines = signers.parse(allowed, file)
         self._allowed = allowed.encode()
         self._revoked = signers.parse_revoked(revoked, ".platform/revoked_keys")
@@ -68,9 +69,9 @@ class Keyring:
     ) -> Signer:
         """Return who signed `message` for `namespace`, as of `at`.
 
-        With `in_process` signatures of ed25519 keys are verified without ssh-keygen: for what lets nothing run. Raises
-        `ApprovalMismatch`: `signature` when it does not hold, `signer` when the key is a stranger's, is not for this
-        namespace, is out of its time, or was revoked.
+        With `in_process`, signatures of ed25519 keys are verified without ssh-keygen; this is for signatures that let
+        nothing run. Raises `ApprovalMismatch`: `signature` when it does not hold, `signer` when the key is a
+        stranger's, is not for this namespace, is out of its time, or was revoked.
         """
         line = self._line_of(signature)
         problem = "was revoked" if line.key in self._revoked else _out_of_place(line, namespace, at)
@@ -108,14 +109,14 @@ class Keyring:
 
     @property
     def _for_verifying(self) -> Mapping[str, str]:
-        """The zone is set because ssh-keygen reads times without `Z` in the local one, and so does `signers`."""
+        """The environment to verify in; ssh-keygen reads times without `Z` in the local zone, `signers` in UTC."""
         return {"PATH": self._environment.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC0"}
 
 
 def sign(messages: Sequence[bytes], key: Path, namespace: str, environment: Mapping[str, str]) -> tuple[Signature, ...]:
-    """Return a signature over each message by `key`, a private key's file or the `.pub` file of one an agent holds.
+    """Return a signature over each message by `key`: a private key's file, or the `.pub` file of one an agent holds.
 
-    All in one run of ssh-keygen: a passphrase is typed once, a security key is touched for one after the other. Raises
+    All are made in one run of ssh-keygen: a passphrase is typed once, a security key is touched once for each. Raises
     `Usage` when the key can not be used as it is, `ToolError` when ssh-keygen is missing or fails.
     """
     require_usable(key)
@@ -147,7 +148,10 @@ def seal_each(
 
 
 def make_key(path: Path, comment: str, environment: Mapping[str, str]) -> None:
-    """Make an ed25519 key without a passphrase at `path`, and `path`.pub; raises `Usage` when something is there."""
+    """Make an ed25519 key without a passphrase at `path`, and `path`.pub.
+
+    Raises `Usage` when something is there, `ToolError` when ssh-keygen fails.
+    """
     if path.exists():
         raise Usage("a key would be overwritten", detail=f"{path} exists", hint="name another file")
     words = ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
@@ -157,9 +161,9 @@ def make_key(path: Path, comment: str, environment: Mapping[str, str]) -> None:
 
 
 def public_line(key: Path, environment: Mapping[str, str]) -> str:
-    """Return type and key as allowed_signers wants them, of a private key's file or a `.pub` file.
+    """Return type and key, as allowed_signers wants them, from a private key's file or a `.pub` file.
 
-    Raises `Usage` when there is no such key or it must be unlocked to tell.
+    Raises `Usage` when there is no such key, or when it would have to be unlocked.
     """
     beside = key if key.suffix == ".pub" else key.with_name(key.name + ".pub")
     text = beside.read_text("utf-8") if beside.is_file() else _derived(key, environment)
@@ -199,7 +203,7 @@ def require_usable(key: Path) -> None:
 
 
 def _not_signed(key: Path, environment: Mapping[str, str]) -> Usage | ToolError:
-    """Find out why from what the key is, not from what ssh-keygen says."""
+    """Return why signing failed, by looking at the key and not at what ssh-keygen says."""
     if key.suffix == ".pub":
         return Usage("no agent holds the key", detail=f"{key}", hint=f"ssh-add {key.with_suffix('')}")
     opened = _run(["-y", "-P", "", "-f", str(key)], environment, seconds=VERIFYING_SECONDS)

@@ -22,7 +22,7 @@ KEY_TYPES = frozenset(
         "sk-ecdsa-sha2-nistp256@openssh.com",
     }
 )
-"""No certificates: whoever holds an authority's key could name any principal."""
+"""The key types that are accepted. No certificates: whoever holds an authority's key could name any principal."""
 
 _ARMOUR = re.compile(
     rb"-----BEGIN SSH SIGNATURE-----\n((?:[A-Za-z0-9+/=]{1,100}\n){1,200})-----END SSH SIGNATURE-----\n?\Z"
@@ -31,12 +31,12 @@ _MAGIC = b"SSHSIG\x00\x00\x00\x01"
 
 
 class NotAKey(ValueError):
-    """Bytes that are no public key we know, or no signature; the text says what is wrong."""
+    """Raised for bytes that are no public key we know, or no signature; the text says what is wrong."""
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A public key by its bytes: two keys are one when these are."""
+    """A public key by its bytes: keys with the same bytes are the same key."""
 
     blob: bytes
 
@@ -60,7 +60,7 @@ class PublicKey:
 
     @property
     def type(self) -> str:
-        """The key type as the key itself says it."""
+        """The key type that the key itself names."""
         return _first_string(self.blob).decode("ascii", "replace")
 
     @property
@@ -72,13 +72,14 @@ class PublicKey:
     def hardware(self) -> bool:
         """Whether the private half can not leave a security key.
 
-        Not whether somebody touched it: `ssh-keygen -Y verify` takes signatures of keys made with `no-touch-required`.
+        It does not tell whether somebody touched that: `ssh-keygen -Y verify` accepts signatures of keys made with
+        `no-touch-required`.
         """
         return self.type.startswith("sk-")
 
 
 def content_of(armour: bytes) -> bytes:
-    """Return the strings that an armoured signature is made of; raises `NotAKey`."""
+    """Return the strings that an armoured signature is made of, still encoded; raises `NotAKey`."""
     body = _ARMOUR.match(armour)
     if body is None:
         raise NotAKey("not an armoured SSH signature")
@@ -92,7 +93,7 @@ def content_of(armour: bytes) -> bytes:
 
 
 def _first_string(content: bytes) -> bytes:
-    """The string at the start of `content`: four bytes of length, then that many bytes."""
+    """Return the string at the start of `content`: four bytes of length, then that many bytes."""
     length = int.from_bytes(content[:4], "big")
     if len(content) < 4 + length:
         raise NotAKey("cut short")

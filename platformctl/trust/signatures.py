@@ -1,4 +1,4 @@
-"""An envelope and the one person or planner it is from."""
+"""The one person or planner that an envelope is from."""
 
 from datetime import datetime
 
@@ -10,10 +10,10 @@ from platformctl.trust.keys import Keyring, Signer
 def sole_signer(
     envelope: Envelope, payload_type: str, namespace: str, keyring: Keyring, at: datetime, *, in_process: bool = False
 ) -> Signer:
-    """Return who signed `envelope` for `namespace`, as of `at`; the payload is not parsed. `in_process` as there.
+    """Return who signed `envelope` for `namespace`, as of `at`; the payload is not parsed.
 
-    Raises `ApprovalMismatch`: `signature` for another type or a second signature (a document of ours is one person's
-    word), `unsigned`, and what `Keyring.who_signed` raises.
+    `in_process` is as in `Keyring.who_signed`. Raises `ApprovalMismatch`: `signature` for another type or a second
+    signature (a document of ours is one person's word), `unsigned`, and what `Keyring.who_signed` raises.
     """
     if envelope.payload_type != payload_type:
         raise _refused("signature", f"its payload is not of type {payload_type}")

@@ -1,8 +1,8 @@
-"""allowed_signers, read more strictly than ssh-keygen does: one principal and one key a line, and for what.
+"""Read allowed_signers more strictly than ssh-keygen does: each line has one principal, one key, and what it is for.
 
 ssh-keygen takes patterns, certificate authorities, lines without `namespaces=` and keys that appear twice. Each of them
-lets a line mean more than a reviewer sees, so here they are refused. Who is distinct is decided by principal; a key
-belongs to one principal, so one key is never two people.
+lets a line mean more than a reviewer sees, so here they are refused. People are told apart by principal; a key belongs
+to one principal, so one key is never two people.
 """
 
 import re
@@ -20,7 +20,7 @@ TRUST = "trust@platformctl"
 OBSERVATION = "observation@platformctl"
 NAMESPACES = frozenset({PLAN, APPROVAL, RECEIPT, TRUST, OBSERVATION})
 PLANNER = "planner:"
-"""Principals that begin so are machines: they observe and plan, and do nothing else."""
+"""Principals that begin with this are machines: they observe and plan, and do nothing else."""
 
 _PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:-]{0,127}\Z")
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
@@ -90,7 +90,7 @@ def parse_revoked(text: str, file: str) -> frozenset[PublicKey]:
 
 
 class _Misread(ValueError):
-    """What is wrong with a line."""
+    """Raised for a line that can not be used; the text says what is wrong with it."""
 
 
 _HINT = f'write: PRINCIPAL namespaces="{APPROVAL},{RECEIPT}" ssh-ed25519 KEY'

@@ -1,7 +1,7 @@
 """Signatures of ed25519 keys, verified in this process: the format is OpenSSH's PROTOCOL.sshsig, the curve a library's.
 
-A host has a receipt for each of its modules, and to run ssh-keygen for each of them took longer than all else of a plan
-of many. What lets something be applied is ssh-keygen's to verify, whatever it costs.
+A host has a receipt for each of its modules, and running ssh-keygen for each of them took longer than everything else
+in a plan of many modules. Signatures that let something be applied are verified by ssh-keygen, whatever it costs.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ KEY_TYPE = "ssh-ed25519"
 
 
 def holds(message: bytes, armour: bytes, key: PublicKey, namespace: str) -> bool:
-    """Whether `armour` is a signature over `message` for `namespace` by `key`, which is of `KEY_TYPE`."""
+    """Return whether `armour` is a signature over `message` for `namespace` by `key`, which is of `KEY_TYPE`."""
     from cryptography.exceptions import InvalidSignature  # slow to import, and few commands verify so
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -34,7 +34,7 @@ def holds(message: bytes, armour: bytes, key: PublicKey, namespace: str) -> bool
 
 
 def _strings(content: bytes, count: int) -> tuple[bytes, ...]:
-    """So many strings, and nothing behind them; raises `NotAKey`."""
+    """Return the `count` strings that `content` is made of; raise `NotAKey` if there are more or fewer."""
     found = tuple(_each(content))
     if len(found) != count:
         raise NotAKey("not so many strings")
