@@ -1,4 +1,4 @@
-"""Trust roots over time: a host refuses roots older than those it saw, and new signers nobody it knew has vouched for.
+"""Trust roots over time: a host refuses roots older than those it saw, and new signers that nobody it knew vouched for.
 
 The host remembers a commit and digests. The remembered roots themselves come from git at that commit, and count only
 when their digests are the remembered ones; so the host need not store whom to trust, and nobody can rewrite it there.
@@ -28,7 +28,7 @@ PAYLOAD_TYPE = "application/vnd.platformctl.trust.v1+json"
 class Trusted:
     """What a trust change is about: who may sign (digest of allowed_signers) and how many must (of approvals).
 
-    What a pull request must show is part of the latter, where the policy asks for one.
+    The latter includes what a pull request must show, if the policy asks for one.
     """
 
     signers: Digest
@@ -36,7 +36,7 @@ class Trusted:
 
     @classmethod
     def of(cls, roots: TrustRoots) -> "Trusted":
-        """Return it for `roots`."""
+        """Return what `roots` say about who may sign and how many must."""
         approvals, forge = roots.policy.approvals, roots.policy.forge
         rule = strict_json.dump(codec.encode((approvals, forge) if forge else approvals))
         return cls(roots.signers_digest, Digest(f"sha256:{hashlib.sha256(rule).hexdigest()}"))
@@ -46,8 +46,8 @@ class Trusted:
 class TrustChange:
     """A person's signed word (`trust@platformctl`) that `after` may follow `before`.
 
-    It names both, and the commit at which `after` was read: what was replaced since can not be brought back with it,
-    not even where signers and rules became again what they were when it was signed.
+    It names both, and the commit at which `after` was read. So it can not bring back what was replaced since, not even
+    if signers and rules became again what they were when it was signed.
     """
 
     before: Trusted
@@ -74,7 +74,7 @@ def people_for_trust(rule: ApprovalRule) -> int:
 
 @dataclass(frozen=True)
 class Version:
-    """The trust roots as git has them since one commit, and the keyring of their signers."""
+    """The trust roots as git has them from one commit on, and the keyring of their signers."""
 
     roots: TrustRoots
     keyring: Keyring
@@ -89,10 +89,12 @@ def check_trust(
     changes: Sequence[Envelope],
     now: datetime,
 ) -> TrustSeen:
-    """Return what the host is to remember, when `current` may follow what it has `seen`; None saw nothing yet.
+    """Return what the host is to remember, if `current` may follow what it has `seen` (None: nothing yet).
 
-    `versions()` are the roots at `seen.commit` and every change of them up to `current`, oldest first, empty where this
-    clone does not have that commit. `is_ancestor(old, new)` answers True for equal commits and False for unknown ones.
+    `versions()` returns the roots at `seen.commit` and every change of them up to `current`, oldest first; it is empty
+    if this clone does not have that commit. `is_ancestor(old, new)` is True for equal commits and False for unknown
+    ones.
+
     Raises `ApprovalMismatch`: `trust_older` when `current` is not at or after `seen`; `trust_changed` when signers or
     approval rules differ and too few people vouched for it, step by step. Roots from a folder have no commit, so they
     may come before or after others only when all files are the same.
@@ -113,7 +115,10 @@ def _to_remember(roots: TrustRoots) -> TrustSeen:
 
 
 def _same_or_older(seen: TrustSeen, current: TrustRoots) -> TrustSeen:
-    """A commit once seen is kept: forgetting it would let an older one follow."""
+    """Return what the host is to remember when one side has no commit, which all files must match.
+
+    A commit once seen is kept: forgetting it would let an older one follow.
+    """
     if not _same_files(seen, current):
         raise _older(seen, current)
     return seen if current.commit is None else _to_remember(current)
@@ -133,12 +138,12 @@ class _Words:
     now: datetime
 
     def for_change(self, before: Version, after: Version, until: Version | None) -> frozenset[str]:
-        """Who vouched that `after` follows `before`, at a commit where `after` held: not later than `until`."""
+        """Return who vouched that `after` follows `before`, at a commit where `after` held: not later than `until`."""
         people = (self._who_vouches(envelope, before, after, until) for envelope in self.envelopes)
         return frozenset(person for person in people if person is not None)
 
     def _who_vouches(self, envelope: Envelope, before: Version, after: Version, until: Version | None) -> str | None:
-        """The person, or None for an envelope that says something else or is not theirs; such a one never counts."""
+        """Return the person; None for an envelope that says something else or is not theirs, which never counts."""
         try:
             signer = sole_signer(envelope, PAYLOAD_TYPE, TRUST, before.keyring, self.now)
             change = decode_trust_change(envelope.payload)
@@ -154,9 +159,10 @@ class _Words:
 
 
 def _require_vouched(seen: TrustSeen, versions: Sequence[Version], current: TrustRoots, words: _Words) -> None:
-    """Walk from the roots the host saw to the current ones: each change counts that those in force vouched for.
+    """Walk from the roots the host saw to the current ones; each change needs those in force to vouch for it.
 
-    A change nobody vouched for is passed over, as the host would have; what it was undone by needs nobody's word.
+    A change nobody vouched for is passed over, as the host would have done; what undoes it needs nobody's word. Raises
+    `ApprovalMismatch` (`trust_changed`) if the walk does not end at the current ones.
     """
     if not versions or not _same_files(seen, versions[0].roots):
         raise _changed("this clone does not have the roots that the host remembers", "git fetch")

@@ -1,6 +1,6 @@
-"""Whether a pull request carries a commit to production: the word of a forge, judged by the policy's rule.
+"""Whether a pull request carries a commit to production: what a forge says, judged by the policy's rule.
 
-It comes on top of signed approvals and never replaces one: a forge can be made to say anything by whoever runs it.
+This comes on top of signed approvals and never replaces one: whoever runs a forge can make it say anything.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ def require_reviews(request: PullRequest, reviews: Iterable[Review], rule: Forge
 
 
 def _last_words(reviews: Iterable[Review], rule: ForgeRule, request: PullRequest) -> Mapping[str, Review]:
-    """What each person the rule names said last; forges do not tell `Ann` from `ann`."""
+    """Return what each person the rule names said last; forges do not tell `Ann` from `ann`."""
     allowed = {name.casefold() for name in rule.reviewers} - {request.author.casefold()}
     return {name: review for review in reviews if (name := review.reviewer.casefold()) in allowed}
 
@@ -58,7 +58,7 @@ def _approves(review: Review, head: GitSha) -> bool:
 
 
 def _check_told(name: str, checks: tuple[CommitCheck, ...]) -> str:
-    """What is wrong with the check of that name, or nothing."""
+    """Return what is wrong with the check of that name; "" if nothing is."""
     states = [check.state for check in checks if check.name == name]
     if not states:
         return f"{name}: did not run"
