@@ -1,7 +1,7 @@
 """What was seen of all modules at one time, to plan from without reaching a host: the file that `observe` writes.
 
-It is signed as a plan is, in a namespace of its own. What hosts said of containers and what they remember stands in it;
-a receipt in it is believed for its own signature, as everywhere.
+It is signed as a plan is, in a namespace of its own. It holds what hosts said of containers and what they remember; a
+receipt in it is believed for its own signature, as everywhere.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ FORMAT_VERSION = "1.0"
 
 @dataclass(frozen=True)
 class ModuleSeen:
-    """What was seen of a module; `record` is what its host remembers of it, None where there is nothing yet."""
+    """What was seen of a module; `record` is what its host remembers of it, None if that is nothing yet."""
 
     module: ModuleId
     host: HostName
@@ -55,7 +55,7 @@ _HINTS = get_type_hints(Observation)
 _Looked: Any = make_dataclass(
     "_Looked", [(each.name, _HINTS[each.name]) for each in fields(Observation) if each.name != "earlier"], frozen=True
 )
-"""An observation without the files of the release before: they would be read from the repository."""
+"""An observation without the files of the earlier release, which would be read from the repository."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class _Document:
 
 
 def encode_fleet(fleet: FleetObservation, hide: Callable[[str], str]) -> bytes:
-    """The payload; every text but a record, which is signed as it stands, goes through `hide`."""
+    """Return the payload; every text goes through `hide`, except a record, which is signed as it stands."""
     modules = tuple(_encoded(each, hide) for each in fleet.modules)
     unseen = tuple(replace(each, detail=hide(each.detail)) for each in fleet.unseen)
     document = _Document(FORMAT, FORMAT_VERSION, fleet.source_sha, Moment.parse(fleet.at), modules, unseen)
@@ -85,7 +85,7 @@ def encode_fleet(fleet: FleetObservation, hide: Callable[[str], str]) -> bytes:
 
 
 def decode_fleet(payload: bytes) -> FleetObservation:
-    """The observation in `payload`; raises `InvalidInput`, also when a module stands in it twice."""
+    """Return the observation in `payload`; raise `InvalidInput`, also when a module stands in it twice."""
     data = strict_json.load(payload, "observation")
     version = data.get("format_version") if isinstance(data, dict) and data.get("format") == FORMAT else None
     if not isinstance(version, str) or version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:

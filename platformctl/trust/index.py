@@ -1,7 +1,7 @@
 """The index of `plan --all`: several plans, in the order in which they are to be applied, under one signature.
 
-An entry repeats what a quorum depends on, so that the strictest one is known from the index alone; `rules` refuses an
-entry that says something else than its plan.
+An entry repeats what a quorum depends on, so that the strictest quorum is known from the index alone; `rules` refuses
+an entry that says something else than its plan.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class IndexEntry:
 
 @dataclass(frozen=True)
 class Index:
-    """The plans of one run at one commit; later ones are built on the predicted result of earlier ones."""
+    """The plans of one run at one commit; later ones are built on the foreseen result of earlier ones."""
 
     source_sha: GitSha
     created_at: str
@@ -64,9 +64,9 @@ def encode_index(index: Index) -> bytes:
 
 @lru_cache(maxsize=1)
 def decode_index(payload: bytes) -> Index:
-    """Return the index in `payload`; raises `InvalidInput`, also when a plan or a module stands in it twice.
+    """Return the index in `payload`; raise `InvalidInput`, also when a plan or a module stands in it twice.
 
-    The last one is remembered: each of its plans asks for it.
+    The last index is remembered, as each of its plans asks for it.
     """
     document = codec.decode(
         _Document, _of_known_format(strict_json.load(payload, "index")), "index", ignore_unknown=True

@@ -1,6 +1,6 @@
 """A plan to the bytes that are signed, and back.
 
-Decoding trusts nothing but the form: whether the bytes may be believed was decided before, by `verify`.
+Decoding trusts nothing but the form: `verify` has decided before whether the bytes may be believed.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ _MAJOR = FORMAT_VERSION.partition(".")[0]
 
 
 def encode_plan(plan: Plan) -> bytes:
-    """Return the payload for `plan`: the same plan gives the same bytes."""
+    """Return the payload for `plan`; the same plan gives the same bytes."""
     return strict_json.dump({**codec.encode(_document(plan)), **derived(plan)})
 
 
@@ -22,8 +22,8 @@ def decode_plan(payload: bytes) -> Plan:
     """Return the plan in `payload`.
 
     Raises `InvalidInput` for another format or major version, for a field that does not fit (by name, never by value),
-    and where the fields made for readers say something else than `changes`; `PolicyViolation` for a target of a form
-    this tool does not know. Fields of a newer minor version are passed over.
+    and if the fields made for readers say something else than `changes`; `PolicyViolation` for a target of a form that
+    this tool does not know. Fields of a newer minor version are ignored.
     """
     data = strict_json.load(payload, "plan")
     _require_known_format(data)

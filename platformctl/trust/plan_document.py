@@ -1,8 +1,9 @@
 """How a plan is spelt in JSON, where that is not how `model.plan` holds it.
 
 Digests of files stand as 64 hexadecimal digits under `sha256`, permission bits as in `chmod`. `resource_changes`
-follows `terraform show -json`, so that policies and tools made for it read our plans; it, `summary` and `exitCode` say
-again what `changes` says. A document in which they say anything else is refused: people read one, apply runs the other.
+follows `terraform show -json`, so that policies and tools made for that read our plans; it, `summary` and `exitCode`
+repeat what `changes` says. A document in which they say anything else is refused: people read one, apply runs the
+other.
 """
 
 import re
@@ -33,7 +34,7 @@ class Sha256(Checked):
 
 
 class Mode(Checked):
-    """Permission bits in octal; no room for set-user-id."""
+    """Permission bits in octal, three digits after a 0, so that there is no set-user-id."""
 
     __slots__ = ()
     pattern = re.compile(r"0[0-7]{3}\Z")
@@ -42,7 +43,7 @@ class Mode(Checked):
 
 @dataclass(frozen=True)
 class Tool:
-    """What made the plan."""
+    """The program that made the plan."""
 
     name: str
     version: str
@@ -50,7 +51,7 @@ class Tool:
 
 @dataclass(frozen=True)
 class File:
-    """A `PlannedFile`."""
+    """A `PlannedFile` in JSON."""
 
     path: RepoPath
     sha256: Sha256
@@ -58,18 +59,18 @@ class File:
 
     @classmethod
     def of(cls, file: model.PlannedFile) -> "File":
-        """Spell it."""
+        """Return the JSON form of `file`."""
         return cls(file.path, Sha256(file.digest.hexadecimal), _mode(file.mode))
 
     @property
     def planned(self) -> model.PlannedFile:
-        """What it says."""
+        """The `PlannedFile` that this stands for."""
         return model.PlannedFile(self.path, self.sha256.digest, int(self.mode, 8))
 
 
 @dataclass(frozen=True)
 class Place:
-    """A `model.Place`; the class's name is the operation's tag in JSON."""
+    """A `model.Place` in JSON; the class's name is the operation's tag there."""
 
     path: RepoPath
     sha256: Sha256
@@ -78,7 +79,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Remove:
-    """A `model.Remove`."""
+    """A `model.Remove` in JSON."""
 
     path: RepoPath
 
@@ -88,7 +89,7 @@ Operation = Run | Place | Remove
 
 @dataclass(frozen=True)
 class Step:
-    """A `model.Step`."""
+    """A `model.Step` in JSON."""
 
     id: str
     do: tuple[Operation, ...]
@@ -96,18 +97,18 @@ class Step:
 
     @classmethod
     def of(cls, step: model.Step) -> "Step":
-        """Spell it."""
+        """Return the JSON form of `step`."""
         return cls(step.id, tuple(map(_spelt, step.do)), tuple(map(_spelt, step.undo)))
 
     @property
     def planned(self) -> model.Step:
-        """What it says."""
+        """The `model.Step` that this stands for."""
         return model.Step(self.id, tuple(map(_planned, self.do)), tuple(map(_planned, self.undo)))
 
 
 @dataclass(frozen=True)
 class Change:
-    """A `model.Change`."""
+    """A `model.Change` in JSON."""
 
     address: str
     target: str
@@ -120,13 +121,13 @@ class Change:
 
     @classmethod
     def of(cls, change: model.Change) -> "Change":
-        """Spell it."""
+        """Return the JSON form of `change`."""
         names = ("address", "target", "action", "causes", "before", "after", "destructive", "reason")
         return cls(**{name: getattr(change, name) for name in names})
 
     @property
     def planned(self) -> model.Change:
-        """What it says; raises `PolicyViolation` for a target of a form this tool does not know."""
+        """The `model.Change` that this stands for; raises `PolicyViolation` for an unknown form of target."""
         return model.Change(
             self.address,
             _service(self.target),
@@ -178,11 +179,11 @@ SAME = (
     *("drivers", "observed", "speculative", "trust", "desired", "kind", "images", "closure", "rollback", "policy"),
     "untouched",
 )
-"""The fields that a plan and its document hold alike."""
+"""The fields that a plan and its document have in the same form."""
 
 
 def derived(plan: model.Plan) -> Mapping[str, Any]:
-    """Return the fields that say again what `changes` says, for people and for other programs."""
+    """Return the fields that repeat what `changes` says, for people and for other programs."""
     return {
         "resource_changes": [_resource_change(change, plan.drivers) for change in plan.changes],
         "summary": _summary(plan),
@@ -201,7 +202,7 @@ _TERRAFORM_ACTIONS: Mapping[Action, list[str]] = {
 
 
 def _resource_change(change: model.Change, drivers: Mapping[str, str]) -> dict[str, Any]:
-    """One element of Terraform's `resource_changes` (format 1.2); nothing in ours is secret, or unknown."""
+    """Return one element of Terraform's `resource_changes` (1.2); nothing in ours is secret, or unknown."""
     return {
         "address": change.address,
         "mode": "managed",
