@@ -5,8 +5,8 @@ through `parse`, enums by value, tuples and sets as lists (sets sorted), mapping
 of several dataclasses (a plan's `Operation`), the value is tagged with the lower-case name of its class:
 `{"place": {"path": …}}`.
 
-Decoding is strict: every field must be there, with its own type. What a hint does not allow is refused with the path
-of the field (`steps[0].do[1].run.timeout`) and never with its value. A mistake in our own types is a `TypeError`.
+Decoding is strict: every field must be there, with its own type. A value that a hint does not allow is refused with the
+path of the field (`steps[0].do[1].run.timeout`) and never with the value. A mistake in our own types is a `TypeError`.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ def decode(
 ) -> T:
     """Return `data` as a `cls`; `what` names the document in the refusal raised when it does not fit.
 
-    With `ignore_unknown` fields that `cls` does not have are passed over at every depth: a newer minor version of the
+    With `ignore_unknown` fields that `cls` does not have are ignored at every depth: a newer minor version of the
     format may have written them.
     """
     try:
@@ -45,7 +45,7 @@ def decode(
 
 
 class _Misfit(Exception):
-    """What was expected, and where; the place is put together on the way out."""
+    """What was expected, and where; the path of the field is put together while the exception is passed up."""
 
     def __init__(self, expected: str) -> None:
         super().__init__(expected)
@@ -66,7 +66,7 @@ def _fields(cls: Any) -> dict[str, Any]:
 
 
 def _members(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union, None left out."""
+    """Return the alternatives of a union, without None."""
     return tuple(each for each in get_args(hint) if each is not NoneType)
 
 
@@ -76,7 +76,7 @@ def _tag(cls: Any) -> str:
 
 
 def _hint(cls: Any) -> Any:
-    """A class as a type hint; type checkers do not see that a class is hashable."""
+    """Return a class as a type hint; type checkers do not see that a class is hashable."""
     return cls
 
 
@@ -123,7 +123,7 @@ def _dataclass_encoder(cls: Any) -> Encoder:
 
 
 def _encode_by_value(value: Any) -> Any:
-    """For a plain value, and for data whose hint says nothing (`Any`)."""
+    """Encode a plain value, or data whose hint says nothing (`Any`)."""
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, bool | int):
@@ -172,7 +172,7 @@ _LEAVES: Mapping[Any, str] = {str: "a string", int: "a whole number", bool: "tru
 
 
 def _exactly(cls: type, meaning: str) -> Decoder:
-    """Compared by identity of the type, because True is an int to `isinstance`."""
+    """Return a decoder that compares types by identity, because True is an int to `isinstance`."""
 
     def decode_leaf(data: Any) -> Any:
         if type(data) is not cls:
@@ -229,7 +229,7 @@ def _key(key: Decoder, name: str) -> Any:
 
 
 def _at(step: str | int, decoder: Decoder, data: Any) -> Any:
-    """Decode what stands at a field or at a number of a list."""
+    """Decode what stands at a field or at a number of a list, and add that place to a misfit."""
     try:
         return decoder(data)
     except _Misfit as misfit:

@@ -1,8 +1,8 @@
-"""JSON with one meaning: what is read here is read alike by every other program, and what is written has one spelling.
+"""JSON with one meaning: every other program reads it as we do, and what is written has one spelling.
 
-`json.loads` takes NaN, and of two equal keys the last one wins; both let two readers of the same signed bytes disagree.
-Here they are refused, as are floats, whole numbers that a double can not hold (RFC 7493, section 2.2), text that is not
-UTF-8, lone surrogates, and documents made to exhaust the reader.
+`json.loads` accepts NaN, and of two equal keys the last one wins; both let two readers of the same signed bytes
+disagree. Here they are refused, as are floats, whole numbers that a double can not hold (RFC 7493, section 2.2), text
+that is not UTF-8, lone surrogates, and documents made to exhaust the reader.
 """
 
 import json
@@ -18,11 +18,14 @@ _MAX_DIGITS = len(str(MAX_INTEGER)) + 1
 
 
 class _Ambiguous(ValueError):
-    """Valid for some JSON reader, and refused here; the text never repeats the document's own words."""
+    """Raised for what some JSON reader accepts and we refuse; the text never repeats the document's own words."""
 
 
 def load(text: bytes, what: str, *, refusal: type[Refusal] = InvalidInput) -> Any:
-    """Return what the JSON document `text` says; `what` names it in the refusal that is raised otherwise."""
+    """Return what the JSON document `text` says; raise `refusal`, naming the document as `what`, if it is ambiguous.
+
+    Text that is no JSON at all is refused in the same way.
+    """
     try:
         return _parse(text)
     except _Ambiguous as error:
@@ -37,7 +40,7 @@ def load(text: bytes, what: str, *, refusal: type[Refusal] = InvalidInput) -> An
 
 
 def dump(value: Any) -> bytes:
-    """Return the one spelling of `value`: UTF-8, keys sorted, no white space, no newline.
+    """Return `value` in its one spelling: UTF-8, keys sorted, no white space, no newline.
 
     Raises `TypeError` or `ValueError` for what `load` would refuse: handing that over is a mistake of ours.
     """
@@ -82,7 +85,7 @@ _TOO_DEEP = f"nested deeper than {MAX_DEPTH}"
 
 
 def _levels(value: Any) -> Iterator[list[Any]]:
-    """The values at each depth, outermost first; not recursive, so that no depth can exhaust it."""
+    """Yield the values at each depth, outermost first; not recursive, so that no depth can exhaust it."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         yield level
