@@ -1,1 +1,1 @@
-"""Nouns: frozen dataclasses of the standard library alone. They decide nothing and reach nothing."""
+"""Nouns: frozen dataclasses that use the standard library alone. They decide nothing and reach nothing."""

@@ -1,4 +1,4 @@
-"""What to say to a host, and what it answered. A command is a tuple of words; only a transport quotes."""
+"""What is said to a host, and what it answered. A command is a tuple of words; only a transport quotes."""
 
 from platformctl.errors import Unreachable
 from platformctl.model.frozen import dataclass

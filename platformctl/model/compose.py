@@ -1,7 +1,7 @@
 """A compose file as platformctl understands it: what `up -d <service>` would start, and from what.
 
-Made by `platformctl.manifests.compose` from raw bytes, with variables resolved from the environment that is set and
-from defaults alone; nothing on a host has a say in it.
+Made by `platformctl.manifests.compose` from raw bytes. Variables are resolved from the environment that is set and from
+defaults alone; nothing on a host influences it.
 """
 
 import re
@@ -14,7 +14,10 @@ from platformctl.model.names import RepoPath, ServiceName
 
 _ASKED = ("always", "daily", "refresh", "weekly")
 GIVEN = re.compile(r"(?:HOME|PATH|PWD|OLDPWD|SHLVL|_)\Z|DOCKER_CLI_|OTEL_")
-"""What a shell and Docker's command line give to Compose however empty the environment is (seen with 20.10, 2.26.1)."""
+"""Variables that a shell and Docker's command line set for Compose, however empty the environment is.
+
+Seen with 20.10, 2.26.1.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class ComposeService:
 
     @property
     def tag(self) -> str:
-        """The tag its image is named by, "" where it has none; `sha256:…` alone is an image by its id."""
+        """The tag of its image's name, "" if there is none; `sha256:…` alone is an image by its id."""
         name, _, tag = (self.image or "").partition("@")[0].rpartition("/")[2].partition(":")
         return "" if name == "sha256" else tag
 
@@ -55,19 +58,19 @@ class ComposeService:
 
     @property
     def profiles(self) -> tuple[str, ...]:
-        """The profiles that bring it, any of them; without one it is always there."""
+        """The profiles that include it; one of them is enough. Without profiles it is always included."""
         return tuple(map(str, self.definition.get("profiles") or ()))
 
     @property
     def optional(self) -> frozenset[str]:
-        """Those of `needs` that Compose does without where no profile brings them."""
+        """Those of `needs` that Compose does without if no profile includes them."""
         conditions = self.definition.get("depends_on")
         needed = conditions.items() if isinstance(conditions, Mapping) else ()
         return frozenset(name for name, how in needed if str(how.get("required")).lower() == "false")
 
     @property
     def replicas(self) -> int:
-        """How many containers it is to have; no part of Compose's hash. What is no number, Compose refuses."""
+        """How many containers it is to have; no part of Compose's hash. Compose refuses what is no number."""
         deploy = self.definition.get("deploy")
         wanted = self.definition.get("scale", deploy.get("replicas") if isinstance(deploy, Mapping) else None)
         return int(wanted) if isinstance(wanted, int | str) and str(wanted).isdecimal() else 1
@@ -75,7 +78,7 @@ class ComposeService:
 
 @dataclass(frozen=True)
 class ComposeModel:
-    """A whole compose file, resolved. `lines` tells the 1-based line of a dotted path such as `services.web.image`.
+    """A whole compose file, resolved. `lines` has the 1-based line of a dotted path such as `services.web.image`.
 
     `unset` are variables without a value or default, `deciding` all that decide anything but `environment:` values,
     each with the dotted path of the value that names it. A default is what was judged only as long as nothing on the
@@ -94,15 +97,16 @@ class ComposeModel:
     left_to_host: tuple[tuple[str, str], ...] = ()
 
     def brought_by(self, service: ServiceName) -> frozenset[ServiceName]:
-        """The services that an `up` of `service` knows; it makes the networks and volumes of all of them."""
+        """Return the services that an `up` of `service` includes; it makes the networks and volumes of all of them."""
         enabled = set(self.services[service].profiles if service in self.services else ())
         profiles = {each.name: each.profiles for each in self.services.values()}
         return frozenset(name for name, own in profiles.items() if not own or enabled.intersection(own))
 
     def closure(self, service: ServiceName) -> tuple[ServiceName, ...]:
-        """`service` and all it needs, each after what it needs; a cycle ends where it began.
+        """Return `service` and all it needs, each after what it needs; a cycle ends where it began.
 
-        What Compose does without is left out; where it does not know what must be there, it refuses.
+        Services that Compose does without are left out. One that it needs and does not include is kept: Compose refuses
+        that.
         """
         brought = self.brought_by(service)
         ordered: dict[ServiceName, None] = {}
@@ -121,7 +125,7 @@ class ComposeModel:
         return tuple(ordered)
 
     def line_of(self, path: str) -> int | None:
-        """The line of `path`, or of the nearest thing that contains it."""
+        """Return the line of `path`, or of the nearest thing that contains it."""
         while path and path not in self.lines:
             path = path.rpartition(".")[0]
         return self.lines.get(path)

@@ -54,7 +54,7 @@ class ServiceName(Checked):
 
 
 class ProjectName(Checked):
-    """A Compose project; Compose's own rule."""
+    """A Compose project, by Compose's own rule for names."""
 
     __slots__ = ()
     pattern = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
@@ -78,7 +78,7 @@ class Digest(Checked):
 
     @classmethod
     def of(cls, content: bytes) -> "Digest":
-        """The digest of `content`."""
+        """Return the digest of `content`."""
         return cls("sha256:" + hashlib.sha256(content).hexdigest())
 
     @property
@@ -98,7 +98,7 @@ class VariableName(Checked):
 class RepoPath(Checked):
     """A relative path inside the repository: no `..`, no `~`, no empty part, no control character, no backslash.
 
-    What a string can not tell (that no part is a link out) is checked where the file is opened: `platformctl.paths`.
+    A string can not tell that no part is a link that leads out; `platformctl.paths` checks that when it opens the file.
     """
 
     __slots__ = ()
@@ -112,5 +112,5 @@ class RepoPath(Checked):
 
     @property
     def parent(self) -> str:
-        """The folder's path, or "" for a file at the top."""
+        """The path of the folder, "" for a file at the top."""
         return self.rpartition("/")[0]
