@@ -80,7 +80,7 @@ class Health:
 
 @dataclass(frozen=True)
 class ServedVersion:
-    """What an answer of this release bears, and the header it stands in; without one, its body."""
+    """What an answer of this release must bear, and the header it stands in; None for its body."""
 
     expect: str
     header: str | None = None
@@ -120,8 +120,9 @@ class Module:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds after which nobody waits any more: for a connection (None: as the transport does), a step, a pull, and
-    the whole run of a plan (None: it has no end of its own).
+    """Seconds after which waiting ends: for a connection (None: as the transport does), a step, a pull, and the run.
+
+    The run is the whole run of a plan; None: it has no limit of its own.
     """
 
     connect: int | None = None
@@ -132,7 +133,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class HostEntry:
-    """One line of the allow-list: where a host is and how it is recognised.
+    """One entry of the allow-list: where a host is and how it is recognised.
 
     `host_key` are OpenSSH fingerprints (`SHA256:…`). At least one of `machine_id` and `engine_id` is set. A peer of a
     tailnet is found by its stable id `node_id` and its `dns_name`, both pinned.
@@ -158,7 +159,7 @@ class HostEntry:
 
 @dataclass(frozen=True)
 class Waiver:
-    """A rule that does not hold for one module until a day (ISO date, inclusive), and why."""
+    """A rule that is set aside for one module until a day (ISO date, inclusive), and why."""
 
     module: ModuleId
     rule: str
@@ -170,7 +171,7 @@ class Waiver:
 class ApprovalRule:
     """How many distinct people must approve a plan for a host.
 
-    `per_label` has `NAME=VALUE` of the allow-list's labels; `for_hosts` turns it into what each host needs.
+    `per_label` is by `NAME=VALUE` of the allow-list's labels; `for_hosts` turns it into what each host needs.
     """
 
     required: int = 1
@@ -180,7 +181,7 @@ class ApprovalRule:
     per_label: Mapping[str, int] = field(default_factory=dict)
 
     def for_hosts(self, hosts: Mapping[HostName, HostEntry]) -> "ApprovalRule":
-        """Return the rule in which `per_host` has what the labels of `hosts` ask for; the strictest counts."""
+        """Return the rule with `per_host` raised to what the labels of `hosts` ask for; the strictest counts."""
         asked = dict(self.per_host)
         for name, entry in hosts.items():
             labels = {f"{label}={value}" for label, value in entry.labels.items()}
@@ -190,7 +191,7 @@ class ApprovalRule:
         return replace(self, per_host=asked)
 
     def people_for(self, host: HostName, *, destructive: bool) -> int:
-        """The number of distinct principals a plan for `host` needs; the strictest of the rules counts."""
+        """Return the number of distinct principals a plan for `host` needs; the strictest of the rules counts."""
         needed = max(self.required, self.per_host.get(host, 0))
         return max(needed, self.destructive) if destructive else needed
 
@@ -199,7 +200,7 @@ class ApprovalRule:
 class ForgeRule:
     """What a pull request must show to carry a commit to production: its checks, and people other than its author.
 
-    `required`: every apply names one. Of an `--approved-pr` that is named anyway the same is asked.
+    `required`: every apply must name one. A pull request named by `--approved-pr` is judged in any case.
     """
 
     address: ForgeAddress
@@ -211,7 +212,10 @@ class ForgeRule:
 
 @dataclass(frozen=True)
 class RollbackRule:
-    """`preapproved` previous: one person may go back to the last healthy release, `max_age` seconds old at most."""
+    """Whether one person may go back to the last healthy release (`preapproved` previous).
+
+    That release may have been applied at most `max_age` seconds ago.
+    """
 
     preapproved: Strategy = Strategy.PREVIOUS
     max_age: int = 30 * 86400
@@ -219,7 +223,7 @@ class RollbackRule:
 
 @dataclass(frozen=True)
 class Policy:
-    """policy.yaml, checked. `expires_in` is the life of a plan in seconds; `forbidden_ports` are first and last."""
+    """policy.yaml, checked. `expires_in` is how long a plan lives, in seconds; `forbidden_ports` are (first, last)."""
 
     approvals: ApprovalRule = field(default_factory=ApprovalRule)
     expires_in: int = 86400
@@ -236,7 +240,7 @@ class Policy:
     forge: ForgeRule | None = None
 
     def waives(self, module: ModuleId, rule: str, today: str) -> bool:
-        """Whether a waiver lifts `rule` for `module` on `today` (ISO date)."""
+        """Return whether a waiver lifts `rule` for `module` on `today` (ISO date)."""
         return any((w.module, w.rule) == (module, rule) and w.expires >= today for w in self.waivers)
 
 
@@ -244,9 +248,9 @@ class Policy:
 class TrustRoots:
     """Policy, hosts and signers as the trusted ref has them, never as the commit being planned has them.
 
-    `commit` is None when the roots came from a folder given on the command line. `signers` is the text of
-    allowed_signers, for ssh-keygen, `revoked` that of revoked_keys, where there is one. The digests are of the files'
-    bytes, that of the signers over both files: a key that is no longer revoked is a change of who may sign.
+    `commit` is None when the roots came from a folder. `signers` is the text of allowed_signers, for ssh-keygen,
+    `revoked` that of revoked_keys, empty if there is none. The digests are of the files' bytes; that of the signers
+    covers both files, as a key that is no longer revoked is a change of who may sign.
     """
 
     commit: GitSha | None
@@ -282,12 +286,12 @@ NOTHING = Digest.of(b"")
 class Release:
     """A module at one commit with everything that travels: enough to plan without reading anything else.
 
-    `files` are every repository file the closure mounts, reads or is defined by, the compose file first, and one of
-    the tool's own for `env.set`. `digest` covers what the host will be made to look like: a comment in a file does not
+    `files` are every repository file the closure mounts, reads or is defined by, the compose file first, and one of the
+    tool's own for `env.set`. `digest` covers what the host will be made to look like: a comment in a file does not
     count. `inputs` covers the bytes it was made from, by git's own object ids: equal inputs need not be read again.
     `deciding` are variables without a value in `env.set` that decide more than values of `environment:`; nothing on a
-    host may set them, as policy judged their defaults. With `gone` the manifest is not there any more, and all else is
-    of the release that was applied last: what is wanted is that nothing of it is left.
+    host may set them, as policy judged their defaults. With `gone` there is no manifest any more, and all else is of
+    the release that was applied last: what is wanted is that nothing of it is left.
     """
 
     module: Module
@@ -303,20 +307,20 @@ class Release:
 
     @property
     def closure(self) -> tuple[ServiceName, ...]:
-        """Every service `up -d` of this module's service would start, dependencies first."""
+        """Every service that `up -d` of this module's service would start, dependencies first."""
         return self.compose.closure(self.module.runtime.compose_service)
 
     def container_names(self, service: ServiceName) -> tuple[str, ...]:
-        """By which names containers of a service are made; of very many only the first."""
+        """Return the names that containers of a service are made with; of very many only the first."""
         wanted, project = self.compose.services[service], self.module.runtime.project
         given = wanted.definition.get("container_name")
         numbers = range(1, min(wanted.replicas, _MOST_NAMES) + 1)
         return tuple(str(given or f"{project}-{service}-{number}") for number in numbers)
 
     def host_files(self, service: ServiceName) -> Mapping[str, RepoPath]:
-        """Secrets, configs and env files of a service that only the host has, by the names they are told by.
+        """Return secrets, configs and env files of a service that only the host has, by their names.
 
-        The module's `env.file` is told by its variables; as a secret it is one more file.
+        The module's `env.file` is left out, as its variables stand for it; used as a secret it is one more file.
         """
         used, brought = self.compose.services[service], {file.path for file in self.files}
         read = {str(path): path for path in used.env_files if path != self.module.env.file}
@@ -334,8 +338,9 @@ class Release:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Variables that must have a value on the host: those the manifest names, and where the host has a file of them
-        also those that values of `environment:` name without a default.
+        """Variables that must have a value on the host: those that the manifest names.
+
+        If the host has a file of variables, those are included that values of `environment:` name without a default.
         """
         environments = tuple(f"services.{service}.environment." for service in self.closure)
         named = {name for name, place in self.compose.left_to_host if place.startswith(environments)}
@@ -343,7 +348,7 @@ class Release:
 
     @property
     def canary(self) -> Canary | None:
-        """The module's canary, which expects the version of this release: `{tag}` is its image's tag."""
+        """The module's canary, expecting the version of this release: `{tag}` becomes its image's tag."""
         canary = self.module.canary
         if canary is None or canary.version is None:
             return canary
@@ -353,9 +358,9 @@ class Release:
 
 
 LINKED_MOUNT = "linked-mount"
-"""The rule about mounts that are links on the host: what they lead to is not what was judged."""
+"""The rule about mounts that are links on the host: they lead to something that was not judged."""
 SHARED_VOLUME = "shared-volume"
-"""The rule about volumes that may be another project's; waiving it lets one lead to the host's own files."""
+"""The rule about volumes that may be another project's; a waiver lets one lead to the host's own files."""
 
 
 @dataclass(frozen=True)
