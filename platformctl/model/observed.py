@@ -11,7 +11,7 @@ from platformctl.model.names import Digest, RepoPath, ServiceName
 
 
 class Source(Enum):
-    """Where an observation came from; only a live one may be applied."""
+    """Where an observation came from; only a plan from a live one may be applied."""
 
     LIVE = "live"
     OBSERVATION = "observation"
@@ -22,9 +22,9 @@ class Source(Enum):
 class Identity:
     """Who answered: enough to tell one machine from another, read before anything else is said to it.
 
-    `compose_version` is empty until it is known, `compose_program` another one as soon as that may be another version;
-    empty where that can not be told. `clock` is the host's own time in seconds since the epoch. `swap_limit`: its
-    kernel can limit the swap of a container.
+    `compose_version` is empty until it is known. `compose_program` changes as soon as the version may have changed; it
+    is empty if that can not be told. `clock` is the host's own time in seconds since the epoch. `swap_limit` says
+    whether its kernel can limit the swap of a container.
     """
 
     uid: int
@@ -43,11 +43,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Container:
-    """One container of a project. `health` is None where no check exists; `exit_code` counts once it ended.
+    """One container of a project. `health` is None if it has no health check; `exit_code` counts once it ended.
 
     `settings` are what the engine runs it with, in the driver's words; `networks` are ids by name, `aliases` the names
-    that it is found by there, `volumes` the names of those it mounts, by their place in it; `project`, `folder` and
-    `compose_file` are what it was made from, by its own labels. `config_hash` is empty where no orchestrator made it.
+    that it is found by there, `volumes` the names of those it mounts, by their place in it. `project`, `folder` and
+    `compose_file` are what it was made from, by its own labels. `config_hash` is empty if no orchestrator made it.
     """
 
     id: str
@@ -73,14 +73,15 @@ class Container:
 
     @property
     def running(self) -> bool:
-        """Running now; neither restarting nor paused."""
+        """Whether it runs now; one that restarts or is paused does not."""
         return self.state == "running"
 
 
 @dataclass(frozen=True)
 class ProjectSeen:
-    """What there is of a project. `resources` are its networks and volumes, `network web_default`, with the ids of
-    networks; a volume goes by its name and has none.
+    """What there is of a project: its containers, networks and volumes.
+
+    `resources` has the ids of networks by names such as `network web_default`; a volume goes by its name and has no id.
     """
 
     containers: tuple[Container, ...]
@@ -89,7 +90,7 @@ class ProjectSeen:
 
 @dataclass(frozen=True)
 class FileSeen:
-    """A delivered file as it lies on the host; `digest` is None where there is none."""
+    """A delivered file as it lies on the host; `digest` is None if there is none."""
 
     path: RepoPath
     digest: Digest | None
@@ -98,7 +99,7 @@ class FileSeen:
 
 @dataclass(frozen=True)
 class ImageSeen:
-    """An image reference as the host resolves it. `id` is None where nobody knows it; `present`: the host has it."""
+    """An image reference as the host resolves it. `id` is None if nobody knows it; `present`: the host has it."""
 
     ref: str
     id: Digest | None
@@ -107,15 +108,15 @@ class ImageSeen:
 
     @property
     def digest(self) -> str | None:
-        """By which digest it can be pulled under its own name; the same image may have been pulled by others too."""
+        """The digest by which it can be pulled under its own name; it may have been pulled under others too."""
         mine, exactly = repository(self.ref), self.ref.partition("@")[2]
         return next((d for d in self.repo_digests if repository(d) == mine and d.endswith(exactly)), None)
 
 
 def repository(reference: str) -> str:
-    """The full name of an image without tag and digest, as Docker reads what people write.
+    """Return the full name of an image without tag and digest, as Docker reads what people write.
 
-    `redis`, `library/redis:7` and `docker.io/library/redis@sha256:…` are one.
+    `redis`, `library/redis:7` and `docker.io/library/redis@sha256:…` are the same.
     """
     name = short_name(reference)
     first, slash, rest = name.partition("/")
@@ -136,7 +137,7 @@ class ResourceSeen:
     """A network or volume of the project as the engine has it; a volume goes by its name and has no id.
 
     `config_hash` and `key` are what the orchestrator wrote on a network that it made: the hash of its definition, and
-    what the file called it. Both are empty where it wrote none.
+    what the file called it. Both are empty if it wrote none.
     """
 
     name: str
@@ -148,7 +149,7 @@ class ResourceSeen:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The release before, as the host has kept it: its compose file resolved, its files, and what some of them hold.
+    """The earlier release, as the host has kept it: its compose file resolved, its files, and what some of them hold.
 
     Contents have the digests that a signed receipt gives them, so that each clone gets the same.
     """
@@ -205,5 +206,5 @@ class Observation:
         return {f"{kind} {each.name}": each.id for kind, each in seen}
 
     def of(self, service: ServiceName) -> tuple[Container, ...]:
-        """The containers of one service that its orchestrator made, one-off runs left out."""
+        """Return the containers of one service that its orchestrator made, without one-off runs."""
         return tuple(c for c in self.containers if c.service == service and c.config_hash and not c.oneoff)
