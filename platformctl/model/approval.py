@@ -12,7 +12,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 class Approval:
     """What was approved (the digest of a plan's or index's payload), for which hosts, by whom, until when.
 
-    `approver` is what the approver calls themself; who they are is decided by the signature.
+    `approver` is what the approvers call themselves; the signature decides who they are.
     """
 
     subject: Digest

@@ -1,4 +1,4 @@
-"""The plan: a small program, complete in its signed bytes; applying is its interpreter.
+"""The plan: a small program, complete in its signed bytes, which applying interprets.
 
 The field names are those of the plan's file; `trust.plan_document` has the rest of its form. Times are
 `YYYY-MM-DDTHH:MM:SSZ`. Nothing here is secret.
@@ -27,7 +27,7 @@ def is_own(path: str) -> bool:
 
 
 class Action(Enum):
-    """What would happen to one container; update: to files it uses, while it stays."""
+    """What would happen to one container. Update changes files that it uses, while the container stays."""
 
     CREATE = "create"
     RECREATE = "recreate"
@@ -38,12 +38,12 @@ class Action(Enum):
 
     @property
     def touches_container(self) -> bool:
-        """Whether the container would be another or not run as before."""
+        """Whether there would be another container, or it would not run as before."""
         return self not in (Action.KEEP, Action.UPDATE)
 
 
 class Cause(Enum):
-    """Why; several may hold at once."""
+    """Why a change has its action; several may hold at once."""
 
     MISSING = "missing"
     DEFINITION = "definition"
@@ -60,7 +60,7 @@ class Cause(Enum):
 
     @property
     def seen_by_compose(self) -> bool:
-        """Whether Compose recreates for this on its own.
+        """Whether Compose recreates a container for this on its own.
 
         It does not look into mounted files (compose#11900), nor at what was done to a container by hand.
         """
@@ -78,14 +78,14 @@ _SEEN_BY_COMPOSE = (
 
 _FORCING = (Cause.FILE_CONTENT, Cause.ENGINE_DRIFT, Cause.NETWORK, Cause.VOLUME, Cause.ENV_FINGERPRINT)
 SCALE = "scale"
-"""The number of containers among what was changed by hand: Compose mends it by itself, and keeps those that fit."""
+"""Names the number of containers among settings changed by hand: Compose mends it, and keeps those that fit."""
 _SEEN_BY_HASH = (Cause.DEFINITION, Cause.ENV_FINGERPRINT)
 
 
 def is_seen_by_compose(causes: tuple[Cause, ...], *, hash_differs: bool) -> bool:
-    """Whether Compose makes the containers anew on its own.
+    """Return whether Compose makes the containers anew on its own.
 
-    For another number of them it keeps those there are, and what is in the file of a secret it does not read.
+    It keeps those there are if only their number changes, and does not read the file of a secret.
     """
     return any(cause.seen_by_compose for cause in causes if hash_differs or cause not in _SEEN_BY_HASH)
 
@@ -105,7 +105,7 @@ class Change:
 
     @property
     def is_forced(self) -> bool:
-        """Whether only what Compose does not see asks for a new container, so that it must be told to make one."""
+        """Whether only causes that Compose does not see ask for a new container, so it must be told to make one."""
         before, after = self.before or {}, self.after or {}
         differs = before.get("config_hash") != after.get("config_hash")
         rescaled = (before.get("engine") or {}).keys() == {SCALE}
@@ -114,7 +114,7 @@ class Change:
 
     @property
     def keeps_container(self) -> bool:
-        """Whether the container would be the same one afterwards."""
+        """Whether there would be the same container afterwards."""
         return self.action in (Action.KEEP, Action.UPDATE, Action.START)
 
     @property
@@ -125,7 +125,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Run:
-    """Run these words in the host's root directory, in an emptied environment; seconds until they are killed."""
+    """Run these words in the host's root, in an emptied environment; `timeout` is in seconds until they are killed."""
 
     argv: tuple[str, ...]
     timeout: int
@@ -133,7 +133,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Place:
-    """Make the file at `path` (below the root) the kept bytes of this digest, by rename."""
+    """Put the kept bytes of this digest at `path` (below the root), by rename."""
 
     path: RepoPath
     digest: Digest
@@ -142,7 +142,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Remove:
-    """Remove the file at `path` (below the root), which this plan created."""
+    """Remove the file at `path` (below the root)."""
 
     path: RepoPath
 
@@ -170,7 +170,7 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """An image by the name the compose file gives it and by what that is: registry digest where known, and image id."""
+    """An image by its name in the compose file, its digest in the registry if that is known, and its id."""
 
     ref: str
     digest: str | None
@@ -179,7 +179,7 @@ class PlannedImage:
 
 @dataclass(frozen=True)
 class PlannedHost:
-    """The host the plan is for, as the allow-list named it when the plan was made."""
+    """The host that the plan is for, as the allow-list had it when the plan was made."""
 
     name: HostName
     transport: str
@@ -195,7 +195,7 @@ class PlannedHost:
 
 @dataclass(frozen=True)
 class PlannedObservation:
-    """What the plan was made from. `digest` covers the canonical observation."""
+    """What the plan was made from. `digest` is of the observation in its canonical form."""
 
     at: str
     source: Source
@@ -216,7 +216,7 @@ class PlannedTrust:
 
 @dataclass(frozen=True)
 class Rollback:
-    """Whether there is a way back, to which commit, and if not, why."""
+    """Whether there is a way back, to which commit, and why or why not."""
 
     ready: bool
     to: GitSha | None
@@ -282,7 +282,7 @@ class Plan:
 
     @property
     def touched_services(self) -> tuple[ServiceName, ...]:
-        """The services whose containers may change; any other that changes was not planned."""
+        """The services whose containers may change; a change of any other was not planned."""
         return tuple(c.service for c in self.changes if c.action.touches_container)
 
     @property

@@ -7,7 +7,10 @@ from platformctl.model.observed import Container
 
 @dataclass(frozen=True)
 class ContainerHealth:
-    """One container's verdict; `log` are its last lines when it failed, empty when they might hold a secret."""
+    """The verdict on one service; `log` has its container's last lines when it failed.
+
+    It is empty when these might hold a secret.
+    """
 
     service: str
     container: str
@@ -19,7 +22,7 @@ class ContainerHealth:
 
 @dataclass(frozen=True)
 class CanaryResult:
-    """What came of the canary. `ran` is False when there was none to run, and then `ok` is None."""
+    """How the canary ended. `ran` is False when there was none to run, and then `ok` is None."""
 
     ran: bool
     ok: bool | None
@@ -31,13 +34,13 @@ class CanaryResult:
 
     @classmethod
     def not_run(cls, reason: str) -> "CanaryResult":
-        """The result of a canary that was not sent, which is neither good nor bad."""
+        """Return the result of a canary that was not sent, which is neither good nor bad."""
         return cls(ran=False, ok=None, reason=reason)
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What was observed after the steps: health, canary, and containers that changed without being planned."""
+    """What was observed after the steps: health, canary, images, and what changed without being planned."""
 
     containers: tuple[Container, ...]
     health: tuple[ContainerHealth, ...]
@@ -47,7 +50,7 @@ class Proof:
 
     @property
     def good(self) -> bool:
-        """Everything runs as planned and answers as expected."""
+        """Whether everything runs as planned and answers as expected."""
         return not self.unplanned and not self.complaint
 
     @property
@@ -63,7 +66,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """The verdict: the exit code, why, and what was seen.
+    """How an apply ended: the exit code, why, and what was seen.
 
     `undone` says how far the way back came, if it was taken; `unplanned` is what changed without being planned; `lost`
     is True when the end of something was not seen.
