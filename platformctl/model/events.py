@@ -1,4 +1,4 @@
-"""What an apply tells while it happens. The screen, the log and the journal listen; nobody answers."""
+"""What an apply reports while it happens. The screen, the log and the journal listen; nobody answers."""
 
 from platformctl.model.frozen import dataclass
 
@@ -56,7 +56,7 @@ class OperationEnded:
 
 @dataclass(frozen=True)
 class Watching:
-    """The containers are looked at; `seconds` is how long at most."""
+    """The containers are watched, for `seconds` at most."""
 
     what: str
     seconds: int
@@ -64,7 +64,7 @@ class Watching:
 
 @dataclass(frozen=True)
 class HealthSeen:
-    """What the services show, each in a few words; told when that is something else than it was before."""
+    """What the services show, each in a few words; sent only when it differs from the last time."""
 
     services: tuple[str, ...]
 
@@ -87,7 +87,7 @@ class Undoing:
 
 @dataclass(frozen=True)
 class RollbackStub:
-    """Something failed and by the manifest's own word nothing is undone: a person has to."""
+    """Something failed and, as the manifest says, nothing is undone: a person has to."""
 
     module: str
     host: str
@@ -103,7 +103,7 @@ class Settled:
 
 @dataclass(frozen=True)
 class OfModule:
-    """What another event says, where several modules are applied side by side."""
+    """Another event, with its module, while several modules are applied side by side."""
 
     module: str
     event: "Event"

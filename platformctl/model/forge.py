@@ -1,6 +1,6 @@
-"""What is known of a pull request, wherever it is kept: who wrote it, who approved which commit, what was checked.
+"""What is known of a pull request, on whatever forge: who wrote it, who approved which commit, what was checked.
 
-A forge is Forgejo, Gitea or GitHub. What its answers mean for an apply is decided in `trust.pull_requests`.
+A forge is Forgejo, Gitea or GitHub. `trust.pull_requests` decides what its answers mean for an apply.
 """
 
 import re
@@ -11,7 +11,7 @@ from platformctl.model.names import Checked, GitSha
 
 
 class ForgeKind(Enum):
-    """Which program keeps the pull requests; Gitea's interface is the one that Forgejo has too."""
+    """Which program keeps the pull requests; Forgejo has Gitea's interface."""
 
     FORGEJO = "forgejo"
     GITEA = "gitea"
@@ -19,7 +19,7 @@ class ForgeKind(Enum):
 
 
 class ForgeUrl(Checked):
-    """Where a forge is. A token is sent there, so without TLS it may only be this machine."""
+    """The address of a forge. A token is sent there, so without TLS it may only be this machine."""
 
     __slots__ = ()
     pattern = re.compile(
@@ -47,7 +47,7 @@ class ForgeAddress:
 
 
 class Word(Enum):
-    """What a reviewer said; a comment is neither."""
+    """What a reviewer said about a commit; a mere comment is neither."""
 
     APPROVED = "approved"
     OBJECTED = "objected"
@@ -55,10 +55,9 @@ class Word(Enum):
 
 @dataclass(frozen=True)
 class Review:
-    """A reviewer's word about one commit. Reviews come in the order they were given.
+    """A reviewer's word about one commit. Reviews are in the order they were given.
 
-    `official` and `stale` are the forge's own word for it, where it has one: by somebody who may approve, and given
-    before the last push.
+    `official` (by somebody who may approve) and `stale` (given before the last push) are as the forge says, if it does.
     """
 
     reviewer: str
@@ -71,7 +70,7 @@ class Review:
 
 @dataclass(frozen=True)
 class PullRequest:
-    """A pull request as it is now. `merge_commit` is there only when it was merged."""
+    """A pull request as it is now. `merge_commit` is None unless it was merged."""
 
     number: int
     author: str
@@ -81,7 +80,7 @@ class PullRequest:
 
 
 class CheckState(Enum):
-    """How a check of a commit stands, in the words that every forge takes."""
+    """The state of a check of a commit, in the words that every forge accepts."""
 
     SUCCESS = "success"
     PENDING = "pending"
@@ -91,7 +90,7 @@ class CheckState(Enum):
 
 @dataclass(frozen=True)
 class CommitCheck:
-    """One check of a commit by its name, as it stands now."""
+    """One check of a commit by its name, in its present state."""
 
     name: str
     state: CheckState

@@ -1,8 +1,9 @@
-"""`dataclass(frozen=True)` as the standard library has it, in a twentieth of the time it takes to make one.
+"""`dataclass(frozen=True)` as the standard library has it, in a twentieth of the time it takes to make a class.
 
-There each class has six methods compiled for itself, which for the two hundred classes of an apply is a fifth of all it
-takes. Here only `__init__` is, with the first instance, which most of them never have; what is frozen, equal and shown
-is the same code for all. `fields`, `replace` and `is_dataclass` know these classes as their own.
+The standard library compiles six methods for each class, which for the two hundred classes of an apply is a fifth of
+its whole time. Here only `__init__` is compiled, with the first instance, which most of the classes never have; the
+code that makes them frozen, compares and shows them is the same for all. `fields`, `replace` and `is_dataclass` treat
+these classes as their own.
 """
 
 import dataclasses
@@ -44,7 +45,7 @@ def _compared(instance: object) -> tuple[object, ...]:
 
 
 def _init_at_first(cls: type) -> Callable[..., None]:
-    """The `__init__` of `cls` until its first instance, for which the one is made that stays."""
+    """Return an `__init__` that, with the first instance, puts the compiled one in its place."""
 
     def __init__(self: object, *values: object, **named: object) -> None:  # noqa: N807 - it is one
         init = _init_of(cls)
@@ -55,7 +56,7 @@ def _init_at_first(cls: type) -> Callable[..., None]:
 
 
 def _init_of(cls: type) -> Callable[..., None]:
-    """An `__init__` with the arguments that the standard library gives it. It sets fields without `__setattr__`."""
+    """Return an `__init__` with the arguments that the standard library gives it; it avoids `__setattr__`."""
     fields = dataclasses.fields(cls)
     arguments = [_argument(each) for each in fields if each.init and not each.kw_only]
     named = [_argument(each) for each in fields if each.init and each.kw_only]
@@ -77,7 +78,10 @@ def _argument(field: "dataclasses.Field[Any]") -> str:
 
 
 def _value(field: "dataclasses.Field[Any]") -> str:
-    """What a field is set to, in the words of its `__init__`."""
+    """Return the expression that a field is set to in `__init__`.
+
+    Raises `TypeError` for a field that is no argument and has no default.
+    """
     if field.default_factory is not dataclasses.MISSING:
         made = f"make_{field.name}()"
         return f"{made} if {field.name} is MISSING else {field.name}" if field.init else made
@@ -87,7 +91,7 @@ def _value(field: "dataclasses.Field[Any]") -> str:
 
 
 def _dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[_Class]], type[_Class]]:
-    """The decorator; raises `TypeError` for what is not to be frozen: that is the standard library's to make."""
+    """Return the decorator. Raises `TypeError` for a class that is not frozen: the standard library makes those."""
     if not frozen:
         raise TypeError("only what is frozen is made here")
 
@@ -103,7 +107,7 @@ def _dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[_Class]
     return made
 
 
-if TYPE_CHECKING:  # to who checks types it is the very same
+if TYPE_CHECKING:  # for type checkers it is the standard library's
     from dataclasses import dataclass as dataclass
 else:
     dataclass = _dataclass
