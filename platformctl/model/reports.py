@@ -1,4 +1,4 @@
-"""What a command has to say. One report a command; the renderers turn it into text, and its exit code is the process's.
+"""What a command has to say: one report per command. Renderers turn it into text; its exit code is the process's.
 
 The field names are those of the JSON output. A report holds no secret and decides nothing.
 """
@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What every report says: how the process ends, and that in a word."""
+    """What every report has: how the process ends, as an exit code and in a word."""
 
     kind: ClassVar[str] = "Report"
     exit_code: ExitCode = ExitCode.NO_CHANGES
@@ -44,7 +44,7 @@ class ErrorReport(Report):
 
     @classmethod
     def of(cls, refusal: Refusal) -> "ErrorReport":
-        """The report of a refusal, in its own words."""
+        """Return the report of a refusal, in its own words."""
         code = refusal.exit_code
         fields = ("reason", "summary", "detail", "hint", "file", "line", "host")
         values = {name: getattr(refusal, name) for name in fields}
@@ -53,7 +53,7 @@ class ErrorReport(Report):
 
 @dataclass(frozen=True, kw_only=True)
 class TextReport(Report):
-    """Text that is the result itself: a script, a schema, exact bytes. `raw` bytes pass no renderer."""
+    """Text that is the result itself: a script, a schema, exact bytes. `raw` bytes are written as they are."""
 
     kind: ClassVar[str] = "Text"
     text: str = ""
@@ -95,7 +95,7 @@ class PlannedModule:
 
 @dataclass(frozen=True)
 class NotPlanned:
-    """A module that got no plan: what an `Error` report would say."""
+    """A module that got no plan, with what an `Error` report would say."""
 
     module: str
     error: ErrorReport
@@ -103,7 +103,10 @@ class NotPlanned:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanReport(Report):
-    """Plans of one or many modules. `unchanged` were settled without asking further; nothing is dropped silently."""
+    """Plans of one or many modules; none is dropped silently.
+
+    `unchanged` are modules that recorded state settles without planning them, `failed` those that got no plan.
+    """
 
     kind: ClassVar[str] = "Plan"
     plans: tuple[PlannedModule, ...]
@@ -143,7 +146,7 @@ class VerifyReport(Report):
 
 @dataclass(frozen=True)
 class Difference:
-    """A field of a plan that planning again gives otherwise, by its dotted name; None where one has none."""
+    """A field of a plan, by its dotted name, that planning again gives otherwise; None where a side lacks it."""
 
     field: str
     planned: Any
@@ -176,7 +179,7 @@ class ShowReport(Report):
 
 @dataclass(frozen=True, kw_only=True)
 class ApproveReport(Report):
-    """The approval that was signed, where it lies, and of which plan's file and commit it is."""
+    """The approval that was signed, its path, and the plan's file and commit that it is about."""
 
     kind: ClassVar[str] = "Approve"
     plan: str
@@ -199,7 +202,7 @@ class AppliedService:
 
 @dataclass(frozen=True, kw_only=True)
 class ApplyReport(Report):
-    """What an apply did and how it is known. `mutated` is no, yes or unknown; `rollback` says what came of it.
+    """What an apply did and how that is known. `mutated` is no, yes or unknown; `rollback` says how an undo ended.
 
     `quarantined` says whether the release is refused on that host from now on.
     """
@@ -236,9 +239,9 @@ class PlanOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class FleetReport(Report):
-    """What became of each plan of an index, in its order: in a line, and in full where it was tried.
+    """What became of each plan of an index, in its order: in a line and, if it was tried, in full.
 
-    `skipped` are the modules that were not; `plan_digest` is the index's.
+    `skipped` are the modules that were not tried; `plan_digest` is the index's.
     """
 
     kind: ClassVar[str] = "ApplyIndex"
@@ -280,9 +283,9 @@ class StatusReport(Report):
 
 @dataclass(frozen=True)
 class DriftRow:
-    """One module as `drift` sees it: what it would take to have the release of `source_sha` again; "": never applied.
+    """One module as `drift` sees it: what it would take to have the release of `source_sha` again.
 
-    `note` is why that can not be told change by change.
+    `source_sha` is "" if the module was never applied. `note` is why the drift can not be told change by change.
     """
 
     module: str
@@ -314,7 +317,10 @@ class DriftReport(Report):
 
 @dataclass(frozen=True)
 class Stray:
-    """A container below the root of a host that belongs to no module. `module` has no manifest any more, if any."""
+    """A container below the root of a host that belongs to no module now.
+
+    `module` is the module without a manifest that it belonged to, if this clone knows.
+    """
 
     host: str
     container: str
@@ -348,7 +354,7 @@ class HistoryRow:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryReport(Report):
-    """A module's receipts, newest first. `source` says whether the host or this clone was asked."""
+    """A module's receipts, newest first. `source` says whether they are the host's or this clone's."""
 
     kind: ClassVar[str] = "History"
     module: str
@@ -377,7 +383,7 @@ class DoctorReport(Report):
 
 @dataclass(frozen=True, kw_only=True)
 class TrustReport(Report):
-    """The keys a host offers, and what was written of them."""
+    """The keys a host offers, and the entry to write once one was confirmed."""
 
     kind: ClassVar[str] = "HostTrust"
     host: str
