@@ -24,11 +24,11 @@ class RunningContainer:
 
 @dataclass(frozen=True)
 class Computed:
-    """What the host's orchestrator made of a release, so that it need not be asked while nothing it reads changed.
+    """What the host's orchestrator computed for a release, so that it is not asked again while nothing changed.
 
     `version` is the orchestrator's, `environment` the fingerprint of the host's env file that it read, `hashes` are by
     service. `variables` are fingerprints of what the env file sets, by name. `program` is the `compose_program` that
-    said the version: while the host has the same, it need not be asked again.
+    told the version: while the host has the same one, it need not be asked again.
     """
 
     version: str
@@ -42,8 +42,8 @@ class Computed:
 class Receipt:
     """What an apply left behind. `outcome` is the name of its exit code; `up` are the words that bring the release up.
 
-    `pull_request` is what the operator gave as `--approved-pr`. `containers` are those observed at the end, `computed`
-    is None where it was not seen to hold. `failed` are those that were not healthy, with their last lines, cleaned.
+    `pull_request` is what the operator gave as `--approved-pr`. `containers` are those observed at the end. `computed`
+    is None if it was not seen to hold. `failed` are those that were not healthy, with their last lines, cleaned.
     `host_files` are fingerprints of secrets and the like that only the host has, by path, as they were before.
     """
 
@@ -66,13 +66,13 @@ class Receipt:
     host_files: Mapping[str, str] = field(default_factory=dict)
 
     def left_behind(self, paths: Iterable[str]) -> tuple[PlannedFile, ...]:
-        """Files this release had delivered that are not among `paths`; the tool's own are not meant."""
+        """Return files this release had delivered that are not among `paths`, without the tool's own."""
         kept = set(paths)
         return tuple(f for f in self.files if f.path not in kept and not is_own(f.path))
 
     @property
     def healthy(self) -> bool:
-        """Whether this release was proven to work when it was applied, so that it is a place to go back to."""
+        """Whether this release was proven to work when it was applied, so that a rollback may go to it."""
         return self.outcome in ("APPLIED", "IMPORTED")
 
 
@@ -99,7 +99,7 @@ class Lift:
 
 @dataclass(frozen=True)
 class TrustSeen:
-    """The trust roots the host last saw; older or unrelated ones are refused."""
+    """The trust roots the host saw last; older or unrelated ones are refused."""
 
     commit: GitSha | None
     policy_digest: Digest
@@ -128,13 +128,13 @@ class HostRecord:
 
     @property
     def current(self) -> Receipt | None:
-        """The last release that was proven to work here, or None before the first and where it was removed."""
+        """The last release that was proven to work here; None before the first, and after it was removed."""
         last = next((s.receipt for s in reversed(self.receipts) if s.receipt.healthy), None)
         return None if last is not None and last.desired == NOTHING else last
 
     @property
     def latest(self) -> Receipt | None:
-        """The last receipt whatever its outcome."""
+        """The last receipt, whatever its outcome; None before the first."""
         return self.receipts[-1].receipt if self.receipts else None
 
     def quarantine_of(self, desired: Digest) -> Quarantine | None:
