@@ -1,1 +1,1 @@
-"""What people and programs see of a report. Everything written passes the one sink, `platformctl.redaction`."""
+"""What people and programs see of a report. Everything that is written passes the one sink, `platformctl.redaction`."""

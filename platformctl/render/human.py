@@ -1,4 +1,4 @@
-"""A report for a person: one summary line first, changes only, and what to do next. Nothing here decides anything."""
+"""A report for a person: one summary line first, then changes only, and what to do next. Nothing is decided here."""
 
 from collections.abc import Callable, Iterable
 
@@ -36,27 +36,27 @@ Lines = Iterable[str]
 
 
 def render(report: Report) -> str:
-    """The report as text, not yet cleaned."""
+    """Return the report as text, not yet cleaned."""
     return "".join(line + "\n" for line in lines_of(_LINES[type(report)](report)))
 
 
 def lines_of(lines: Lines) -> Lines:
-    """Lines of a report without the line breaks that values may hold."""
+    """Return lines of a report in which line breaks of values are replaced."""
     return map(_one, lines)
 
 
 def _one(line: str) -> str:
-    """A line break in a value begins no line of ours: whatever follows it stands behind a bar."""
+    """Return a line in which a line break starts no line of ours: whatever follows it stands behind a bar."""
     return "\n    │ ".join(line.splitlines())
 
 
 def colored(text: str) -> str:
-    """Cleaned text with the signs at the beginnings of lines coloured."""
+    """Return cleaned text with the signs at the beginnings of lines coloured."""
     return "".join(_colored(line) + "\n" for line in text.splitlines())
 
 
 def error(report: ErrorReport) -> Lines:
-    """Summary, then where, then detail and what to do."""
+    """Yield the summary, then where, then detail and what to do."""
     place = report.file and (f"{report.file}:{report.line}" if report.line else report.file)
     yield f"✗ {report.summary}"
     for label, text in (("at", place), ("host", report.host), ("", report.detail), ("next", report.hint)):
@@ -66,7 +66,7 @@ def error(report: ErrorReport) -> Lines:
 
 
 def init(report: InitReport) -> Lines:
-    """What was written, and the two keys."""
+    """Yield what was written, and the two keys."""
     yield from (f"+ {path}" for path in report.created)
     yield from (f"  {path} (kept)" for path in report.kept)
     yield f"planner {report.planner}, approver {report.approver}"
@@ -75,7 +75,7 @@ def init(report: InitReport) -> Lines:
 
 
 def validate(report: ValidateReport) -> Lines:
-    """Findings, worst first, then one line."""
+    """Yield findings, worst first, then one line for all."""
     order = {"error": 0, "deny": 1, "warn": 2}
     for finding in sorted(report.findings, key=lambda f: (order.get(f.severity, 3), f.file, f.line or 0)):
         place = f"{finding.file}:{finding.line}" if finding.line else finding.file
@@ -90,7 +90,7 @@ def validate(report: ValidateReport) -> Lines:
 
 
 def plan(report: PlanReport) -> Lines:
-    """A summary line for everything, then each module that changes."""
+    """Yield a summary line for everything, then each module that changes."""
     changing = [p for p in report.plans if p.plan.has_changes]
     yield plan_summary(report)
     alike = plans.told_together(report)
@@ -110,21 +110,21 @@ def plan(report: PlanReport) -> Lines:
 
 
 def plan_summary(report: PlanReport) -> str:
-    """All modules in one line."""
+    """Return one line about all modules."""
     changing = sum(planned.plan.has_changes for planned in report.plans)
     still = len(report.unchanged) + len(report.plans) - changing
     return f"Plan: {changing} to change, {still} unchanged, {len(report.failed)} failed"
 
 
 def show(report: ShowReport) -> Lines:
-    """The plan and what is known of its signatures."""
+    """Yield the plan, and what is known of its signatures."""
     yield plans.heading(report.plan.plan)
     yield from plans.lines(report.plan, long=True)
     yield from verify(report.verification)
 
 
 def verify(report: VerifyReport) -> Lines:
-    """Who signed, who approved, and every reason against."""
+    """Yield who signed, who approved, and every reason against the plan."""
     yield f"digest {report.digest}"
     yield f"signed by {report.signed_by or 'nobody'}; approved by {', '.join(report.approved_by) or 'nobody'}"
     yield from (f"✗ {reason.code.name} {reason.reason}: {reason.message}" for reason in report.reasons)
@@ -134,7 +134,7 @@ def verify(report: VerifyReport) -> Lines:
 
 
 def explain(report: ExplainReport) -> Lines:
-    """Whether it would still be applied, every reason why not, and what differs."""
+    """Yield whether the plan would still be applied, every reason why not, and what differs."""
     refused = "not stale, but it would be refused" if report.reasons else "it would still be applied"
     about = f"{report.module} on {report.host} at {report.source_sha[:12]}, planned at {report.planned_at}"
     yield f"{'✗' if report.reasons else '✓'} {'stale' if report.stale else refused}: {about}"
@@ -149,12 +149,12 @@ def explain(report: ExplainReport) -> Lines:
 
 
 def _next(reasons: Iterable[Reason]) -> Lines:
-    """What mends the first of the reasons that says so."""
+    """Yield what to do about the first of the reasons that has a hint."""
     return (f"next: {reason.hint}" for reason in [each for each in reasons if each.hint][:1])
 
 
 def approve(report: ApproveReport) -> Lines:
-    """What was approved, and what to run now."""
+    """Yield what was approved, and what to run now."""
     also = ", destructive changes allowed" if report.allows_destructive else ""
     yield f"✓ {report.approver} approved {report.plan_digest} until {report.expires_at}{also}"
     yield f"  {report.path}"
@@ -162,7 +162,7 @@ def approve(report: ApproveReport) -> Lines:
 
 
 def apply(report: ApplyReport) -> Lines:
-    """The verdict in one line, then what it rests on."""
+    """Yield the verdict in one line, then what it rests on."""
     good = report.status in ("applied", "no_changes")
     yield f"{'✓' if good else '✗'} {report.status}: {report.module} on {report.host} at {report.source_sha[:12]}"
     if report.reason:
@@ -181,7 +181,7 @@ def apply(report: ApplyReport) -> Lines:
 
 
 def _after_failure(report: ApplyReport) -> str:
-    """What a person does now who was called because of it."""
+    """Return what a person who was called because of the failure does now; "" if there is nothing to do."""
     module = report.module
     match report.exit_code:
         case ExitCode.REMOTE_FAILED if report.mutated == "unknown":
@@ -200,7 +200,7 @@ def _after_failure(report: ApplyReport) -> str:
 
 
 def fleet(report: FleetReport) -> Lines:
-    """Each plan's own verdict, then one line each, then what to do about those that were not applied."""
+    """Yield each plan's own verdict, then one line each, then what to do about those that were not applied."""
     for result in report.results:
         yield from apply(result) if isinstance(result, ApplyReport) else error(result)
     yield ""
@@ -214,7 +214,7 @@ def fleet(report: FleetReport) -> Lines:
 
 
 def status(report: StatusReport) -> Lines:
-    """One line a module, one a container."""
+    """Yield one line for each module, and one for each container."""
     for row in report.modules:
         sign = "✓" if row.in_step else "!"
         release = row.source_sha[:12] or "never applied"
@@ -226,7 +226,7 @@ def status(report: StatusReport) -> Lines:
 
 
 def drift(report: DriftReport) -> Lines:
-    """What it would take to have what was applied, module by module."""
+    """Yield, for each module, what it would take to have again what was applied."""
     for row in report.modules:
         drifted = bool(row.changes or (row.note and row.source_sha))
         sign = "!" if drifted or not row.source_sha else "✓"
@@ -241,7 +241,7 @@ def drift(report: DriftReport) -> Lines:
 
 
 def stray(report: StrayReport) -> Lines:
-    """One line a container."""
+    """Yield one line for each container."""
     for each in report.strays:
         yield f"! {each.host} {each.container}  {each.project}.{each.service}  {each.state}  {each.image}"
         if each.module:
@@ -252,7 +252,7 @@ def stray(report: StrayReport) -> Lines:
 
 
 def history(report: HistoryReport) -> Lines:
-    """One line a receipt, newest first."""
+    """Yield one line for each receipt, newest first."""
     yield f"{report.module}: {len(report.rows)} applies, from {report.source}"
     for row in report.rows:
         request = f" #{row.pull_request}" if row.pull_request else ""
@@ -260,7 +260,7 @@ def history(report: HistoryReport) -> Lines:
 
 
 def doctor(report: DoctorReport) -> Lines:
-    """One line a check, with what to do about it."""
+    """Yield one line for each check, with what to do about it."""
     for check in report.checks:
         sign = {"ok": "✓", "warn": "!"}.get(check.level, "✗")
         yield f"{sign} {check.host} {check.name}: {check.found}"
@@ -269,13 +269,13 @@ def doctor(report: DoctorReport) -> Lines:
 
 
 def trust(report: TrustReport) -> Lines:
-    """The keys a host offers."""
+    """Yield the keys a host offers, and the entry to write."""
     yield from (f"  {report.host} {key['type']} {key['fingerprint']}" for key in report.keys)
     yield from (f"+ {line}" for line in report.written)
 
 
 def recover(report: RecoverReport) -> Lines:
-    """How each unsettled apply was settled."""
+    """Yield how each unsettled apply was settled."""
     if not report.settled and not report.warnings:
         yield "✓ nothing is unsettled"
     for row in report.settled:
@@ -298,19 +298,19 @@ def audit(report: AuditReport) -> Lines:
 
 
 def note(report: NoteReport) -> Lines:
-    """One line, and details if there are any."""
+    """Yield one line, and details if there are any."""
     yield report.message
     yield from (f"  {name}: {value}" for name, value in report.details.items())
 
 
 def exit_codes(report: ExitCodesReport) -> Lines:
-    """The table."""
+    """Yield the table."""
     for row in report.codes:
         yield f"{row['code']:>3}  {row['name']:<28} touched: {row['touched']:<6} {row['meaning']}"
 
 
 def text(report: TextReport) -> Lines:
-    """The text as it is."""
+    """Return the lines of the text as it is."""
     return report.text.splitlines()
 
 

@@ -32,13 +32,16 @@ def heading(this: Plan) -> str:
 
 
 def counts(this: Plan) -> str:
-    """What the plan adds up to: `1 to create, 2 to recreate`."""
+    """Return what the plan adds up to: `1 to create, 2 to recreate`."""
     parts = [f"{count} to {action.value}" for action, count in this.changes_by_action.items()]
     return ", ".join(parts) or "no changes"
 
 
 def lines(planned: PlannedModule, *, long: bool) -> Lines:
-    """Changes, files, findings, the way back and the digest; `long` adds what stays and what only machines compare."""
+    """Yield changes, files, findings, the way back and the digest.
+
+    `long` adds what stays as it is and what only machines compare.
+    """
     this = planned.plan
     yield from (f"  ! {line}" for line in age(this))
     alike = () if long else upgraded(this)
@@ -58,7 +61,7 @@ def lines(planned: PlannedModule, *, long: bool) -> Lines:
 
 
 def age(this: Plan) -> Lines:
-    """How old what a plan rests on is, where that is not what the host says now."""
+    """Yield how old the observation is that a plan rests on; nothing if the host was asked just now."""
     if this.observed.source is Source.LIVE or not this.observed.at:
         return
     seconds = (datetime.fromisoformat(this.created_at) - datetime.fromisoformat(this.observed.at)).total_seconds()
@@ -67,20 +70,20 @@ def age(this: Plan) -> Lines:
 
 
 def _way_back(this: Plan) -> str:
-    """Nobody looked for it where the host was not asked."""
+    """Return whether there is a way back. If the host was not asked, nobody looked for one."""
     if this.observed.source is not Source.LIVE and not this.steps:
         return this.rollback.reason
     return f"{'ready' if this.rollback.ready else 'NOT READY'}: {this.rollback.reason}"
 
 
 def upgraded(this: Plan) -> tuple[Change, ...]:
-    """Changes that nobody asked for but an upgrade of Compose on the host."""
+    """Return changes whose only reason is an upgrade of Compose on the host."""
     own = {Cause.COMPOSE_VERSION, Cause.DEPENDENCY}
     return tuple(c for c in this.changes if Cause.COMPOSE_VERSION in c.causes and set(c.causes) <= own)
 
 
 def upgrades(planned: Iterable[PlannedModule]) -> Lines:
-    """One line a host for all modules that only an upgrade of Compose changes."""
+    """Yield one line per host for all modules that only an upgrade of Compose changes."""
     by_host: dict[str, list[Plan]] = {}
     for each in planned:
         by_host.setdefault(each.plan.host.name, []).append(each.plan)
@@ -91,7 +94,7 @@ def upgrades(planned: Iterable[PlannedModule]) -> Lines:
 
 
 def told_together(report: PlanReport) -> tuple[PlannedModule, ...]:
-    """Modules that nothing but an upgrade of Compose on their host changes; none where everything is shown."""
+    """Return modules that nothing but an upgrade of Compose on their host changes; none with `long`."""
     alike = tuple(each for each in report.plans if _is_upgrade_alone(each.plan))
     return alike if len(alike) > 1 and not report.long else ()
 
@@ -130,7 +133,7 @@ def change_lines(change: Change, *, long: bool = False) -> Lines:
 
 
 def _tells(change: Change, name: str) -> bool:
-    """Whether a field tells a person something beside the others; all are shown when everything is."""
+    """Return whether a field tells a person something that the others do not; with `long` all are shown."""
     before, after = change.before or {}, change.after or {}
     match name:
         case "config_hash":
@@ -144,7 +147,7 @@ def _tells(change: Change, name: str) -> bool:
 
 
 def _fields(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Every field that differs, by its dotted name, with both values."""
+    """Yield every field that differs, by its dotted name, with both values."""
     if before == after:
         return
     if _is_mapping(before) and _is_mapping(after):

@@ -1,4 +1,4 @@
-"""One line for each event of an apply, for a person who watches."""
+"""One line for each event of an apply, for a person who watches it."""
 
 from typing import assert_never
 
@@ -7,12 +7,12 @@ from platformctl.model.events import Event
 
 
 def takes_time(event: Event) -> bool:
-    """Whether something begins with it that may take minutes."""
+    """Return whether the event begins something that may take minutes."""
     return isinstance(event, events.Preparing | events.OperationStarted | events.Watching)
 
 
 def line_of(event: Event) -> str:
-    """The event in words, not yet cleaned."""
+    """Return the event in words, not yet cleaned."""
     match event:
         case events.HostReached(host=host):
             return f"reached {host}"
