@@ -27,13 +27,13 @@ _ERROR_FIELDS = ("code", "name", "reason", "summary", "detail", "file", "line", 
 
 
 def render(report: Report, redactor: Redactor) -> str:
-    """The report as one line of JSON, with every string cleaned."""
-    clean = cache(redactor.clean)  # names of fields, modules and hosts come again and again
+    """Return the report as one line of JSON, with every string cleaned."""
+    clean = cache(redactor.clean)  # names of fields, modules and hosts are repeated often
     return json.dumps(cleaned(data(report), clean), sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def data(report: Report) -> dict[str, Any]:
-    """The report as JSON data, not yet cleaned."""
+    """Return the report as JSON data, not yet cleaned."""
     head = {
         "schema_version": SCHEMA_VERSION,
         "kind": report.kind,
@@ -81,7 +81,7 @@ def _failed(failed: NotPlanned) -> dict[str, Any]:
 
 
 def cleaned(value: Any, clean: Callable[[str], str]) -> Any:
-    """Clean every string on its own: cleaning the finished text could break its quoting."""
+    """Return JSON data with every string cleaned on its own: cleaning the finished text could break its quoting."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):

@@ -1,8 +1,9 @@
 """A report for a pull request or a step summary: the summary first, then one collapsed block for each module.
 
-What others wrote stands in code alone, where neither mark-up, nor HTML, nor a mention counts: in fences longer than any
-run of backticks in them, and in `<code>` with every sign escaped that could end it. It is cleaned before that, as a
-secret could not be recognised behind escapes. What does not fit is cut module by module, and says where the rest is.
+What others wrote stands only in code, where neither mark-up, nor HTML, nor a mention counts: in fences longer than any
+run of backticks in them, and in `<code>` with every sign escaped that could end it. It is cleaned before it is escaped,
+as a secret could not be recognised behind escapes. What does not fit is cut module by module, and says where the rest
+is.
 """
 
 import re
@@ -17,7 +18,7 @@ from platformctl.render import human, plans
 LIMIT = 58_000
 """Characters of a text where nobody says how many there may be; forges refuse more than 65,536."""
 MODULES = 50
-"""Blocks of one text; of further modules only the number is told."""
+"""How many blocks one text has; of further modules only the number is given."""
 _NAME, _WORDS = 64, 128
 _COLUMN_SIGNS = {"+": "+", "-": "-", "±": "!", "▸": "!", "~": "!", "!": "!", "✗": "-"}
 _ESCAPED = {sign: f"&#{ord(sign)};" for sign in "&<>\"'@|`"} | {"\n": " "}
@@ -25,14 +26,14 @@ _ESCAPED = {sign: f"&#{ord(sign)};" for sign in "&<>\"'@|`"} | {"\n": " "}
 
 @dataclass(frozen=True)
 class _Block:
-    """One module: a line of HTML, what opens below it, and where all of it can be seen."""
+    """One module: a line of HTML, the lines that open below it, and the command that shows all of it."""
 
     summary: str
     lines: tuple[str, ...]
     whole: str
 
     def within(self, room: int) -> str:
-        """The block in at most `room` characters, or nothing but its summary where that is more."""
+        """Return the block in at most `room` characters, or only its summary if that alone is longer."""
         kept = len(self.lines)
         while (text := self._text(kept)) and len(text) > room and kept:
             kept = max(0, kept - 1 - (len(text) - room) // (max(map(len, self.lines[:kept])) + 1))
@@ -105,7 +106,7 @@ def _joined(head: str, blocks: Sequence[_Block], tail: str, limit: int) -> str:
 
 
 def _shares(sizes: Sequence[int], room: int) -> list[int]:
-    """How much of the room each gets: the small what they need, the others equal parts of the rest."""
+    """Return how much of the room each gets: small ones what they need, the others equal parts of the rest."""
     shares = [0] * len(sizes)
     for done, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
         shares[index] = min(sizes[index], room // (len(sizes) - done))
@@ -118,7 +119,7 @@ def _cleaned(text: str, redactor: Redactor) -> tuple[str, ...]:
 
 
 def _within(lines: Sequence[str], room: int) -> str:
-    """A fence around as many lines as there is room for."""
+    """Return a fence around as many lines as there is room for."""
     kept = len(lines)
     while kept and len(_fenced(lines[:kept])) > room - 40:
         kept = kept * 3 // 4
@@ -133,14 +134,14 @@ def _fenced(lines: Sequence[str], language: str = "") -> str:
 
 
 def _code(value: str, redactor: Redactor, longest: int = _NAME) -> str:
-    """A value in a line of HTML."""
+    """Return a value as code in a line of HTML."""
     signs = [_ESCAPED.get(sign, sign) for sign in redactor.clean(value)]
     kept = sum(length <= longest for length in accumulate(map(len, signs)))
     return f"<code>{''.join(signs[:kept])}{'…' if kept < len(signs) else ''}</code>"
 
 
 def _in_columns(line: str) -> str:
-    """A line as `diff` colours it: with its sign, or one that diff knows for it, in the first column."""
+    """Return a line as `diff` colours it: with its sign, or one that diff knows for it, in the first column."""
     line = line.removeprefix("  ")
     bare = line.lstrip()
     sign = _COLUMN_SIGNS.get(bare[:1])
