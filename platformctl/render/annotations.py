@@ -1,6 +1,6 @@
-"""Findings as a runner's workflow commands (`::error file=…,line=…::…`), so that they stand at the lines of a change.
+"""Findings as a runner's workflow commands (`::error file=…,line=…::…`), so that they show at the lines of a change.
 
-The commands are ours alone: what others wrote is cleaned first and then escaped as runners ask for it.
+Nobody else can put commands there: what others wrote is cleaned first and then escaped as runners ask for it.
 """
 
 from platformctl.model.desired import Finding
@@ -9,13 +9,13 @@ from platformctl.redaction import Redactor
 from platformctl.render.findings import found
 
 MOST = 10
-"""Runners show no more of one step."""
+"""How many annotations a step has; runners show no more."""
 LONGEST = 1000
-"""Characters of one message."""
+"""How many characters one message has at most."""
 
 
 def render(report: Report, redactor: Redactor) -> str:
-    """One line for each finding that counts, worst first; a waived one needs nobody's eyes here."""
+    """Return one line for each finding that counts, worst first; a waived one needs nobody's attention here."""
     counting = [finding for finding in found(report) if finding.waiver is None]
     return "".join(_line(finding, redactor) + "\n" for finding in counting[:MOST])
 
@@ -28,7 +28,7 @@ def _line(finding: Finding, redactor: Redactor) -> str:
 
 
 def _data(text: str, redactor: Redactor) -> str:
-    """Cleaned before it is cut: half of a secret could not be recognised any more."""
+    """Return a message, cleaned and escaped. It is cleaned before it is cut, as half a secret is not recognised."""
     clean = redactor.clean(text)
     cut = clean if len(clean) <= LONGEST else f"{clean[:LONGEST]}…"
     return cut.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

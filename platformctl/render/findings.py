@@ -1,4 +1,4 @@
-"""Everything a report has to say about files, as findings: what annotations and SARIF are made of."""
+"""Everything a report has to say about files, as findings: annotations and SARIF are made of these."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ _WORST_FIRST = {"error": 0, "deny": 1, "warn": 2}
 
 
 def found(report: Report) -> tuple[Finding, ...]:
-    """The findings of a report, worst first; none for one that says nothing about files."""
+    """Return the findings of a report, worst first; none for a report that says nothing about files."""
     return tuple(sorted(_found(report), key=lambda each: _WORST_FIRST.get(each.severity, len(_WORST_FIRST))))
 
 
@@ -33,7 +33,7 @@ def _of_error(error: ErrorReport, module: str) -> Finding:
 
 
 def _of_plan(planned: PlannedModule) -> Iterator[Finding]:
-    """What a plan carries has no line any more: it is told of the manifest."""
+    """Yield the findings of a plan. They have no line any more, so they are reported at the manifest."""
     for note in planned.plan.policy:
         yield Finding(
             planned.module, note.rule, note.severity, _manifest(planned.module), None, "", note.message, "", note.waiver

@@ -12,14 +12,14 @@ from platformctl.render.findings import found
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST = 5000
-"""Results of one run; readers refuse more."""
+"""How many results one run has at most; readers refuse more."""
 LONGEST = 1000
-"""Characters of one text."""
+"""How many characters one text has at most."""
 _LEVELS = {"error": "error", "deny": "error", "warn": "warning"}
 
 
 def render(report: Report, redactor: Redactor) -> str:
-    """The findings of a report as one SARIF log with one run, cleaned."""
+    """Return the findings of a report as one SARIF log with one run, cleaned."""
     findings = found(report)[:MOST]
     rules = sorted({_text(finding.rule, redactor) for finding in findings})
     driver = {"name": "platformctl", "version": __version__, "rules": [{"id": rule} for rule in rules]}
@@ -56,5 +56,5 @@ def _place(finding: Finding, redactor: Redactor) -> dict[str, Any]:
 
 
 def _text(text: str, redactor: Redactor) -> str:
-    """Cleaned before it is cut: half of a secret could not be recognised any more."""
+    """Return a text, cleaned and cut. It is cleaned before it is cut, as half a secret is not recognised."""
     return redactor.clean(text)[:LONGEST]
