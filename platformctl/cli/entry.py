@@ -52,7 +52,7 @@ def _report(words: Sequence[str], chosen: Chosen) -> "Report | None":
 
 
 def _only_prints(words: Sequence[str]) -> bool:
-    """Whether the words ask for what is written while they are read; a pipe that breaks elsewhere is a failure."""
+    """Return whether the words ask for something that is written at once; elsewhere a broken pipe is a failure."""
     return not words or not {"-h", "--help", "--version", "redact"}.isdisjoint(words)
 
 
@@ -96,6 +96,6 @@ def _write(report: "Report", chosen: Chosen) -> None:
 
 
 def _forget(stream: Any) -> None:
-    """Nobody takes it: what is left in the buffer goes nowhere, and the exit code stays what it was."""
+    """Send what is left in the stream's buffer nowhere, as nobody reads it; the exit code stays what it was."""
     with suppress(OSError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

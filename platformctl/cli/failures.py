@@ -7,7 +7,7 @@ from platformctl.model.reports import ErrorReport
 
 
 def report_of(error: BaseException) -> ErrorReport:
-    """The report of anything that was raised."""
+    """Return the report of anything that was raised."""
     match error:
         case click.ClickException():
             detail = error.format_message()
@@ -30,7 +30,7 @@ def _failed(code: ExitCode, summary: str, detail: str, hint: str = "", host: str
 
 
 def _where(error: BaseException) -> str:
-    """Kind and place of an unexpected exception; its text may hold anything, so it is not shown."""
+    """Return kind and place of an unexpected exception; its text may hold anything, so it is not shown."""
     place = error.__traceback__
     while place and place.tb_next:
         place = place.tb_next

@@ -53,7 +53,7 @@ class Table(click.Group):
         self.params.extend(global_options())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs, in the order they are used."""
+        """Return the verbs, in the order in which they are used."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -72,7 +72,7 @@ class Table(click.Group):
 
 
 def platformctl() -> Table:
-    """The whole command line."""
+    """Return the whole command line."""
     return Table(
         name="platformctl",
         params=[click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version)],
@@ -83,7 +83,10 @@ def platformctl() -> Table:
 
 
 def _help_width() -> int:
-    """COLUMNS, else the terminal's, within reason. Click would ask shutil, and that imports every archive format."""
+    """Return COLUMNS, or else the terminal's width, within reason.
+
+    Click would ask shutil, which imports every archive format.
+    """
     columns = 80
     with suppress(OSError, ValueError):
         columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)

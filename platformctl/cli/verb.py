@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from platformctl.errors import ExitCode
 
 FORMS = ("human", "json", "markdown")
-"""Forms of a result."""
+"""The forms in which a report can be printed."""
 
 
 class Chosen:
@@ -68,7 +68,7 @@ def _option(*names: str, **settings: Any) -> click.Option:
 
 
 def global_options() -> list[click.Parameter]:
-    """The options that every verb knows."""
+    """Return the options that every verb has."""
     return [
         _option("-C", "directory", metavar="DIR", help="Work in DIR."),
         _option("-o", "--output", type=click.Choice(FORMS), help="Form of the result."),
@@ -95,7 +95,10 @@ class Verb(click.Command):
 
 
 def verb(name: str, *codes: "ExitCode") -> Callable[[Callable[..., Any]], Verb]:
-    """Make a function the verb `name`, whose process may end with `codes`; usage errors and our own are added."""
+    """Return the decorator that makes a function the verb `name`, whose process may end with `codes`.
+
+    Usage errors and our own mistakes are added to them.
+    """
     from platformctl.errors import ExitCode
 
     always = {*codes, ExitCode.USAGE, ExitCode.TOOL_ERROR}
