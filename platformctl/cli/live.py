@@ -1,4 +1,4 @@
-"""The last line of a terminal, rewritten while something takes its time; what is written for good goes above it."""
+"""The last line of a terminal, rewritten while something takes its time; lines that stay are written above it."""
 
 from collections.abc import Callable
 from threading import Event, RLock, Thread
@@ -6,9 +6,9 @@ from threading import Event, RLock, Thread
 from platformctl.model.frozen import dataclass
 
 CLEAR = "\r\x1b[K"
-"""Back to the beginning of the line, and nothing on it."""
+"""Moves to the beginning of the line and clears it."""
 PACE = 1.0
-"""Seconds between two looks at the clock."""
+"""Seconds between two updates of the time shown."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class _UnderWay:
 
 
 class LiveLine:
-    """Says what is under way and for how many seconds, of several modules beside each other.
+    """Shows what is under way and for how many seconds, for several modules side by side.
 
-    `write` gets text as it is to stand on the screen and raises nothing; words went through `clean`, the sink, before.
-    The thread that looks at the clock ends with the last of what is under way. Who holds the lock may take it again: a
-    signal's handler writes too, amid any line.
+    `write` gets text as it is to stand on the screen and must not raise; words went through `clean`, the sink, before.
+    A thread updates the seconds, and ends with the last of what is under way. The lock may be taken again by the thread
+    that holds it: a signal's handler writes too, in the middle of any line.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LiveLine:
         self._over = Event()
 
     def begin(self, who: str, words: str) -> None:
-        """From now on `who` is at `words`."""
+        """Show that `who` is busy with `words` from now on."""
         with self._lock:
             if not self._under_way:
                 self._over = Event()
@@ -51,14 +51,14 @@ class LiveLine:
             self._draw()
 
     def go_on(self, who: str, words: str) -> None:
-        """`who` is still at it, which is said as `words` now."""
+        """Show `words` for what `who` is still busy with; the seconds go on."""
         with self._lock:
             if who in self._under_way:
                 self._under_way[who] = _UnderWay(words, self._under_way[who].since)
                 self._draw()
 
     def end(self, *who: str) -> None:
-        """These are at nothing any more; without any, nobody is."""
+        """Show no longer that these are busy; without names, that nobody is."""
         with self._lock:
             if not self._under_way:
                 return
@@ -69,7 +69,7 @@ class LiveLine:
                 self._over.set()
 
     def above(self, line: str) -> None:
-        """Write a whole line, to stay."""
+        """Write a whole line that stays."""
         with self._lock:
             self._write(CLEAR + line if self._under_way else line)
             if self._under_way:
@@ -82,7 +82,10 @@ class LiveLine:
                     self._draw()
 
     def _draw(self) -> None:
-        """Cut before the edge and without letters of two columns: what goes over it could not be taken back."""
+        """Rewrite the line.
+
+        It is cut before the edge and has no letters of two columns: what went beyond the edge could not be taken back.
+        """
         now = self._clock()
         rows = sorted(self._under_way.items())
         told = (f"{who + ': ' if who else ''}{at.words}, {now - at.since:.0f} s" for who, at in rows)

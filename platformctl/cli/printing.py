@@ -24,13 +24,13 @@ def _columns() -> int:
 
 
 def learn(redactor: Redactor) -> None:
-    """From now on take these secrets out of everything that is written."""
+    """Take the secrets of this redactor out of everything that is written from now on."""
     global _redactor
     _redactor = redactor
 
 
 def write(report: Report, *, form: str, color: bool) -> None:
-    """Write a report and flush, so that a closed pipe is found out here; nothing is under way any more."""
+    """Write a report and flush, so that a closed pipe is found out here. The live line ends."""
     live.end()
     if isinstance(report, TextReport) and report.raw is not None:
         sys.stdout.buffer.write(report.raw)
@@ -59,34 +59,35 @@ def markdown_of(report: Report, limit: int = markdown.LIMIT) -> str:
 
 
 def annotations(report: Report) -> str:
-    """The report's findings as commands for the runner."""
+    """Return the report's findings as commands for the runner."""
     return as_annotations.render(report, _redactor)
 
 
 def sarif(report: Report) -> str:
-    """The report's findings as SARIF."""
+    """Return the report's findings as SARIF."""
     return as_sarif.render(report, _redactor)
 
 
 def cleaned(value: Any) -> Any:
-    """JSON data with every string cleaned."""
+    """Return JSON data with every string cleaned."""
     return as_json.cleaned(value, _redactor.clean)
 
 
 def clean(text: str) -> str:
-    """The sink with everything it has learnt so far."""
+    """Return a text cleaned by the sink with everything it has learnt so far."""
     return _redactor.clean(text)
 
 
 def log_line(line: str) -> None:
-    """One line on stderr that was cleaned already."""
+    """Write one line on stderr that was cleaned already."""
     live.above(line)
 
 
 def _on_stderr(text: str) -> None:
-    """A reader that went away or has no room is no reason to stop.
+    """Write to stderr, ignoring a reader that went away or has no room.
 
-    Nor is a stream that was closed before we began (`2>&-`), one that lacks a letter, or a signal amid a line.
+    Ignored are also a stream that was closed before we began (`2>&-`), one that lacks a letter, and a signal in the
+    middle of a line.
     """
     with suppress(OSError, AttributeError, ValueError, RuntimeError):
         sys.stderr.write(text)
@@ -94,16 +95,16 @@ def _on_stderr(text: str) -> None:
 
 
 live = LiveLine(_on_stderr, clean=clean, clock=time.monotonic, columns=_columns)
-"""What is under way; for who watches at a terminal."""
+"""What is under way, for a person at a terminal."""
 
 
 def progress(line: str) -> None:
-    """One line on stderr."""
+    """Clean one line and write it on stderr."""
     log_line(clean(line) + "\n")
 
 
 def _for_people(report: Report, *, color: bool) -> str:
-    """Clean first and colour last: the sink makes escape sequences visible, ours too.
+    """Return the report as text: cleaned first and coloured last, as the sink would make our colours visible.
 
     The text is cleaned as a whole, as a secret may be spread over lines.
     """

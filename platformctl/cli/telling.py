@@ -1,4 +1,4 @@
-"""What is told while it happens, on stderr: in lines of the log, and for who watches in one that is rewritten."""
+"""What is told on stderr while it happens: log lines and, at a terminal, a line that is rewritten."""
 
 import dataclasses
 import os
@@ -17,7 +17,7 @@ from platformctl.render.progress import line_of, takes_time
 def teller(chosen: Chosen) -> Callable[[Event], None]:
     """Who is told of events, by the global options: in words for people, as fields for programs.
 
-    Nobody who listens has a say in what becomes of a host, nor does what goes wrong with listening.
+    Its failures are dropped: nobody who listens has a say in what becomes of a host.
     """
     level: log.Level = "quiet" if chosen.quiet else "verbose" if chosen.verbose else "normal"
     form: log.Form = "json" if chosen.log_format == "json" else "text"
@@ -34,17 +34,20 @@ def teller(chosen: Chosen) -> Callable[[Event], None]:
 
 
 def _watched() -> bool:
-    """Whether somebody waits at a terminal and wants to see that it goes on."""
+    """Return whether somebody at a terminal may wait and want to see that it goes on."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _of(event: Event) -> tuple[str, Event]:
-    """Which module is spoken of, where there are several, and what is said of it."""
+    """Return the module that an event is about ("" if there is only one), and the event itself."""
     return (event.module, event.event) if isinstance(event, OfModule) else ("", event)
 
 
 def _log(event: Event, level: log.Level, form: log.Form) -> None:
-    """The log is set up with the first line: most commands have none, and structlog takes its time to import."""
+    """Write an event to the log.
+
+    It is set up with the first line: most commands have none, and structlog takes its time to import.
+    """
     module, told = _of(event)
     if isinstance(told, HostReached) and form == "text" and level != "verbose" and not _watched():
         return
