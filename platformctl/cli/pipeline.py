@@ -1,7 +1,7 @@
 """What a run in a pipeline leaves beside its output: outcome and outputs, a step summary, annotations, SARIF.
 
 All of it is made of the report that is printed. Nothing here changes how the command ends: what can not be written is
-told on stderr.
+said on stderr.
 """
 
 import os
@@ -14,7 +14,7 @@ from platformctl.model.reports import Report
 from platformctl.store.files import write_atomically
 
 SUMMARY = 1 << 20
-"""Bytes of a step summary that runners take."""
+"""How many bytes of a step summary runners take."""
 _SUMMARIES = ("GITHUB_STEP_SUMMARY", "FORGEJO_STEP_SUMMARY")
 
 
@@ -40,7 +40,7 @@ def _leave(report: Report, sarif: Path | None, environment: Mapping[str, str]) -
 
 
 def _summarise(path: Path, text: bytes) -> None:
-    """Add to the summary, or leave it be where it would become too long: a runner then drops all of it."""
+    """Add to the summary, unless it would become too long: a runner then drops all of it."""
     size = path.stat().st_size if path.exists() else 0
     if size + len(text) >= SUMMARY:
         printing.progress("! the step summary is full")

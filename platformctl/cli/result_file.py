@@ -43,13 +43,13 @@ def outcome_of(report: Report, command: str, plan: Path | None = None) -> dict[s
 
 
 def _canary(result: CanaryResult | None) -> str | None:
-    """In one word; None where none was run."""
+    """Return the canary's result in one word; None if none was run."""
     return None if result is None or not result.ran else "passed" if result.ok else "failed"
 
 
 def _digest(plan: Path | None) -> str | None:
-    """The digest of what the operator gave, whether or not it may be believed; None when it is no envelope."""
-    from platformctl.workflows.signed import read_envelope  # with it come all rules of trust
+    """Return the digest of what the operator gave, whether or not it may be believed; None if it is no envelope."""
+    from platformctl.workflows.signed import read_envelope  # it imports all of trust
 
     try:
         return read_envelope(plan).digest if plan else None
@@ -58,7 +58,7 @@ def _digest(plan: Path | None) -> str | None:
 
 
 def _commit(report: Report, plan: Path | None) -> str | None:
-    """The commit of a plan that was refused on its host, when it had been verified long since."""
+    """Return the commit of a plan whose host refused it, as it was verified before that; None for other ends."""
     if plan is None or report.exit_code is not ExitCode.PREPARE_FAILED:
         return None
     from platformctl.trust.plan_codec import decode_plan
@@ -71,7 +71,10 @@ def _commit(report: Report, plan: Path | None) -> str | None:
 
 
 def written(report: Report, command: str, path: Path | None, plan: Path | None) -> Report:
-    """Write the outcome where it was asked for. What can not be written is a warning: the host is as it is."""
+    """Write the outcome where that was asked for, and return the report.
+
+    What can not be written becomes a warning, as the host stays as it is.
+    """
     if path is None and not any(os.environ.get(name) for name in _OUTPUTS):
         return report
     try:
@@ -92,7 +95,7 @@ def _write(outcome: Mapping[str, Any], path: Path | None, environment: Mapping[s
 
 
 def _append(path: Path, outcome: Mapping[str, Any]) -> None:
-    """One delimited value each; the random delimiter keeps a value from ending its own block."""
+    """Add each value with a delimiter; that is random, so that no value can end its own block."""
     lines = []
     for key, value in outcome.items():
         delimiter = f"platformctl-{secrets.token_hex(8)}"
