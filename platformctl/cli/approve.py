@@ -64,7 +64,7 @@ def command(
 
 
 def _assume(shows: tuple[ShowReport, ...], subject: workflow.Subject) -> bool:
-    """`--yes`: shown and not asked, but for what can not be taken back where somebody is there to be asked."""
+    """Show the plans without asking (`--yes`), unless one is destructive and there is a person to ask."""
     if subject.destructive and wiring.on_terminal():
         return _ask(shows, subject)
     _show(shows)
@@ -72,7 +72,7 @@ def _assume(shows: tuple[ShowReport, ...], subject: workflow.Subject) -> bool:
 
 
 def _ask(shows: tuple[ShowReport, ...], subject: workflow.Subject) -> bool:
-    """Show the plans and ask; a destructive one wants the module's name typed, so that no habit answers."""
+    """Show the plans and ask; a destructive one wants the module's name typed, so that nobody answers by habit."""
     if not wiring.on_terminal():
         raise Usage("nobody can be asked", detail="stdin is not a terminal", hint="look at the plan, then add --yes")
     _show(shows)

@@ -1,4 +1,4 @@
-"""Which forge, and which repository there: from options, else from what a runner's environment says."""
+"""Which forge, and which repository there: from options, or else from a runner's environment."""
 
 import os
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, Fo
 
 
 def forge_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--forge`, `--forge-url` and `--repository`."""
+    """Add `--forge`, `--forge-url` and `--repository` to a command."""
     kinds = [kind.value for kind in ForgeKind]
     options = (
         click.option("--forge", "kind", type=click.Choice(kinds), required=True, help="Which program it is."),
@@ -26,7 +26,10 @@ def forge_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def forge_to_write(kind: str, url: str | None, repository: str | None) -> Forge:
-    """The forge that is meant; raises `Usage` when it is not said which, or there is no token to write with."""
+    """Return the forge that is meant, ready to be written to.
+
+    Raises `Usage` when the forge or repository is not named, or there is no token to write with.
+    """
     which = ForgeKind(kind)
     if wiring.forge_token(which) is None:
         raise Usage("there is no token for the forge", detail=f"{which.name}_TOKEN is not set", hint="docs/ci.md")
@@ -39,7 +42,7 @@ def forge_to_write(kind: str, url: str | None, repository: str | None) -> Forge:
 
 
 def _told(kind: ForgeKind, given: str | None, name: str, option: str) -> str:
-    """What the option says, else the runner: Forgejo's says it under both names."""
+    """Return what the option says, or else the runner; Forgejo's runner sets it under both names."""
     found = given or os.environ.get(f"{kind.name}_{name}") or os.environ.get(f"GITHUB_{name}")
     if not found:
         raise Usage("it is not said which forge", detail=f"no {option}, no GITHUB_{name}", hint=f"give {option}")

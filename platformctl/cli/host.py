@@ -14,7 +14,7 @@ from platformctl.transports.table import scan_host_keys
 from platformctl.workflows import machines as workflow
 
 TRANSPORTS = ("ssh", "openssh", "tailscale")
-"""Ways to a machine whose key can be pinned."""
+"""Transports to a machine whose key can be pinned."""
 
 
 @click.group("host")
@@ -23,7 +23,7 @@ def command() -> None:
 
 
 def new_host_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Where a host is that is not in .platform/hosts.yaml yet, and as whom it is reached."""
+    """Add the options that say where a host is that is not in .platform/hosts.yaml yet, and its user."""
     options = (
         click.option("--address", metavar="ADDRESS", help="Where a host is that is not in .platform/hosts.yaml yet."),
         click.option("--transport", type=click.Choice(TRANSPORTS), default="ssh", help="How; default ssh."),
@@ -59,7 +59,10 @@ def prepare(context: click.Context, /, host: str, **place: Any) -> TextReport:
 
 
 def _ask(keys: tuple[Mapping[str, str], ...]) -> str | None:
-    """The fingerprint must be typed, not confirmed: who types it has it from elsewhere."""
+    """Ask for the fingerprint; return None if there is nobody to ask.
+
+    It must be typed, not confirmed, so that it is known from elsewhere.
+    """
     if not wiring.on_terminal():
         return None
     for key in keys:

@@ -15,7 +15,7 @@ HOST_CODES = (
     ExitCode.LOCKED,
     ExitCode.WRONG_HOST,
 )
-"""How a command about one host that is named may end."""
+"""How a command about one named host may end."""
 
 
 @verb("lock", *HOST_CODES)

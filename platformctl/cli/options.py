@@ -15,12 +15,12 @@ PATH = click.Path(path_type=Path)
 
 
 class Duration(click.ParamType[int]):
-    """`30s`, `5m`, `24h` or `7d`, as whole seconds."""
+    """A duration such as `30s`, `5m`, `24h` or `7d`, as whole seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Raises click's usage error for anything else."""
+        """Return the seconds; raise click's usage error for anything else."""
         if isinstance(value, int):
             return value
         if _DURATION.match(str(value)) is None:
@@ -32,14 +32,14 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--trust-ref` and `--trust-root`: where policy, hosts and signers come from."""
+    """Add `--trust-ref` and `--trust-root`: where policy, hosts and signers come from."""
     ref = click.option("--trust-ref", metavar="REF", help="Read the trust roots at REF instead of origin/HEAD.")
     root = click.option("--trust-root", type=PATH, metavar="DIR", help="Read the trust roots from DIR.")
     return ref(root(function))
 
 
 def key_option(words: str) -> Decorator:
-    """`--key F`."""
+    """Return the option `--key F`, with `words` as its help."""
     return click.option("--key", type=PATH, metavar="F", help=words)
 
 
