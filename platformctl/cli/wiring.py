@@ -26,7 +26,7 @@ from platformctl.redaction import Redactor
 from platformctl.sockets import DRIVERS
 from platformctl.workflows.parts import Parts, TrustSource
 
-if TYPE_CHECKING:  # what most commands do without takes its time to import
+if TYPE_CHECKING:  # importing these takes time, which most commands are spared
     from platformctl.forges.interface import Forge
     from platformctl.model.desired import HostEntry
     from platformctl.model.events import Event
@@ -44,11 +44,11 @@ class SystemClock:
     """The machine's clocks."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time, in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds on a clock that never goes back."""
         return time.monotonic()
 
     def wait(self, seconds: float) -> None:
@@ -59,7 +59,7 @@ class SystemClock:
 
 
 def environment() -> Mapping[str, str]:
-    """The process's environment, for the doors that pass parts of it on."""
+    """Return the process's environment, for the doors that pass parts of it on."""
     return dict(os.environ)
 
 
@@ -69,14 +69,14 @@ def directory(context: click.Context) -> Path:
 
 
 def keys_folder() -> Path:
-    """Where this user's keys for platformctl lie."""
+    """Return the folder of this user's keys for platformctl."""
     from platformdirs import user_config_path
 
     return user_config_path("platformctl")
 
 
 def parts(context: click.Context, trust: TrustSource = TrustSource()) -> Parts:  # noqa: B008 - frozen
-    """Everything a workflow needs, for this process and this folder."""
+    """Return everything a workflow needs, for this process and this folder."""
     repository = Repository.discover(directory(context), environment())
     return Parts(
         root=repository.root,
@@ -105,10 +105,10 @@ def _reach(entry: "HostEntry") -> "Transport":
 
 
 def _get_ready(entries: "Iterable[HostEntry]") -> None:
-    """Load what hosts are reached by, and set up the sink, while this thread waits for other programs and for hosts.
+    """Import the transports of these hosts and set up the sink, while this thread waits for others.
 
-    It takes paramiko as long to import as a dozen programs to end. What goes wrong is met again by who needs it. The
-    process ends behind it: a thread that the interpreter stops amid an import can take the exit code with it.
+    Importing paramiko takes as long as a dozen programs. Whatever fails is met again where it is needed. The thread is
+    no daemon, so that the process waits for it: a thread that is stopped amid an import can take the exit code with it.
     """
 
     def load() -> None:
@@ -132,17 +132,20 @@ def _teller(asked: Chosen) -> "Callable[[Event], None]":
 
 
 def operator(repository: Repository) -> str:
-    """Who is at work, as receipts and locks name them; who they really are, their key says."""
+    """Return who is at work, as receipts and locks name them; their key says who they really are."""
     return repository.person() or f"{getpass.getuser()}@{os.uname().nodename}"
 
 
 def planner_key(given: Path | None) -> Path | None:
-    """The key that signs plans: `--key`, PLATFORMCTL_PLANNER_KEY, or the one `init` made; None when there is none."""
+    """Return the key that signs plans: `--key`, PLATFORMCTL_PLANNER_KEY, or the one `init` made; None without."""
     return given or _from_environment("PLATFORMCTL_PLANNER_KEY") or _existing(keys_folder() / "planner_ed25519")
 
 
 def person_key(given: Path | None, repository: Repository) -> Path:
-    """The person's own key: given, PLATFORMCTL_KEY, git's SSH signing key, or the one `init` made."""
+    """Return the person's own key: given, PLATFORMCTL_KEY, git's SSH signing key, or the one `init` made.
+
+    Raises `Usage` when there is none.
+    """
     named = given or _from_environment("PLATFORMCTL_KEY")
     found = named or _existing(Path(repository.signing_key())) or _existing(keys_folder() / "approver_ed25519")
     if found is None:
@@ -155,7 +158,7 @@ def person_key(given: Path | None, repository: Repository) -> Path:
 
 
 def phase() -> int | None:
-    """PLATFORMCTL_PHASE, None when unset; anything but a number is refused."""
+    """Return PLATFORMCTL_PHASE, None when unset. Raises `PolicyViolation` for anything but a number."""
     text = os.environ.get("PLATFORMCTL_PHASE")
     if text is None:
         return None
@@ -165,21 +168,21 @@ def phase() -> int | None:
 
 
 def be_patient() -> None:
-    """From now on a signal asks to stop instead of stopping: what is under way is ended or undone first.
+    """Make a signal ask to stop instead of stopping: what is under way is ended or undone first.
 
-    Until the process ends, as its exit code must still say what became of a host.
+    This holds until the process ends, as its exit code must still say what became of a host.
     """
     for number, kind in ((signal.SIGINT, Interrupted), (signal.SIGTERM, Terminated), (signal.SIGHUP, Terminated)):
         signal.signal(number, _asker(kind))
 
 
 def on_terminal() -> bool:
-    """Whether a person can be asked."""
+    """Return whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def forge(address: "ForgeAddress") -> "Forge":
-    """The forge at `address`, with the token that the environment has for its kind."""
+    """Return the forge at `address`, with the token that the environment has for its kind."""
     from platformctl.forges.table import forge_for
 
     token = forge_token(address.kind)
@@ -188,7 +191,7 @@ def forge(address: "ForgeAddress") -> "Forge":
 
 
 def forge_token(kind: "ForgeKind") -> Secret | None:
-    """FORGEJO_TOKEN, GITEA_TOKEN or GITHUB_TOKEN; None when unset."""
+    """Return FORGEJO_TOKEN, GITEA_TOKEN or GITHUB_TOKEN; None when unset."""
     value = os.environ.get(f"{kind.name}_TOKEN", "")
     return Secret(value) if value else None
 
@@ -204,7 +207,7 @@ def _asker(kind: type[Interrupted]) -> Callable[[int, Any], None]:
 
 @cache
 def _driver(name: str) -> Driver:
-    """A driver by name; raises `PolicyViolation` when there is none, `ToolError` when it can not be loaded."""
+    """Return a driver by name. Raises `PolicyViolation` when there is none, `ToolError` when it can not be loaded."""
     maker: Callable[[], Driver] | None = DRIVERS.find(name)
     if maker is None:
         raise PolicyViolation(
@@ -214,7 +217,7 @@ def _driver(name: str) -> Driver:
 
 
 def _learn(values: Iterable[Secret]) -> None:
-    """What one module's host told stays secret while the next one's is asked, on a thread of its own."""
+    """Add secrets to the sink. Several threads may do so, and what one host told stays secret for the others."""
     with _learning:
         _known.extend(values)
         printing.learn(Redactor(_known))
