@@ -1,4 +1,4 @@
-"""What the forges answer and take alike: Gitea's interface was made after GitHub's."""
+"""What the forges answer and accept alike: Gitea's interface was made after GitHub's."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from platformctl.model.names import GitSha
 
 
 class Alike:
-    """The part of a `Forge` that does not depend on its kind; `runner` is who a workflow's own token writes as."""
+    """The part of a `Forge` that does not depend on its kind; `runner` is the user that a workflow's own token has."""
 
     def __init__(self, wire: Wire, repository: ForgeRepository, runner: str) -> None:
         self._wire = wire
@@ -18,7 +18,10 @@ class Alike:
         self._runner = runner
 
     def pull_request(self, number_: int) -> PullRequest:
-        """As `Forge.pull_request`; of an open one GitHub names a trial merge that nobody has seen."""
+        """Do as `Forge.pull_request` does.
+
+        GitHub gives an open one the commit of a trial merge that nobody has seen; it is left out.
+        """
         answer = self._wire.get(f"{self._here}/pulls/{number_}")
         return PullRequest(
             number=number(answer, "number"),
@@ -29,35 +32,35 @@ class Alike:
         )
 
     def myself(self) -> str:
-        """As `Forge.myself`; a workflow's own token may not ask."""
+        """Do as `Forge.myself` does; a workflow's own token may not ask, so its user is taken for granted."""
         try:
             return text(self._wire.get("/user"), "login")
         except ToolError:
             return self._runner
 
     def post_comment(self, number: int, body: str) -> None:
-        """As `Forge.post_comment`."""
+        """Do as `Forge.post_comment` does."""
         self._wire.post(f"{self._here}/issues/{number}/comments", {"body": body})
 
     def edit_comment(self, comment: int, body: str) -> None:
-        """As `Forge.edit_comment`."""
+        """Do as `Forge.edit_comment` does."""
         self._wire.patch(f"{self._here}/issues/comments/{comment}", {"body": body})
 
     def set_check(self, commit: GitSha, name: str, state: CheckState, description: str, link: str) -> None:
-        """As `Forge.set_check`; the newest of one name counts, so that it may be said twice."""
+        """Do as `Forge.set_check` does; the newest of one name counts, so it may be sent twice."""
         told = {"context": name, "state": state.value, "description": description, "target_url": link}
         self._wire.post_again(f"{self._here}/statuses/{commit}", {key: value for key, value in told.items() if value})
 
     def open_issue(self, title: str, body: str) -> int:
-        """As `Forge.open_issue`."""
+        """Do as `Forge.open_issue` does."""
         return number(self._wire.post(f"{self._here}/issues", {"title": title, "body": body}), "number")
 
 
 def comment(answer: Any) -> ForgeComment:
-    """A comment as both list it."""
+    """Return a comment, which all forges list in the same form."""
     return ForgeComment(number(answer, "id"), person(answer, "user"), text(answer, "body"))
 
 
 def issue(answer: Any) -> ForgeIssue:
-    """An issue as both list it."""
+    """Return an issue, which all forges list in the same form."""
     return ForgeIssue(number(answer, "number"), person(answer, "user"), text(answer, "title"))

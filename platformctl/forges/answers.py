@@ -1,4 +1,4 @@
-"""Take a forge's answer apart: a missing or wrong field is told by its name, never by its value."""
+"""Take a forge's answer apart: a missing or wrong field is refused by its name, never by its value."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ _STATES = {state.value: state for state in CheckState}
 
 
 def text(answer: Any, *path: str) -> str:
-    """The text at `path`; raises `ToolError` when there is none."""
+    """Return the text at `path`; raise `ToolError` when there is none."""
     value = _at(answer, path)
     if not isinstance(value, str):
         raise _wrong(path, "text")
@@ -20,7 +20,7 @@ def text(answer: Any, *path: str) -> str:
 
 
 def number(answer: Any, *path: str) -> int:
-    """The number at `path`; raises `ToolError` when there is none."""
+    """Return the number at `path`; raise `ToolError` when there is none."""
     value = _at(answer, path)
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong(path, "a number")
@@ -28,7 +28,7 @@ def number(answer: Any, *path: str) -> int:
 
 
 def flag(answer: Any, *path: str) -> bool:
-    """The truth at `path`; raises `ToolError` when there is none."""
+    """Return the truth value at `path`; raise `ToolError` when there is none."""
     value = _at(answer, path)
     if not isinstance(value, bool):
         raise _wrong(path, "true or false")
@@ -36,7 +36,7 @@ def flag(answer: Any, *path: str) -> bool:
 
 
 def items(answer: Any, *path: str) -> list[Any]:
-    """The list at `path`; raises `ToolError` when there is none."""
+    """Return the list at `path`; raise `ToolError` when there is none."""
     value = _at(answer, path)
     if not isinstance(value, list):
         raise _wrong(path, "a list")
@@ -44,7 +44,7 @@ def items(answer: Any, *path: str) -> list[Any]:
 
 
 def commit(answer: Any, *path: str) -> GitSha:
-    """The commit id at `path`; raises `ToolError` when there is none."""
+    """Return the commit id at `path`; raise `ToolError` when there is none."""
     try:
         return GitSha.parse(_at(answer, path))
     except InvalidInput as error:
@@ -52,7 +52,7 @@ def commit(answer: Any, *path: str) -> GitSha:
 
 
 def moment(answer: Any, *path: str) -> datetime:
-    """The time at `path`, which names its offset; raises `ToolError` when there is none."""
+    """Return the time at `path`, which must name its offset; raise `ToolError` when there is none."""
     try:
         found = datetime.fromisoformat(text(answer, *path))
     except ValueError as error:
@@ -63,12 +63,12 @@ def moment(answer: Any, *path: str) -> datetime:
 
 
 def check_state(word: str) -> CheckState:
-    """The state that a forge's word says; what is not a success is none, whatever it is called."""
+    """Return the state that a forge's word means; an unknown word is a failure."""
     return _STATES.get(word, CheckState.FAILURE)
 
 
 def person(answer: Any, *path: str) -> str:
-    """The login name at `path`, or "" where the forge no longer knows who it was."""
+    """Return the login name at `path`, or "" where the forge no longer knows who it was."""
     return text(answer, *path, "login") if _at(answer, path) else ""
 
 

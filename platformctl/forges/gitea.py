@@ -1,4 +1,4 @@
-"""Forgejo and Gitea, whose interfaces are one as far as they are used here (`/api/v1`)."""
+"""Forgejo and Gitea, whose interfaces are the same as far as they are used here (`/api/v1`)."""
 
 from typing import Any
 
@@ -20,22 +20,22 @@ class GiteaForge(Alike):
         super().__init__(there, address.repository, f"{address.kind.value}-actions")
 
     def reviews(self, number: int) -> tuple[Review, ...]:
-        """As `Forge.reviews`; a review by a team has no person and does not count."""
+        """Do as `Forge.reviews` does; a review by a team has no person and does not count."""
         found = self._wire.get_all(f"{self._here}/pulls/{number}/reviews")
         decided = [each for each in found if text(each, "state") in _WORDS]
         return tuple(map(_review, sorted(decided, key=lambda each: moment(each, "submitted_at"))))
 
     def checks(self, commit: GitSha) -> tuple[CommitCheck, ...]:
-        """As `Forge.checks`; the combined status has the newest of each name."""
+        """Do as `Forge.checks` does; the combined status has the newest of each name."""
         found = self._wire.get_all(f"{self._here}/commits/{commit}/status", "statuses")
         return tuple(CommitCheck(text(each, "context"), check_state(text(each, "status"))) for each in found)
 
     def comments(self, number: int) -> tuple[ForgeComment, ...]:
-        """As `Forge.comments`; this list does not come in pages."""
+        """Do as `Forge.comments` does; this list does not come in pages."""
         return tuple(map(comment, items(self._wire.get(f"{self._here}/issues/{number}/comments"))))
 
     def issues_by(self, author: str) -> tuple[ForgeIssue, ...]:
-        """As `Forge.issues_by`."""
+        """Do as `Forge.issues_by` does."""
         query = {"state": "open", "type": "issues", "created_by": author}
         return tuple(map(issue, self._wire.get_all(f"{self._here}/issues", **query)))
 

@@ -1,4 +1,4 @@
-"""GitHub, its own and those that companies keep (`/api/v3`)."""
+"""GitHub: the public one, and those that companies run (`/api/v3`)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,13 +31,16 @@ class GitHubForge(Alike):
         super().__init__(there, address.repository, "github-actions[bot]")
 
     def reviews(self, number: int) -> tuple[Review, ...]:
-        """As `Forge.reviews`; a dismissed one does not count, and neither does what the same person said before it."""
+        """Do as `Forge.reviews` does.
+
+        A dismissed review does not count, and neither does what the same person said before it.
+        """
         found = self._wire.get_all(f"{self._here}/pulls/{number}/reviews")
         decided = [each for each in found if text(each, "state") in _WORDS]
         return tuple(map(_review, sorted(decided, key=lambda each: moment(each, "submitted_at"))))
 
     def checks(self, commit: GitSha) -> tuple[CommitCheck, ...]:
-        """As `Forge.checks`: check runs, and the statuses that other programs set."""
+        """Do as `Forge.checks` does: check runs, and the statuses that other programs set."""
         return (*self._runs(commit), *self._statuses(commit))
 
     def _runs(self, commit: GitSha) -> Iterator[CommitCheck]:
@@ -51,11 +54,11 @@ class GitHubForge(Alike):
             yield CommitCheck(text(each, "context"), check_state(text(each, "state")))
 
     def comments(self, number: int) -> tuple[ForgeComment, ...]:
-        """As `Forge.comments`."""
+        """Do as `Forge.comments` does."""
         return tuple(map(comment, self._wire.get_all(f"{self._here}/issues/{number}/comments")))
 
     def issues_by(self, author: str) -> tuple[ForgeIssue, ...]:
-        """As `Forge.issues_by`; GitHub lists pull requests among the issues."""
+        """Do as `Forge.issues_by` does; GitHub lists pull requests among the issues."""
         found = self._wire.get_all(f"{self._here}/issues", state="open", creator=author)
         return tuple(issue(each) for each in found if "pull_request" not in each)
 

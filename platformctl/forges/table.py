@@ -1,4 +1,4 @@
-"""Which class asks which forge; a closed set, as what is trusted of each was read in its documentation."""
+"""Which class talks to which forge; a closed set, as what is trusted of each was read in its documentation."""
 
 from typing import Any, assert_never
 
@@ -10,7 +10,7 @@ from platformctl.model.secret import Secret
 
 
 def forge_for(address: ForgeAddress, token: Secret | None, **wire: Any) -> Forge:
-    """The forge at `address`; nothing is asked yet. Raises `Usage` for a token that no header can carry."""
+    """Return the forge at `address`; nothing is asked yet. Raises `Usage` for a token that no header can carry."""
     match address.kind:
         case ForgeKind.FORGEJO | ForgeKind.GITEA:
             return GiteaForge(address, token, **wire)
