@@ -1,8 +1,9 @@
 """Questions to a forge over HTTP: with a deadline, a bound on what is read, and a token that goes to one place.
 
 No redirect is followed and no proxy of the environment is used, as the token would travel along. Certificates are
-verified against this machine's own store (or SSL_CERT_FILE). What may be asked twice without harm is asked again when
-nothing came back; a new comment or issue is not. The libraries are of the extra `forge` and imported here alone.
+verified against this machine's own store (or SSL_CERT_FILE). A question that may be asked twice without harm is asked
+again when nothing came back; a new comment or issue is not. The libraries are those of the extra `forge` and are
+imported only here.
 """
 
 import json
@@ -21,23 +22,23 @@ from platformctl.model.forge import ForgeUrl
 from platformctl.model.secret import Secret
 
 MAX_BYTES = 16 << 20
-"""Bytes of one answer that are read; one with more is refused, as half a list of reviews would tell a lie."""
+"""How many bytes of one answer are read; a longer one is refused, as half a list of reviews would be a lie."""
 MAX_PAGES = 100
 SECONDS = 20.0
-"""For one question from its first byte to its last."""
+"""Seconds for one question, from its first byte to the answer's last."""
 ATTEMPTS = 3
 _SILENCE = 10.0
 _PAGE = 50
 
 
 class _NoAnswer(Exception):
-    """Nothing came back, or that the forge is busy: the question may be asked again."""
+    """Raised when nothing came back, or the forge is busy: the question may be asked again."""
 
 
 class Wire:
-    """One forge's interface below `base`; `credentials` is the value of the Authorization header, if there is one.
+    """One forge's interface below `base`; `credentials` is the value of the Authorization header, None without one.
 
-    `size` is the forge's word for how many items of a list it is asked for.
+    `size` is the forge's name for how many items of a list are asked for.
     """
 
     def __init__(
@@ -58,13 +59,14 @@ class Wire:
         self._pause = pause
 
     def get(self, path: str, **query: str | int) -> Any:
-        """The answer to a question that changes nothing."""
+        """Return the answer to a question that changes nothing."""
         return self._repeated("GET", path, query=query)
 
     def get_all(self, path: str, key: str = "", **query: str | int) -> Iterator[Any]:
-        """Every item of a list that comes in pages, to the first empty one: a server may give fewer than asked for.
+        """Yield every item of a list that comes in pages, up to the first empty page.
 
-        With `key` the list is below that key, and no list is an empty one: so Go spells it.
+        A server may give fewer items than asked for. With `key` the list is below that key, and null is an empty list,
+        as programs in Go write it.
         """
         for page in range(1, MAX_PAGES + 1):
             answer = self.get(path, page=page, **{self._size: _PAGE}, **query)
@@ -75,11 +77,11 @@ class Wire:
         raise _refused("a forge's answer is too long", f"GET {path}: more than {MAX_PAGES} pages")
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Make something what `body` says; the same twice is the same once."""
+        """Make something what `body` says; to do it twice is the same as once."""
         return self._repeated("PATCH", path, body=body)
 
     def post_again(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Say something that may be said twice without harm."""
+        """Send something that may be sent twice without harm."""
         return self._repeated("POST", path, body=body)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -104,7 +106,7 @@ class Wire:
         raise AssertionError("a retry ends with an answer or an exception")
 
     def _once(self, method: str, path: str, **more: Any) -> Any:
-        """One exchange, in a thread that may be left behind: a server that trickles holds nobody past the deadline."""
+        """Do one exchange in a thread that may be left behind: a slow server keeps nobody past the deadline."""
         ended: Future[Any] = Future()
 
         def exchange() -> None:
@@ -134,8 +136,11 @@ class Wire:
 
     @cached_property
     def _client(self) -> Any:
-        """One for all questions, so that certificates are read once. No connection is kept between them: a new comment
-        sent on one that was closed meanwhile would be lost, and must not be sent again."""
+        """The client for all questions, so that certificates are read once.
+
+        No connection is kept between them: a new comment sent on one that was closed meanwhile would be lost, and must
+        not be sent again.
+        """
         known = {"Authorization": self._credentials.reveal()} if self._credentials else {}
         headers = {"Accept": self._accept, "Accept-Encoding": "identity", "User-Agent": f"platformctl/{__version__}"}
         httpx = _library("httpx2")
@@ -196,7 +201,7 @@ def _refused(summary: str, detail: str) -> ToolError:
 
 
 def _why(error: Exception) -> str:
-    """The kind of a failure: its text may repeat what a server said."""
+    """Return the kind of a failure: its text may repeat what a server said."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -206,7 +211,7 @@ def _why(error: Exception) -> str:
 
 
 def _library(name: str) -> Any:
-    """A library of the extra `forge`; raises `ToolError` that names the extra when it is not there."""
+    """Return a library of the extra `forge`; raise `ToolError` that names the extra when it is not installed."""
     try:
         if name == "httpx2":
             import httpx2
@@ -226,7 +231,7 @@ def _library(name: str) -> Any:
 
 
 def credentials(scheme: str, token: Secret | None) -> Secret | None:
-    """The value of the Authorization header; raises `Usage` for a token that no header can carry."""
+    """Return the value of the Authorization header; raise `Usage` for a token that no header can carry."""
     if token is None:
         return None
     if not token.reveal().isascii() or not token.reveal().isprintable() or " " in token.reveal():
