@@ -1,1 +1,1 @@
-"""What a forge's runner is to do with platformctl: the workflow files and actions of a platform repository."""
+"""What a forge's runner does with platformctl: the workflow files and actions of a platform repository."""

@@ -1,7 +1,7 @@
 """The files of a pipeline as text: one set of templates, filled in for one forge.
 
 The first line says that `platformctl ci init` wrote the file and has the digest of the rest, so that a later run can
-tell a file that somebody edited from one that only became old.
+tell a file that somebody edited from one that is only out of date.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _OTHERS = {
 class Pipeline:
     """For which forge, which trusted branch, and what pip installs there: a requirement, and a file of hashes if any.
 
-    `actions` is where the actions lie; by default beside the workflows.
+    `actions` is the folder of the actions; None for the one beside the workflows.
     """
 
     kind: ForgeKind
@@ -43,12 +43,12 @@ class Pipeline:
 
     @property
     def folder(self) -> str:
-        """Where the forge looks for workflows."""
+        """The folder in which the forge looks for workflows."""
         return _FOLDERS[self.kind]
 
 
 def files(pipeline: Pipeline) -> Mapping[str, str]:
-    """Each file's path in the repository and its text."""
+    """Return each file's text by its path in the repository."""
     actions = pipeline.actions or f"{pipeline.folder}/actions"
     paths = {name: f"{pipeline.folder}/{name}" for name in _WORKFLOWS}
     paths |= {name: f"{actions}/{name.removeprefix('actions/')}" for name in _ACTIONS}
@@ -66,7 +66,7 @@ def files(pipeline: Pipeline) -> Mapping[str, str]:
 
 
 def is_as_written(text: str) -> bool:
-    """Whether nobody changed the text since `ci init` wrote it, in whatever version."""
+    """Return whether nobody changed the text since `ci init` wrote it, in whatever version."""
     first = _FIRST.match(text)
     return first is not None and first[1] == _digest(text[first.end() :])
 
