@@ -17,7 +17,7 @@ _HEAD_LIMIT = 80  # characters; no token in the table has more than this before 
 
 
 class _Search(NamedTuple):
-    """Formats whose literals begin with one character, and a pattern that stands where one of the literals does.
+    """Formats whose literals begin with the same character, and a pattern that matches where one of them stands.
 
     One pattern for each first character is the fastest way through a text: `re` skips to the character by itself, and
     sees at once whether the rest of a literal follows.
@@ -31,7 +31,7 @@ class _Search(NamedTuple):
 def tokens(text: str) -> Iterator[Span]:
     """Yield a span for every token in `text` whose format is in the table."""
     for search in _searches():
-        if search.first not in text:  # of a short text this is most of them, and to begin with the pattern costs more
+        if search.first not in text:  # true of most for a short text, and cheaper than the pattern
             continue
         taken: dict[str, int] = {}
         for match in search.pattern.finditer(text):
@@ -53,7 +53,7 @@ def _searches() -> tuple[_Search, ...]:
 
 
 def _standing(forms: list[Format]) -> re.Pattern[str]:
-    """A pattern of one character, at which one of the literals stands; it takes no more, as literals may overlap."""
+    """Return a pattern of one character at which a literal stands; it takes no more, as literals may overlap."""
     rests = "|".join(sorted(re.escape(form.literal[1:]) for form in forms))
     return re.compile(rf"{re.escape(forms[0].literal[0])}(?={rests})")
 

@@ -18,12 +18,12 @@ _VALUE = re.compile(rf"(?:sha256|SHA256|MD5):.*|{_HEX}{{12}}|{_HEX}{{40}}|{_HEX}
 
 
 def is_identifier(value: str) -> bool:
-    """Whether a value is a digest, fingerprint, commit, container id, engine id or UUID and nothing else."""
+    """Return whether a value is a digest, fingerprint, commit, container id, engine id or UUID and nothing else."""
     return _VALUE.fullmatch(value) is not None
 
 
 def in_identifier(text: str, position: int) -> bool:
-    """Whether the character at `position` is part of a digest, a key's fingerprint or an engine's id."""
+    """Return whether the character at `position` is part of a digest, a key's fingerprint or an engine's id."""
     start = max(0, position - _LONGEST)
     near = _IN_TEXT.finditer(text, start, position + _LONGEST + 1)
     return any(found.start() <= position < found.end() for found in near)

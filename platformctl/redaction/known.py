@@ -80,7 +80,7 @@ def _lines(value: str) -> Iterator[str]:
 
 
 def is_telling(value: str) -> bool:
-    """Whether a value is looked for at all: a short or common word would take half of a log with it."""
+    """Return whether a value is looked for at all: a short or common word would take half of a log with it."""
     plain = value.strip().casefold()
     return len(plain) >= _SHORTEST and plain not in _COMMON and not (plain.isdigit() and len(plain) <= _SHORTEST)
 

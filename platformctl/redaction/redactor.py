@@ -11,9 +11,12 @@ from platformctl.redaction.spans import REDACTED, Span, markers, merged, replace
 _CARRIED = 64 * 1024  # characters a stream holds back at most, or eight times the longest known value if that is more
 
 _WORD, _WORDS = 40, 4096
-"""Names of fields, modules and hosts come again and again: texts so short are looked through once, so many of them."""
+"""How long a text may be whose result is kept, in characters, and how many results are kept.
 
-# How the rest of a secret is dropped that is too long to be carried over.
+Names of fields, modules and hosts are repeated often.
+"""
+
+# What is dropped as the rest of a secret that is too long to be held back.
 _TO_LINE_END = re.compile(r"[^\n]*+")
 _TO_ARMOUR = re.compile(r"(?:[^\-]|-(?!----))*+(?:-----END [^\-\n]*+-----)?")
 _PART_OF_COMMAND = re.compile(r"#+\w{0,32}\Z")

@@ -1,14 +1,14 @@
-"""The published token formats: one row a kind, as its vendor documents or shows it.
+"""The published token formats: one row per kind of token, as its vendor documents or shows it.
 
 Lengths are lower bounds: a vendor that makes its tokens longer does not break the table, and the whole run of
-characters is taken.  How a text is searched for them is in `formats`.
+characters is taken. How a text is searched for them is in `formats`.
 """
 
 from typing import NamedTuple
 
 
 class Format(NamedTuple):
-    """`head`, `literal`, `tail` make the token; `boundary` looks back from the literal at what may not precede it."""
+    """A token is `head`, `literal` and `tail`; `boundary` looks back from the literal at what may not precede it."""
 
     vendor: str
     literal: str
