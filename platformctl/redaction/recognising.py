@@ -1,4 +1,4 @@
-"""Every way to tell a secret that nobody told us about, in one call."""
+"""All ways to recognise a secret that is not known, in one call."""
 
 from collections.abc import Iterator
 

@@ -19,7 +19,7 @@ class _Digests:
 
 @dataclass(frozen=True)
 class _Subject:
-    """in-toto wants a name; nothing is decided by it."""
+    """What is approved. in-toto wants a name; nothing is decided by it."""
 
     name: str
     digest: _Digests
@@ -38,7 +38,7 @@ class _Predicate:
 
 @dataclass(frozen=True)
 class _Statement:
-    """The names are in-toto's."""
+    """An approval in in-toto's form, with its names."""
 
     _type: str
     subject: tuple[_Subject, ...]

@@ -1,4 +1,4 @@
-"""The program in sentences: what happens in which order for each verb, and nothing about how.
+"""What happens for each verb, and in which safe order; how each step is done is left to the rooms.
 
-One file a story. A workflow takes `Parts`, asks the rooms, and returns a report; it does not print and does not exit.
+One file per story. A workflow takes `Parts`, asks the rooms, and returns a report; it does not print and does not exit.
 """
