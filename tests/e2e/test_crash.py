@@ -331,8 +331,11 @@ def test_a_host_that_died_under_an_apply_is_not_said_to_have_lost_a_record(repo:
     with held_up(host, STARTS) as compose:
         process = repo.start("apply", plan, "--approved-sha", repo.head)
         compose.arrived()
-        host.reboot()
-        _, stderr = process.communicate()
+        host.power_off()
+        try:
+            _, stderr = process.communicate()
+        finally:
+            host.power_on()
     assert process.returncode == 8
     assert "settled" not in stderr
     recovered(repo)

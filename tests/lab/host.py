@@ -128,7 +128,15 @@ class Host:
 
     def reboot(self) -> None:
         """The power goes and comes back: processes are gone, the disk is kept, the network is as cut as before."""
+        self.power_off()
+        self.power_on()
+
+    def power_off(self) -> None:
+        """Nobody answers until the power is back."""
         self.place.cut_power()
+
+    def power_on(self) -> None:
+        """After `power_off`."""
         faults.forget_after_reboot(self.place)
         self.place.boot()
 
