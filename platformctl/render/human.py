@@ -80,7 +80,8 @@ def validate(report: ValidateReport) -> Lines:
     for finding in sorted(report.findings, key=lambda f: (order.get(f.severity, 3), f.file, f.line or 0)):
         place = f"{finding.file}:{finding.line}" if finding.line else finding.file
         sign = "!" if finding.severity == "warn" else "✗"
-        field = f" ({finding.field})" if finding.severity == "error" and finding.field not in finding.message else ""
+        in_line = finding.severity == "error" and finding.line and finding.field not in finding.message
+        field = f" ({finding.field})" if in_line else ""
         yield f"{sign} {place} {finding.severity} {finding.rule}: {finding.message}{field}"
         if finding.hint:
             yield f"  {finding.hint}"
