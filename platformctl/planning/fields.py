@@ -5,6 +5,7 @@ secret. It knows no secret by value: a process that does not have the same value
 """
 
 import posixpath
+import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -23,6 +24,9 @@ _WORDS = ("command", "entrypoint", "test")
 """Fields that are a command: its words are read together, as a secret is told by the word before it."""
 _IMAGES_OWN = ("command", "entrypoint")
 """Fields that an image has a value for: to say nothing is not to say that there is none."""
+_TWO_WORDS = re.compile(r"([ \t]*)([A-Za-z_][\w.-]*)([ \t]+)([^\s;]+)(;?\s*)\Z")
+_HEADING = re.compile(r"[ \t]*(?:- +)?[\"']?([\w.-]+)[\"']?:\s*\Z")
+_ITEM = re.compile(r"([ \t]*-[ \t]+)([^\s:][^\r\n:]*?)(\s*)\Z")
 _LIMIT = 64 << 10
 """The most bytes of a file whose text is shown."""
 
@@ -163,6 +167,24 @@ def _text(version: _Version, hide: Hide | None) -> str | None:
     if content is None or hide is None or len(content) > _LIMIT or b"\0" in content:
         return None
     try:
-        return hide(content.decode("utf-8"))
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         return None
+    return hide("".join(_settings_hidden(text, hide)))
+
+
+def _settings_hidden(text: str, hide: Hide) -> Iterator[str]:
+    """Yield the lines of a file with secrets hidden that a name tells with no sign between the two.
+
+    Those are lines of two words, as in the configuration of redis and nginx, and items of a list below their name.
+    """
+    above = ""
+    for line in text.splitlines(keepends=True):
+        if item := _ITEM.match(line):
+            yield f"{item[1]}{_hidden(above, item[2], hide) if above else item[2]}{item[3]}"
+        elif pair := _TWO_WORDS.match(line):
+            yield f"{pair[1]}{pair[2]}{pair[3]}{_hidden(pair[2], pair[4], hide)}{pair[5]}"
+        else:
+            heading = _HEADING.match(line)
+            above = heading[1] if heading else above if not line.strip() else ""
+            yield line

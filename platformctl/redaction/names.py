@@ -22,7 +22,7 @@ _SECRET_ENDINGS = (
     "signingkey", "encryptionkey", "decryptionkey", "accountkey", "sharedkey", "storagekey", "licensekey", "jwtkey",
     "hmackey", "cipherkey", "deploykey", "sessionkey", "servicekey", "cryptkey", "appkey", "webhookkey", "presharedkey",
     "dsn", "connectionstring", "connstring", "connstr", "otp", "totp", "jwt", "cookie", "setcookie", "dbpass",
-    "userpass", "rootpass", "sshpass", "smtppass", "mailpass", "sessionid", "sessid",
+    "userpass", "rootpass", "sshpass", "smtppass", "mailpass", "sessionid", "sessid", "requirepass", "masterauth",
 )  # fmt: skip
 _NOT_SECRET = frozenset({"nopasswd", "oldpwd", "publickeytoken"})
 # Words after the telling one that change nothing …

@@ -139,6 +139,24 @@ def test_what_can_not_be_shown_is_told_by_its_digest(before: bytes, after: bytes
     assert found == ({CONF: f"{Digest.of(before)} 0644"}, {CONF: f"{Digest.of(after)} 0644"})
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("requirepass Tr0ub4dor-and-3", "requirepass [redacted]"),
+        ("  bind_password  correct-horse;", "  bind_password  [redacted];"),
+        ("masterauth hunter2", "masterauth [redacted]"),
+        ("passwords:\n  - hunter2\n  - 'correct horse'", "passwords:\n  - [redacted]\n  - '[redacted]'"),
+        ("- api_token:\n\n  - hunter2", "- api_token:\n\n  - [redacted]"),
+        ("listen 8080;\nworkers:\n  - one\n  - two: 2", "listen 8080;\nworkers:\n  - one\n  - two: 2"),
+        ("password_file /run/secrets/a", "password_file /run/secrets/a"),
+        ("passwords:\nother:\n  - one", "passwords:\nother:\n  - one"),
+    ],
+)
+def test_a_secret_that_a_name_tells_without_a_sign_between_them_is_not_shown(line: str, shown: str) -> None:
+    found = differing(change(MOUNT, MOUNT, {"conf/a": b"one\n"}, {"conf/a": f"{line}\nlast\n".encode()}))
+    assert found == {"files": ({CONF: "one\n"}, {CONF: f"{shown}\nlast\n"})}
+
+
 def test_a_secret_of_the_compose_file_is_never_shown() -> None:
     compose = "services: {web: {image: 'web:1', secrets: [key]}}\nsecrets: {key: {file: ./key.txt}}"
     host = keeping(running(compose, {"key.txt": b"plain words\n"})).with_file("key.txt", b"x")
