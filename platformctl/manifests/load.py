@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from platformctl.errors import InvalidInput
-from platformctl.manifests.references import check_references
+from platformctl.manifests.references import check_reached, check_references
 from platformctl.manifests.schemas import HOSTS, MODULE, POLICY
 from platformctl.manifests.shapes import Problem, Shape
 from platformctl.manifests.yaml_text import Document, parse
@@ -40,7 +40,7 @@ from platformctl.model.duration import seconds
 from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import HostName, ModuleId, ProjectName, RepoPath, ServiceName, VariableName
 
-__all__ = ["InvalidManifest", "check_references", "read_hosts", "read_module", "read_policy"]
+__all__ = ["InvalidManifest", "check_reached", "check_references", "read_hosts", "read_module", "read_policy"]
 
 MOST_FINDINGS = 100
 """Errors of one file that are told; more help nobody, and a suggestion for each of thousands takes its time."""

@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 
+from platformctl.model.compose import ComposeModel
 from platformctl.model.desired import Finding, HostEntry, Module
-from platformctl.model.names import HostName, ModuleId
+from platformctl.model.names import HostName, ModuleId, ServiceName
 
 
 def check_references(modules: Sequence[Module], hosts: Mapping[HostName, HostEntry]) -> tuple[Finding, ...]:
@@ -75,6 +76,31 @@ def _ownership_findings(modules: Iterable[Module]) -> Iterator[Finding]:
                 message = f"project {project} already has another compose file, that of module {sharing[0].id}"
                 hint = "modules that share a project share its compose file; choose another spec.runtime.project"
                 yield _error(module, "project-owner", "spec.runtime.project", message, hint)
+
+
+def check_reached(modules: Sequence[Module], compose: ComposeModel) -> tuple[Finding, ...]:
+    """Return a finding for each service that several of `modules` reach and none names: whose it is nobody has said.
+
+    They share a host, a project, and its compose file.
+    """
+    named = {module.runtime.compose_service for module in modules}
+    reaching: defaultdict[ServiceName, list[Module]] = defaultdict(list)
+    for module in modules:
+        for service in compose.reached(module.runtime.compose_service, named).difference(named):
+            reaching[service].append(module)
+    return tuple(
+        _error(
+            module,
+            "service-owner",
+            "spec.runtime.compose_service",
+            f"service {service} of project {module.runtime.project} is reached by modules "
+            f"{', '.join(each.id for each in sharing)}, and belongs to none",
+            f"give it a module of its own, whose spec.runtime.compose_service is {service}",
+        )
+        for service, sharing in sorted(reaching.items())
+        for module in sharing
+        if len(sharing) > 1
+    )
 
 
 def _near(name: str, known: Collection[str]) -> str:

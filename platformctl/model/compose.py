@@ -5,7 +5,7 @@ defaults alone; nothing on a host influences it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -123,6 +123,16 @@ class ComposeModel:
 
         visit(service)
         return tuple(ordered)
+
+    def reached(self, service: ServiceName, named: Collection[ServiceName]) -> frozenset[ServiceName]:
+        """Return what of the closure of `service` it reaches without passing through one of `named`."""
+        closure, found, waiting = frozenset(self.closure(service)), set[ServiceName](), [service]
+        while waiting:
+            name = waiting.pop()
+            if name in closure and name not in found and (name == service or name not in named):
+                found.add(name)
+                waiting.extend(self.services[name].needs)
+        return frozenset(found)
 
     def line_of(self, path: str) -> int | None:
         """Return the line of `path`, or of the nearest thing that contains it."""

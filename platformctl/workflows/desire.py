@@ -166,12 +166,8 @@ def _owners(tree: Tree, modules: Neighbours, roots: TrustRoots, release: Release
 
 def _behind(release: Release, named: Mapping[ServiceName, str]) -> Mapping[ServiceName, str]:
     """Services that nobody names and that this module reaches only through another one's: they are that module's."""
-    compose, mine, waiting = release.compose, set[ServiceName](), [release.module.runtime.compose_service]
-    while waiting:
-        service = waiting.pop()
-        if service not in mine and service not in named and service in release.closure:
-            mine.add(service)
-            waiting.extend(compose.services[service].needs)
+    compose = release.compose
+    mine = compose.reached(release.module.runtime.compose_service, named)
     reached = {
         service: owner
         for name, owner in sorted(named.items(), reverse=True)

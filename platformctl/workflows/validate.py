@@ -1,8 +1,10 @@
 """Check everything that can be checked without a host: manifests, compose files, references, policy."""
 
+from collections.abc import Iterable
+
 from platformctl.errors import ExitCode, PolicyViolation, Refusal
-from platformctl.manifests.load import InvalidManifest, check_references
-from platformctl.model.desired import Finding, Module, TrustRoots
+from platformctl.manifests.load import InvalidManifest, check_reached, check_references
+from platformctl.model.desired import Finding, Module
 from platformctl.model.names import ModuleId
 from platformctl.model.reports import ValidateReport
 from platformctl.policy import judge
@@ -25,19 +27,29 @@ def validate(parts: Parts, names: tuple[str, ...]) -> ValidateReport:
         except Refusal as refusal:
             findings.extend([_finding(name, refusal)] if name in wanted else [])
     findings.extend(f for f in check_references(tuple(modules.values()), roots.hosts) if f.module in wanted)
+    reached: dict[Finding, None] = {}
     for name in wanted:
         if name in modules and modules[name].host in roots.hosts:
-            findings.extend(_release_findings(parts, tree, modules[name], roots))
+            try:
+                host, head = roots.hosts[modules[name].host], parts.repository.head()
+                release = read_release(tree, modules[name], host, head, dirty=True)
+            except Refusal as refusal:
+                findings.append(_finding(name, refusal))
+                continue
+            findings.extend(judge(release, roots.policy, moment(parts.clock.now())[:10], planning=False))
+            reached.update(dict.fromkeys(check_reached(_sharing(modules[name], modules.values()), release.compose)))
+    findings.extend(finding for finding in reached if finding.module in wanted)
     return _report(tuple(wanted), tuple(findings))
 
 
-def _release_findings(parts: Parts, tree: FolderTree, module: Module, roots: TrustRoots) -> tuple[Finding, ...]:
-    try:
-        head = parts.repository.head()
-        release = read_release(tree, module, roots.hosts[module.host], head, dirty=True)
-    except Refusal as refusal:
-        return (_finding(module.id, refusal),)
-    return judge(release, roots.policy, moment(parts.clock.now())[:10], planning=False)
+def _sharing(module: Module, modules: Iterable[Module]) -> list[Module]:
+    """Return the modules that share the host, project and compose file of `module`, itself among them."""
+    return [
+        each
+        for each in modules
+        if (each.host, each.runtime.project, each.runtime.compose_file)
+        == (module.host, module.runtime.project, module.runtime.compose_file)
+    ]
 
 
 def _finding(module: str, refusal: Refusal) -> Finding:

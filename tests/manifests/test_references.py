@@ -3,7 +3,8 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from platformctl.manifests.load import check_references
+from platformctl.manifests.compose import read_compose
+from platformctl.manifests.load import check_reached, check_references
 from platformctl.model.desired import Finding, HostEntry, Module, ModuleKind, Runtime
 from platformctl.model.names import HostName, ModuleId, ProjectName, RepoPath, ServiceName
 
@@ -68,6 +69,30 @@ def test_a_service_belongs_to_one_module() -> None:
     # then the second is told, and one on another host is not
     assert [(n, rule) for n, rule, _ in findings(web, other)] == [("other", "service-owner")]
     assert [f.rule for f in check_references([web, replace(other, host=HostName("b"))], _with("b"))] == []
+
+
+SHARED = """services:
+  web: {image: web:1, depends_on: [db]}
+  api: {image: api:1, depends_on: [db, cache]}
+  db: {image: db:1, depends_on: [helper]}
+  cache: {image: cache:1}
+  helper: {image: helper:1}
+"""
+
+
+def reached(*names: str) -> list[tuple[str, str]]:
+    runtime = Runtime("docker-compose", RepoPath("compose.yaml"), ServiceName("x"), ProjectName("shop"))
+    sharing = [replace(module(n), runtime=replace(runtime, compose_service=ServiceName(n))) for n in names]
+    compose = read_compose(SHARED.encode(), RepoPath("compose.yaml"), {})
+    return [(f.module, f.message.partition(" of ")[0]) for f in check_reached(sharing, compose)]
+
+
+def test_a_service_that_one_module_reaches_is_that_modules_and_one_that_is_named_the_naming_ones() -> None:
+    assert reached("web") == reached("api", "db") == reached("web", "api", "db") == []
+
+
+def test_a_service_that_two_modules_reach_and_none_names_is_told_to_both() -> None:
+    assert reached("web", "api") == [(name, f"service {s}") for s in ("db", "helper") for name in ("web", "api")]
 
 
 def test_a_project_has_one_compose_file() -> None:
