@@ -4,7 +4,7 @@ import click
 
 from platformctl.cli import wiring
 from platformctl.cli.options import modules_argument
-from platformctl.cli.verb import verb
+from platformctl.cli.verb import chosen, verb
 from platformctl.errors import ExitCode
 from platformctl.model.reports import DriftReport
 from platformctl.workflows import drift as workflow
@@ -16,5 +16,5 @@ from platformctl.workflows import drift as workflow
 @click.pass_context
 def command(context: click.Context, modules: tuple[str, ...], everything: bool) -> DriftReport:
     """Say where hosts are no longer what was applied last: containers, engine settings, files, images and values."""
-    context.obj.update(verb="drift")
+    chosen(context).leave("drift")
     return workflow.drift(wiring.parts(context), () if everything else modules)

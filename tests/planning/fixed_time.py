@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from platformctl.cli import wiring
-from platformctl.cli.verb import GLOBAL
+from platformctl.cli.verb import chosen
 from platformctl.workflows.plan import PlanRequest, plan_now
 
 
@@ -30,7 +30,7 @@ class StandingClock:
 
 def main(repository: str, module: str, key: str) -> None:
     context = click.Context(click.Command("plan"))
-    context.meta[GLOBAL] = {"directory": repository}
+    chosen(context).directory = repository
     parts = dataclasses.replace(wiring.parts(context), clock=StandingClock())
     report = plan_now(parts, PlanRequest(modules=(module,), offline=True, key=Path(key)))
     sys.stdout.buffer.write((Path(repository) / str(report.plans[0].path)).read_bytes())
