@@ -47,7 +47,10 @@ def refuse_absent(release: Release, observation: Observation, driver: Driver, ch
 
 
 def refuse_unreadable(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
-    """An apply would end before it touched anything; where nothing is to be done nobody notices."""
+    """Raise `PolicyViolation` when an env file that the host's Compose reads is missing and it would be run.
+
+    It reads those of all services of the file. A plan that touches no container runs no `up`, and needs none.
+    """
     missing = driver.unreadable(release, observation)
     if missing and any(change.action.touches_container for change in changes):
         raise PolicyViolation(
