@@ -41,6 +41,7 @@ class Sshd:
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     hang_up_on: int = 0
     greeted: int = 0
+    servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -109,12 +110,8 @@ class Sshd:
 
     def _greet(self, connection: socket.socket) -> None:
         with (self.folder / "log").open("ab") as log:
-            subprocess.Popen(
-                [str(PROGRAM), "-i", "-e", "-f", self.folder / "config"],
-                stdin=connection,
-                stdout=connection,
-                stderr=log,
-            )
+            words = [str(PROGRAM), "-i", "-e", "-f", str(self.folder / "config")]
+            self.servers.append(subprocess.Popen(words, stdin=connection, stdout=connection, stderr=log))
 
     def _host_key(self, kind: str) -> Path:
         path = self.folder / f"host_{kind}"
