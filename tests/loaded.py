@@ -1,13 +1,14 @@
 """The program, loaded once in a process of its own and forked for each command.
 
-Half the processor time of a short command is Python reading the program. A command that a test only takes for granted,
-before the one it is about, can be spared that: it runs in a fork of a process that has read everything and done
-nothing. Arguments, folder, environment, streams and exit status are those of a program that was started; modules are
-not imported anew and the seed of hashes is that of the first process, so what a test is about is started.
+Most of the processor time of a short command is Python reading the program. A command of a test is spared that: it
+runs in a fork of a process that has read everything and done nothing. Arguments, folder, environment, output and exit
+status are those of a program that was started. Modules are not imported anew, and the seed of hashes is that of the
+first process; so a test of what happens at a start, or of several commands at once, has them started.
 
     python -m tests.loaded NUMBER     serves the socket of that number until its other end is closed
 """
 
+import gc
 import json
 import os
 import signal
@@ -51,18 +52,21 @@ class Loaded:
 
     def run(
         self, words: tuple[str, ...], folder: Path, environment: Mapping[str, str], patience: float
-    ) -> tuple[int, str, str]:
+    ) -> tuple[int, str, str] | None:
         """Exit status, as `subprocess` has it, and both streams. Raises TimeoutError, and the command is killed.
 
-        Raises ValueError for an environment that would have made a program that is started another one.
+        None for one that has to be started: because of a part of its environment, or as another one is under way.
         """
-        if _read_at_its_start(environment) != self._started_with:
-            raise ValueError("Python heeds a part of this environment at its start alone")
+        if _read_at_its_start(environment) != self._started_with or not self._lock.acquire(blocking=False):
+            return None
         asked = json.dumps({"words": words, "folder": str(folder), "environment": dict(environment)}).encode()
-        with self._lock, TemporaryFile() as output, TemporaryFile() as errors:
-            socket.send_fds(self._ours, [asked], [output.fileno(), errors.fileno()])
-            status = self._status(int(self._ours.recv(64)), patience)
-            return os.waitstatus_to_exitcode(status), _text(output), _text(errors)
+        try:
+            with TemporaryFile() as output, TemporaryFile() as errors:
+                socket.send_fds(self._ours, [asked], [output.fileno(), errors.fileno()])
+                status = self._status(int(self._ours.recv(64)), patience)
+                return os.waitstatus_to_exitcode(status), _text(output), _text(errors)
+        finally:
+            self._lock.release()
 
     def _status(self, pid: int, patience: float) -> int:
         self._ours.settimeout(patience)
@@ -90,6 +94,7 @@ def serve(number: int) -> None:
     """Fork for each command, tell who runs it and how that ended; end when nobody asks any more."""
     for name in READ_BEFORE:
         import_module(name)
+    gc.freeze()  # else the first collection in each fork copies all that was read
     with socket.socket(fileno=number) as asked:
         while True:
             message, streams, _, _ = socket.recv_fds(asked, 1 << 20, 2)

@@ -9,10 +9,10 @@
 - `create(folder, hosts)`: repository in `folder/repo`, home in `folder/home`; `init` has run, `.platform` is committed.
   It is a copy, and so is its home: the keys are the same in all of them. `empty(folder, hosts)`: one before `init`.
 - `run(*words, expect=None, stdin="", **environment)` → `Ended(code, stdout, stderr)`; `.json` is stdout parsed.
-  `start(...)` gives the running process instead, for tests that cut, kill or race it.
+  Python need not read the program anew for it (tests/loaded.py). `start(...)` gives a running process of its own
+  instead, for tests that cut, kill or race it.
 - `plan(module)` → path of the plan; `approve(plan)`, `apply(plan)`, `deploy(module)`: each asserts its exit code,
-  `expect=` says another one, further words are passed on. All but `apply` are `given(*words, expect=...)`: what comes
-  before that which a test is about, for which Python need not read the program anew (tests/loaded.py).
+  `expect=` says another one, further words are passed on.
 - `write(path, text)`, `commit()`, `head`, `git(...)`, `add_module(...)`, `hosts_file(entries)`, `host_entry(host)`.
 
 Nothing of the caller's home, keys, git settings or environment gets in, but PATH.
@@ -150,20 +150,21 @@ class PlatformRepo:
 
     def run(self, *words: str | Path, expect: int | None = None, stdin: str = "", **environment: str) -> Ended:
         """One command to its end; with `expect`, a test fails here when the exit code is another."""
+        told = tuple(map(str, words))
+        spared = None if stdin else _loaded().run(told, self.root, {**self.environment, **environment}, PATIENCE)
+        ended = Ended(("platformctl", *told), *(spared or self._started(told, stdin, environment)))
+        assert expect in (None, ended.code), f"{expect} was expected\n{ended}"
+        return ended
+
+    def _started(self, words: tuple[str, ...], stdin: str, environment: Mapping[str, str]) -> tuple[int, str, str]:
         process = self.start(*words, **environment)
         try:
-            stdout, stderr = process.communicate(stdin, timeout=PATIENCE)
+            output = process.communicate(stdin, timeout=PATIENCE)
         except BaseException:
             process.kill()
             process.communicate()
             raise
-        return _as_expected(expect, Ended(("platformctl", *map(str, words)), process.returncode, stdout, stderr))
-
-    def given(self, *words: str | Path, expect: int) -> Ended:
-        """The same of a command that is taken for granted: a fork of the program, which was read once."""
-        told = tuple(map(str, words))
-        ended = Ended(("platformctl", *told), *_loaded().run(told, self.root, self.environment, PATIENCE))
-        return _as_expected(expect, ended)
+        return process.returncode, *output
 
     def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[str]:
         """The same command, running; in a process group of its own, so that a signal reaches it alone."""
@@ -181,12 +182,12 @@ class PlatformRepo:
     def plan(self, module: str, *words: str, expect: int = 1, name: str = "") -> Path:
         """The plan's file; `name` keeps it apart from another plan of the same module."""
         path = self.folder / f"{name or module}.plan.json"
-        self.given("plan", module, "--out", path, *words, expect=expect)
+        self.run("plan", module, "--out", path, *words, expect=expect)
         return path
 
     def approve(self, plan: Path, *words: str, expect: int = 0) -> Ended:
         """The operator's approval."""
-        return self.given("approve", plan, "--yes", *words, expect=expect)
+        return self.run("approve", plan, "--yes", *words, expect=expect)
 
     def apply(self, plan: Path, *words: str | Path, expect: int = 9, sha: str = "") -> Ended:
         """Apply an approved plan of HEAD, or of the commit `sha`, with the report as JSON."""
@@ -196,7 +197,7 @@ class PlatformRepo:
         """Plan, approve and apply HEAD."""
         plan = self.plan(module)
         self.approve(plan)
-        return self.given("apply", plan, "--approved-sha", self.head, "--json", expect=expect)
+        return self.run("apply", plan, "--approved-sha", self.head, "--json", expect=expect)
 
 
 def host_entry(host: Host) -> dict[str, object]:
@@ -211,11 +212,6 @@ def host_entry(host: Host) -> dict[str, object]:
         "machine_id": host.machine_id,
         "engine_id": host.engine_id,
     }
-
-
-def _as_expected(code: int | None, ended: Ended) -> Ended:
-    assert code in (None, ended.code), f"{code} was expected\n{ended}"
-    return ended
 
 
 @cache

@@ -111,7 +111,7 @@ def test_the_plans_of_an_index_each_tell_of_what_the_first_one_brings_or_takes_a
     changes = (change for each in planned["plans"] for change in each["plan"]["changes"])
     named = {change["target"].rpartition(".")[2] for change in changes if change["action"] == "recreate"}
     before = containers(host)
-    repo.given("approve", planned["index"], "--yes", expect=0)
+    repo.run("approve", planned["index"], "--yes", expect=0)
     repo.run("apply", planned["index"], "--approved-sha", repo.head, expect=9)
 
     assert named == touched(before, containers(host)) == {"db", "web"}
