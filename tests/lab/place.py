@@ -77,6 +77,8 @@ class Place:
 
     def cut_power(self) -> None:
         """Nothing of the host is left but its disk."""
+        first = self.pid
+        kill({first}, lambda pid: pid == self.pid)  # with it the kernel ends all others, before one tells of another
         kill_processes_in([self.network.namespace_path(self.name)])
         self.network.disconnect(self.name)
         self.network.connect(self.name, self.index)
