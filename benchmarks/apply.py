@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -92,7 +92,7 @@ def _bench(folder: Path, lab: Lab) -> Bench:
     host = lab.hosts[0]
     bench = Bench(
         host,
-        PlatformRepo.create(folder / "platform", {"rs2000": host}),
+        replace(PlatformRepo.create(folder / "platform", {"rs2000": host}), starts=True),
         ("ssh", "-F", str(lab.directory / SSH_CONFIG), host.name),
     )
     host.sh(TELL_MORE)

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -90,7 +90,8 @@ def main() -> None:
 
 
 def _bench(folder: Path, lab: Lab) -> Bench:
-    repo = PlatformRepo.create(folder / "platform", {f"host{n}": host for n, host in enumerate(lab.hosts)})
+    hosts = {f"host{n}": host for n, host in enumerate(lab.hosts)}
+    repo = replace(PlatformRepo.create(folder / "platform", hosts), starts=True)
     root = f"{lab.hosts[0].root}/raw"
     projects = [Project(f"raw-{name}", f"{root}/{name}.yaml", root) for name in NAMES]
     others = Others(folder, lab.hosts, [projects] * HOSTS)

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -90,7 +90,7 @@ def main() -> None:
 def _fleet(folder: Path, lab: Lab) -> Fleet:
     """Everything deployed by us, so that the raw command finds nothing to do either."""
     names = {f"h{number}": host for number, host in enumerate(lab.hosts)}
-    repo = PlatformRepo.create(folder / "platform", names)
+    repo = replace(PlatformRepo.create(folder / "platform", names), starts=True)
     for number in range(HOSTS):
         for service in range(SERVICES):
             _add(repo, module(number, service), f"h{number}")

@@ -62,10 +62,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class PlatformRepo:
-    """One clone, one operator."""
+    """One clone, one operator. With `starts` each command is started, as one who measures it wants it."""
 
     folder: Path
     environment: Mapping[str, str]
+    starts: bool = False
 
     @classmethod
     def create(cls, folder: Path, hosts: Mapping[str, Host] | None = None) -> Self:
@@ -150,9 +151,9 @@ class PlatformRepo:
 
     def run(self, *words: str | Path, expect: int | None = None, stdin: str = "", **environment: str) -> Ended:
         """One command to its end; with `expect`, a test fails here when the exit code is another."""
-        told = tuple(map(str, words))
-        spared = None if stdin else _loaded().run(told, self.root, {**self.environment, **environment}, PATIENCE)
-        ended = Ended(("platformctl", *told), *(spared or self._started(told, stdin, environment)))
+        told, around = tuple(map(str, words)), {**self.environment, **environment}
+        forked = None if stdin or self.starts else _loaded().run(told, self.root, around, PATIENCE)
+        ended = Ended(("platformctl", *told), *(forked or self._started(told, stdin, environment)))
         assert expect in (None, ended.code), f"{expect} was expected\n{ended}"
         return ended
 
