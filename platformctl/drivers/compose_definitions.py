@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from platformctl.drivers.compose_dependents import number_of
+from platformctl.model.compose import as_text, truth
 from platformctl.model.names import Digest
 from platformctl.model.observed import ResourceSeen
 
@@ -28,7 +29,7 @@ _AS_GO_DOES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 def network_of(declared: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the definition, as in `ResourceSeen`, of the network that Compose makes from a declaration."""
-    flags = {flag: _truth(declared.get(flag)) for flag in ("internal", "attachable", "enable_ipv6")}
+    flags = {flag: truth(declared.get(flag)) is True for flag in ("internal", "attachable", "enable_ipv6")}
     return {**_resource(declared, "bridge"), **flags, "subnets": _subnets(declared)}
 
 
@@ -98,7 +99,7 @@ def _is_from(first: tuple[int, ...], version: str) -> bool:
 def network_hash(name: str, declared: Mapping[str, Any]) -> str:
     """Return the hash that Compose writes as a label on a network `name` that it makes from a declaration."""
     ipam = declared.get("ipam") or {}
-    flags = (flag for flag in ("internal", "attachable") if _truth(declared.get(flag)))
+    flags = (flag for flag in ("internal", "attachable") if truth(declared.get(flag)))
     families = (family for family in ("enable_ipv4", "enable_ipv6") if declared.get(family) is not None)
     fields = {
         "name": name,
@@ -110,7 +111,7 @@ def network_hash(name: str, declared: Mapping[str, Any]) -> str:
         ),
         **dict.fromkeys(flags, True),
         **_filled(labels=_ordered(declared.get("labels"))),
-        **{family: _truth(declared[family]) for family in families},
+        **{family: truth(declared[family]) is True for family in families},
     }
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     return Digest.of(text.translate(_AS_GO_DOES).encode()).hexadecimal
@@ -132,9 +133,9 @@ def _ordered(value: Any) -> Mapping[str, str]:
 def _network_fields(declared: Mapping[str, Any], seen: ResourceSeen) -> Iterator[str]:
     yield from _differs("network", declared, seen, driver="bridge")
     for flag in ("internal", "attachable", "enable_ipv6"):
-        wanted = _truth(declared.get(flag))
+        wanted = truth(declared.get(flag)) is True
         if wanted != seen.definition[flag] and (flag in declared or flag != "enable_ipv6"):
-            told, asked = str(_truth(seen.definition[flag])).lower(), str(wanted).lower()
+            told, asked = as_text(seen.definition[flag]), as_text(wanted)
             yield f"network {seen.name}: {flag} is {told}, wanted {asked}"
     subnets = _subnets(declared)
     if subnets and subnets != seen.definition["subnets"]:
@@ -164,15 +165,5 @@ def _pools(declared: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _pairs(value: Any) -> Mapping[str, str]:
     """Return names and texts as Compose passes them to the engine, from a mapping or a list of `NAME=value` items."""
     if isinstance(value, Mapping):
-        return {str(key): _text(item) for key, item in value.items()}
+        return {str(key): as_text(item) for key, item in value.items()}
     return {key: text for key, _, text in (str(item).partition("=") for item in value or ())}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)
-
-
-def _truth(value: Any) -> bool:
-    return str(value).lower() == "true"

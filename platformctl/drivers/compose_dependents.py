@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from platformctl.drivers.compose_borrowing import namespaces
-from platformctl.model.compose import ComposeService
+from platformctl.model.compose import ComposeService, truth
 from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
 from platformctl.model.plan import Action
@@ -47,6 +47,6 @@ def _restarts(service: ComposeService) -> Iterator[str]:
     Compose adds links and shared namespaces to `depends_on` by itself, with `restart: true`.
     """
     named = service.definition.get("depends_on") or {}
-    yield from (name for name, how in named.items() if str(how.get("restart")).lower() == "true")
+    yield from (name for name, how in named.items() if truth(how.get("restart")))
     linked = (link.partition(":")[0] for link in service.definition.get("links", ()))
     yield from (name for name in (*linked, *namespaces(service).values()) if name not in named)

@@ -12,6 +12,7 @@ from platformctl.drivers.compose_definitions import (
     volume_differs,
 )
 from platformctl.drivers.compose_settings import drifted, wanted_settings
+from platformctl.model.compose import truth
 from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Container, Observation
@@ -122,7 +123,7 @@ def _leads_out(definition: Mapping[str, Any]) -> bool:
 
 def is_own(declared: Mapping[str, Any]) -> bool:
     """Whether Compose makes a network or volume with this declaration if it does not exist: it is not external."""
-    return declared.get("external") in (None, False, "false")
+    return declared.get("external") is None or truth(declared["external"]) is False
 
 
 def made_with(release: Release) -> Iterator[tuple[str, str]]:

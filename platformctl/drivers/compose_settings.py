@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from platformctl.model.compose import as_text, truth
+
 Settings = Mapping[str, Any]
 
 HOST_CONFIG = (
@@ -77,8 +79,8 @@ def wanted_settings(definition: Mapping[str, Any]) -> Settings:
         "pids_limit": _whole(limits.get("pids") or definition.get("pids_limit")),
         "cap_add": _capabilities(definition.get("cap_add") or ()),
         "cap_drop": _capabilities(definition.get("cap_drop") or ()),
-        "privileged": _truth(definition.get("privileged")),
-        "read_only": _truth(definition.get("read_only")),
+        "privileged": truth(definition.get("privileged", False)),
+        "read_only": truth(definition.get("read_only", False)),
         "blkio_weight": _whole(_mapping(definition.get("blkio_config")).get("weight")),
         "cpuset_mems": "",
     }
@@ -132,12 +134,8 @@ def _cpus(value: float) -> str:
 
 
 def _whole(value: Any) -> int | None:
-    text = str(value or 0)
+    text = as_text(value or 0)
     return max(int(text), 0) if re.fullmatch(r"-?[0-9]{1,15}", text) else None
-
-
-def _truth(value: Any) -> bool | None:
-    return {"true": True, "false": False, "none": False}.get(str(value).lower())
 
 
 def _capabilities(names: Iterable[str]) -> list[str]:

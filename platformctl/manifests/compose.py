@@ -14,7 +14,7 @@ from platformctl.errors import InvalidInput
 from platformctl.manifests.compose_forms import LONG_FORMS, unfit
 from platformctl.manifests.compose_variables import Place, Resolver
 from platformctl.manifests.yaml_text import COMPOSE_LIMITS, parse
-from platformctl.model.compose import ComposeModel, ComposeService
+from platformctl.model.compose import ComposeModel, ComposeService, truth
 from platformctl.model.names import RepoPath, ServiceName
 
 _SECTIONS = ("networks", "volumes", "configs", "secrets")
@@ -204,7 +204,7 @@ def _granted(
 
 def _optional(path: RepoPath, env_files: Iterable[Mapping[str, Any]]) -> frozenset[RepoPath]:
     """Those that no entry asks for; what a variable says in the place of `false` is text."""
-    entries = [(item["path"], str(item.get("required")).lower() == "false") for item in env_files]
+    entries = [(item["path"], truth(item.get("required")) is False) for item in env_files]
     asked = _in_repository(path, (name for name, optional in entries if not optional))
     return frozenset(_in_repository(path, (name for name, _ in entries))).difference(asked)
 
@@ -223,7 +223,7 @@ def _in_repository(compose_file: RepoPath, sources: Iterable[str]) -> tuple[Repo
 
 
 def _has_healthcheck(check: Any) -> bool:
-    if not isinstance(check, dict) or check.get("disable") not in (None, False, "false"):
+    if not isinstance(check, dict) or truth(check.get("disable", False)) is not False:
         return False
     test = check.get("test")
     return bool(test) and (test[:1] != ["NONE"] if isinstance(test, list) else test != "NONE")

@@ -12,12 +12,11 @@ import yaml
 
 from platformctl.errors import InvalidInput, ToolError
 from platformctl.manifests.yaml_nodes import Node, container
+from platformctl.manifests.yaml_scalars import number_of, time_of
 from platformctl.model.frozen import dataclass
 
 _MERGE = "<<"
 _LONGEST_NUMBER = 40
-# YAML 1.1's octals; Compose still reads them so (seen with 2.26.1: `published: 026` is port 22).
-_OLD_OCTAL = re.compile(r"[-+]?0[0-7]+\Z")
 _LOOKS_TYPED = frozenset("~nNtTfF+-.0123456789")
 _SHOWABLE = re.compile(r"[\x21-\x7e]{1,80}\Z")
 
@@ -195,15 +194,21 @@ class Reader:
             self._refuse(event, "a value holds a NUL character", "no program can be given one", "remove it")
         if not event.implicit[0] or (value and value[0] not in _LOOKS_TYPED):
             return value
+        if self._merge_keys and (number := number_of(value)) is not None:
+            return self._finite(event, number)
+        if self._merge_keys and (time := time_of(value)) is not None:
+            return time
         tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))
+        if self._merge_keys and tag.endswith(":int"):  # it does not fit into 64 bits
+            return value
         if tag.endswith((":int", ":float")) and len(value) > _LONGEST_NUMBER:
             self._refuse_number(event)
-        if self._merge_keys and _OLD_OCTAL.match(value):
-            return int(value, 8)
-        typed = self._loader.construct_object(yaml.ScalarNode(tag, value))
-        if isinstance(typed, float) and not math.isfinite(typed):
+        return self._finite(event, self._loader.construct_object(yaml.ScalarNode(tag, value)))
+
+    def _finite(self, event: Any, value: str | int | float | bool | None) -> str | int | float | bool | None:
+        if isinstance(value, float) and not math.isfinite(value):
             self._refuse_number(event)
-        return typed  # type: ignore[no-any-return]
+        return value
 
     def _refuse_number(self, event: Any) -> NoReturn:
         self._refuse(event, "a number is out of range", "it is infinite or too long", "put it in quotes if it is text")
@@ -235,7 +240,7 @@ class Reader:
         if isinstance(event, yaml.ScalarEvent):
             self._check_properties(event)
         key = self._scalar(event) if isinstance(event, yaml.ScalarEvent) else None
-        if not isinstance(key, str):
+        if not isinstance(key, str) or key != event.value:  # a time is no text either
             self._refuse(event, "a key is not text", "keys must be text", "put the key in quotes")
         self._spend(event, 1, 0)
         return key

@@ -3,7 +3,8 @@
 Text from a stranger's branch is checked before anything is built from it: size, encoding, characters a reviewer can not
 see, and then, event by event, depth, number of nodes, tags, anchors and duplicate keys. libyaml's events need no
 recursion, so deep nesting is refused before it does harm. An alias counts as all the values it stands for, so a
-document can not grow beyond its limit by expansion. Scalars follow YAML 1.2's core schema (`on` and `22:22` are text).
+document can not grow beyond its limit by expansion. Scalars follow YAML 1.2's core schema (`on` and `22:22` are text),
+in a compose file they are what Compose makes of them (`yaml_scalars`).
 
 What the values mean is left to the readers of manifests and compose files.
 """

@@ -7,6 +7,7 @@ defaults alone; nothing on a host influences it.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import field
+from decimal import Decimal
 from typing import Any
 
 from platformctl.model.frozen import dataclass
@@ -18,6 +19,37 @@ GIVEN = re.compile(r"(?:HOME|PATH|PWD|OLDPWD|SHLVL|_)\Z|DOCKER_CLI_|OTEL_")
 
 Seen with 20.10, 2.26.1.
 """
+_COUNT = re.compile(r"\+?[0-9]{1,9}\Z")
+_ON, _OFF = ("true", "yes", "on", "y"), ("false", "no", "off", "n")
+
+
+def truth(value: Any) -> bool | None:
+    """Return what Compose takes the value of a flag for; None for what it does not accept, and for nothing.
+
+    `yes`, `on` and `y`, in any case, are true (seen with 2.26.1 and 5.6.1).
+    """
+    word = str(value).lower()
+    return True if word in _ON else False if word in _OFF else None
+
+
+def as_text(value: Any) -> str:
+    """Return a scalar as Compose writes it where text is wanted: in labels, options and variables.
+
+    A fraction is written as Go does: `1.0` is 1, and from a million on there is an exponent.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return _fraction(value)
+    return "" if value is None else str(value)
+
+
+def _fraction(value: float) -> str:
+    shortest = Decimal(repr(value)).normalize()
+    exponent = shortest.adjusted() if value else 0
+    if -5 < exponent < 6:
+        return f"{shortest:f}"
+    return f"{shortest.scaleb(-exponent):f}e{exponent:+03d}"
 
 
 @dataclass(frozen=True)
@@ -66,14 +98,14 @@ class ComposeService:
         """Those of `needs` that Compose does without if no profile includes them."""
         conditions = self.definition.get("depends_on")
         needed = conditions.items() if isinstance(conditions, Mapping) else ()
-        return frozenset(name for name, how in needed if str(how.get("required")).lower() == "false")
+        return frozenset(name for name, how in needed if truth(how.get("required")) is False)
 
     @property
     def replicas(self) -> int:
         """How many containers it is to have; no part of Compose's hash. Compose refuses what is no number."""
         deploy = self.definition.get("deploy")
         wanted = self.definition.get("scale", deploy.get("replicas") if isinstance(deploy, Mapping) else None)
-        return int(wanted) if isinstance(wanted, int | str) and str(wanted).isdecimal() else 1
+        return int(as_text(wanted)) if _COUNT.match(as_text(wanted)) else 1
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from platformctl.model.compose import ComposeModel, ComposeService
+from platformctl.model.compose import ComposeModel, ComposeService, as_text
 from platformctl.model.desired import Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, ServiceName
@@ -62,7 +62,7 @@ def _field(name: str, value: Any, hide: Hide) -> Any:
         return {str(key): _inner(str(key), item, hide) for key, item in value.items()}
     if isinstance(value, list):
         return [_item(name, item, hide) for item in value]
-    return value if isinstance(value, bool) or value is None else _hidden(name, str(value), hide)
+    return value if isinstance(value, bool) or value is None else _hidden(name, as_text(value), hide)
 
 
 def _inner(name: str, value: Any, hide: Hide) -> Any:
@@ -78,7 +78,7 @@ def _item(name: str, item: Any, hide: Hide) -> Any:
     A mount, config or secret is shown in Compose's short form, followed by `key=value` for what that can not say.
     """
     if not isinstance(item, Mapping):
-        return _hidden(name, str(item), hide)
+        return _hidden(name, as_text(item), hide)
     rest = {key: value for key, value in item.items() if key not in ("type", "source", "target", "read_only", "path")}
     places = [str(item[key]) for key in ("path", "source", "target") if item.get(key)]
     access = ["ro"] if item.get("read_only") else []
@@ -100,8 +100,8 @@ def _another(before: Any, after: Any) -> frozenset[str]:
 
 
 def _given(value: Any) -> Any:
-    """What a container is given for a value; how Compose writes fractions is not known here."""
-    return str(value).lower() if isinstance(value, int) else value
+    """What a container is given for a value; None is what Compose has for the name itself."""
+    return None if value is None else as_text(value)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from platformctl.errors import InvalidInput
-from platformctl.model.compose import ComposeService
+from platformctl.model.compose import ComposeService, truth
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath
 from platformctl.model.plan import OWN_FOLDER
@@ -71,7 +71,7 @@ def _mount(case: Case, service: ComposeService, index: int, mount: dict[str, Any
         field=f"services.{service.name}.volumes.{index}",
         source=source,
         path=source if source.startswith("~") else normal(place),
-        read_only=mount.get("read_only") in (True, "true"),
+        read_only=truth(mount.get("read_only")) is True,
     )
 
 

@@ -292,6 +292,7 @@ def test_who_needs_a_service_is_started_again_by_a_newer_compose(version: str) -
         ("depends_on: [db]", False),
         ("depends_on: {db: {condition: service_started, restart: false}}", False),
         ("depends_on: {db: {condition: service_healthy, restart: true}}", True),
+        ("depends_on: {db: {condition: service_started, restart: yes}}", True),
         ("links: ['db:database']", True),
         ("network_mode: 'service:db'", True),
         ("volumes_from: [db]", False),

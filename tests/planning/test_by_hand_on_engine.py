@@ -24,13 +24,17 @@ LIMITED = {
     "depends_on": ["needed"],
 }
 NEEDED = {"image": SLEEPER, "network_mode": "none", "restart": "on-failure:3"}
-NETWORKS = {"back": {"internal": True, "labels": {"tier": "back"}}, "theirs": {"external": {"name": "shared"}}}
+NETWORKS = {
+    "back": {"internal": "yes", "attachable": "off", "labels": {"tier": "back", "part": 1.0}},
+    "theirs": {"external": {"name": "shared"}},
+}
 
 
 def test_what_was_done_by_hand_is_told_apart_from_what_is_wanted(tmp_path: Path, host: Host) -> None:
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
     host.docker("network", "create", "shared")
-    compose = {"services": {"main": LIMITED, "needed": NEEDED}, "networks": NETWORKS, "volumes": {"data": {}}}
+    volumes = {"data": {"external": "no"}}
+    compose = {"services": {"main": LIMITED, "needed": NEEDED}, "networks": NETWORKS, "volumes": volumes}
     repo.add_module("main", compose)
     repo.deploy("main")
 

@@ -87,9 +87,12 @@ def test_a_variable_is_told_by_its_name_alone() -> None:
 
 
 def test_a_variable_whose_value_is_only_written_otherwise_is_not_another_one() -> None:
-    found = change("environment: {A: 1, B: true, C: 0x10}", "environment: [A=1, B=true, C=17]")
+    found = change(
+        "environment: {A: 1, B: true, C: 0x10, D: 1.0, E: 1_0}", "environment: [A=1, B=true, C=17, D=1, E=10]"
+    )
 
-    assert differing(found) == {"environment": (["A", "B", "C"], ["A", "B", "C (another value)"])}
+    before = ["A", "B", "C", "D", "E"]
+    assert differing(found) == {"environment": (before, ["A", "B", "C (another value)", "D", "E"])}
 
 
 @pytest.mark.parametrize(

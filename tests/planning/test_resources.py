@@ -59,7 +59,9 @@ def found(
         "null",
         "{driver: bridge}",
         "{internal: false}",
+        "{internal: 'no', attachable: off, enable_ipv6: n}",
         "{external: true, internal: true}",
+        "{external: 'yes', internal: true}",
         "{name: another, internal: true}",
     ],
 )
@@ -71,6 +73,7 @@ def test_the_default_in_other_words_external_ones_and_new_ones_are_no_contradict
     ("network", "said"),
     [
         ("{internal: true}", "internal is false, wanted true"),
+        ("{internal: on}", "internal is false, wanted true"),
         ("{driver: macvlan}", "its driver is bridge, wanted macvlan"),
         ("{enable_ipv6: true}", "enable_ipv6 is false, wanted true"),
         ("{labels: [tier=back]}", "labels.tier differs"),
@@ -80,6 +83,14 @@ def test_the_default_in_other_words_external_ones_and_new_ones_are_no_contradict
 )
 def test_a_network_with_another_definition_is_told(network: str, said: str) -> None:
     assert found(network) == (f"network shop_default: {said}",)
+
+
+def test_labels_and_options_are_compared_as_compose_hands_them_on() -> None:
+    """Seen with 2.26.1: `1.0` is the label 1, and a date is a time."""
+    network = "{labels: {v: 1.0, n: 1_000, day: 2024-01-01, on: yes}, driver_opts: {mtu: 1_450, part: 0.50, much: 1e6}}"
+    labels = {"v": "1", "n": "1000", "day": "2024-01-01 00:00:00 +0000 UTC", "on": "yes"}
+
+    assert found(network, labels=labels, driver_opts={"mtu": "1450", "part": "0.5", "much": "1e+06"}) == ()
 
 
 @pytest.mark.parametrize("version", ["2.31.0", "5.6.1", "", "not known"])
@@ -246,7 +257,8 @@ def test_up_asks_for_networks_of_services_that_it_does_not_start_and_for_no_volu
 
 
 def test_what_is_ours_to_make_is_never_absent() -> None:
-    release = a_release(COMPOSE.format(network="{name: theirs, external: 'false'}", volume="{name: data}"))
+    network, volume = "{name: theirs, external: 'false'}", "{name: data, external: no}"
+    release = a_release(COMPOSE.format(network=network, volume=volume))
     seen = replace(running(COMPOSE.format(network="{}", volume="{}")).observation, external=(), lent=())
 
     assert DockerCompose().absent(release, seen) == ()
