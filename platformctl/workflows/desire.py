@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, Refusal, StalePlan
+from platformctl.manifests.references import check_reached
 from platformctl.model.desired import NOTHING, Finding, Policy, Release, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
@@ -78,6 +79,26 @@ class Desire:
     def modules(self) -> Neighbours:
         """Every module, also those that can not be read. Each is read once, however many are planned."""
         return neighbours(self.tree)
+
+    def require_owned(self, release: Release) -> None:
+        """Raise `InvalidInput` if the release reaches a service that another module reaches too and none names.
+
+        Only what is newly wanted is asked for this: to a release that is recorded one may go back.
+        """
+        if release.gone or len(release.closure) == 1:
+            return
+        module = release.module
+        found = check_reached(tuple(beside(module, self.modules)), release.compose)
+        mine = next((each for each in found if each.module == module.id), None)
+        if mine is not None:
+            raise InvalidInput(
+                "nobody has said which module a service belongs to",
+                detail=mine.message,
+                hint=mine.hint,
+                reason=mine.rule,
+                file=mine.file,
+                host=module.host,
+            )
 
     def owners(self, release: Release) -> Mapping[ServiceName, str]:
         """Return which module owns which service of the release's project on its host.

@@ -104,6 +104,7 @@ def _wanted(
         try:
             known = name in desire.names
             release = desire.release(ModuleId(name)) if known else gone_release(desire, name, applied)
+            desire.require_owned(release)
             return _Wanted(release, agreed(release, when.trust.policy, when.created_at[:10]))
         except Refusal as refusal:
             return refusal
