@@ -17,8 +17,9 @@ from platformctl.store.host import HostLayout
 from platformctl.store.host_files import read_recollected, recollect
 from platformctl.transports.interface import Transport
 
-_MOST_FILES = 64
+_MOST_FILES, _AT_ONCE = 64, 16
 _MOST_BYTES = 256 << 10
+"""Of a file. As many as are asked for at once fit into what a transport takes of an answer, in base64."""
 
 
 def with_earlier(
@@ -28,7 +29,7 @@ def with_earlier(
 ) -> tuple[Observation, ...]:
     """Return the observations of one host, each with the release that would be replaced, if it is another one.
 
-    This costs one more question for all of them (one per 64 files); none if nothing is replaced or all contents are
+    This costs one more question for all of them (one per 16 files); none if nothing is replaced or all contents are
     `known`.
     """
     changing = [(release, current) for release, record, _ in looks if (current := _replaced(release, record))]
@@ -49,14 +50,23 @@ def _replaced(release: Release, record: HostRecord) -> Receipt | None:
 def recollecting(root: str, files: Iterable[PlannedFile]) -> tuple[Command, ...]:
     """Return the commands that ask a host for the contents of `files`."""
     asked, layout = tuple(dict.fromkeys(files)), HostLayout(root)
-    parts = (asked[begin : begin + _MOST_FILES] for begin in range(0, len(asked), _MOST_FILES))
+    parts = (asked[begin : begin + _AT_ONCE] for begin in range(0, len(asked), _AT_ONCE))
     return tuple(recollect(layout, part, limit=_MOST_BYTES) for part in parts)
 
 
 def wanted(release: Release, files: Sequence[PlannedFile]) -> tuple[PlannedFile, ...]:
-    """Return those `files` of the earlier release whose contents are not in `release` and must be asked for."""
+    """Return those `files` of the earlier release whose contents are not in `release` and must be asked for.
+
+    At most 64, first those that the release can not be read without. Of further ones a plan tells the digest.
+    """
     known = {file.digest for file in release.files}
-    return tuple(file for file in files if file.digest not in known)[:_MOST_FILES]
+    asked = (file for file in files if file.digest not in known)
+    return tuple(sorted(asked, key=lambda file: file not in _needed(files)))[:_MOST_FILES]
+
+
+def _needed(files: Sequence[PlannedFile]) -> tuple[PlannedFile, ...]:
+    """Return the compose file and what is set for its variables."""
+    return (*files[:1], *(file for file in files if is_own(file.path)))
 
 
 def _recollected(
@@ -73,7 +83,7 @@ def _recollected(
 def _with(
     release: Release, current: Receipt | None, seen: Observation, recollected: Mapping[Digest, bytes]
 ) -> Observation:
-    """Return the observation with the earlier release, or as it is if the host has not kept its compose file."""
+    """Return the observation with the earlier release, or as it is if the host has not kept what it is read from."""
     if current is None:
         return seen
     asked = {file.digest for file in wanted(release, current.files)}
@@ -85,13 +95,13 @@ def _with(
 
 
 def _resolved(release: Release, current: Receipt, contents: Mapping[Digest, bytes]) -> ComposeModel | None:
+    if any(file.digest not in contents for file in _needed(current.files)):
+        return None
     variables = {"COMPOSE_PROJECT_NAME": str(release.module.runtime.project)}
     for file in current.files:
-        if is_own(file.path) and file.digest in contents:
+        if is_own(file.path):
             variables.update(read_environment(contents[file.digest]))
     compose_file = current.files[0]
-    if compose_file.digest not in contents:
-        return None
     try:
         return read_compose(contents[compose_file.digest], compose_file.path, variables)
     except Refusal:
