@@ -73,14 +73,19 @@ def _singles(path: Path) -> tuple[Path, ...]:
 
 
 def _mine(forge: Forge, number: int) -> dict[str, ForgeComment]:
-    """Return our comments by host; where a host has several, the oldest."""
+    """Return our comments by host; where a host has several, the oldest, in whatever order the forge lists them."""
     me = forge.myself()
     found: dict[str, ForgeComment] = {}
-    for each in forge.comments(number):
+    for each in _oldest_first(forge.comments(number)):
         marker = _MARKER.match(each.body)
         if marker is not None and each.author == me:
             found.setdefault(marker[1], each)
     return found
+
+
+def _oldest_first(comments: Iterable[ForgeComment]) -> list[ForgeComment]:
+    """Every forge numbers comments as they come."""
+    return sorted(comments, key=lambda each: each.id)
 
 
 def _put(forge: Forge, number: int, old: ForgeComment | None, body: str) -> str:
@@ -158,8 +163,9 @@ def note(forge: Forge, title: str, text: str) -> NoteReport:
         raise Usage("the text is longer than a comment may be", detail=f"{len(text)} characters", hint="cut it")
     me = forge.myself()
     known = [issue.number for issue in forge.issues_by(me) if issue.title == title and issue.author == me]
-    number = known[0] if known else forge.open_issue(title, _OPENED)
-    mine = [each for each in forge.comments(number) if each.author == me and each.body.startswith(_NOTE)]
+    number = min(known) if known else forge.open_issue(title, _OPENED)
+    ours = (each for each in forge.comments(number) if each.author == me and each.body.startswith(_NOTE))
+    mine = _oldest_first(ours)
     done = _put(forge, number, mine[0] if mine else None, body)
     return NoteReport(message=f"✓ #{number}: {done}", details={} if known else {"opened": title})
 

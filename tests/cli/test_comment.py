@@ -73,6 +73,20 @@ def test_a_plan_is_shown_once_and_edited_in_place(repo: PlatformRepo, forge: Fak
     )
 
 
+def test_of_two_comments_the_older_one_is_edited_in_whatever_order_they_are_listed(
+    repo: PlatformRepo, one: FakeForge, speculative: Path
+) -> None:
+    """Two runs at once may each have posted one."""
+    comment(repo, one, speculative)
+    (first,) = one.comments[7]
+    second = one.comment(7, first.author, first.body)
+    one.comments[7].reverse()
+    one.pulls[7].head = "c" * 40
+
+    assert comment(repo, one, speculative) == {"local": "edited"}
+    assert ("Stale" in first.body, "Stale" in second.body) == (True, False)
+
+
 def test_a_host_without_a_plan_at_the_new_head_has_none_to_be_read(
     repo: PlatformRepo, one: FakeForge, speculative: Path
 ) -> None:
