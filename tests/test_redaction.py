@@ -273,6 +273,43 @@ def test_a_private_key_is_redacted_when_it_comes_line_by_line() -> None:
     assert streamed(lines) == f"a\n{REDACTED}\nb\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('DB_PASSWORD="hunter2\nhunter3\n\nhunter4"\nA=1\n', 'DB_PASSWORD="[redacted]"\nA=1\n'),
+        ("export API_TOKEN='hunter2\nhunter3' # ours\nA=1\n", "export API_TOKEN='[redacted]' # ours\nA=1\n"),
+        ('CREDENTIALS=\'{\n "a": "hunter2"\n}\'\nA=1\n', "CREDENTIALS='[redacted]'\nA=1\n"),
+        ('PASSWORD="\nhunter2\n"\nA=1\n', 'PASSWORD="[redacted]"\nA=1\n'),
+        ('password: "hunter2\n  hunter3"\nother: x\n', 'password: "[redacted]"\nother: x\n'),
+        ('db: {password: "hunter2\n    hunter3", a: b}\n', 'db: {password: "[redacted]", a: b}\n'),
+        ('-password: "hunter2\n-  hunter3"\n+a: b\n', '-password: "[redacted]"\n+a: b\n'),
+        ("+  password: |\n+    hunter2\n+  a: b\n", "+  password: [redacted]\n+  a: b\n"),
+        ("password: |\n  hunter2\n\n  hunter3\nother: x\n", "password: [redacted]\nother: x\n"),
+        ("+  password: hunter2 hunter3\n", "+  password: [redacted]\n"),
+        ('API_TOKEN="hunter2\nhunter3\n', 'API_TOKEN="[redacted]'),
+    ],
+)
+def test_a_value_that_goes_on_over_lines_is_redacted_whole_also_when_they_come_one_by_one(
+    text: str, shown: str
+) -> None:
+    assert cleaned(text) == shown
+    assert streamed(text.splitlines(keepends=True)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('password: "hunter2\nall "is well" here\nmore\n', 'password: "[redacted]\nall "is well" here\nmore\n'),
+        ("password: 'hunter2\nit's well\n", "password: '[redacted]\nit's well\n"),
+        ('password: "hunter2\n' + "x\n" * 5000, 'password: "[redacted]\n' + "x\n" * 5000),
+    ],
+    ids=["another quote", "an apostrophe", "no quote for long"],
+)
+def test_a_quote_that_nothing_closes_hides_its_own_line_alone(text: str, shown: str) -> None:
+    assert cleaned(text) == shown
+    assert streamed(text.splitlines(keepends=True)) == shown
+
+
 def test_a_complete_line_is_given_out_at_once() -> None:
     assert Redactor([Secret("correct-horse")]).stream().feed("ready\n") == "ready\n"
 

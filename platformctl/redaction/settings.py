@@ -31,6 +31,12 @@ _QUOTED = {
     "'": re.compile(r"[^'\n]*+(?:''[^'\n]*+)*+"),
     "`": re.compile(r"[^`\n]*+"),
 }
+_LINES = 4096  # characters of a quoted value that goes on over line ends
+_OVER_LINES = {
+    '"': re.compile(rf'(?:[^"\\]|\\[\s\S]){{0,{_LINES}}}+'),
+    "'": re.compile(rf"(?:[^']|''){{0,{_LINES}}}+"),
+}
+_AFTER_QUOTE = re.compile(r"[ \t]*+(?:[,;)\]}#]|\n|\Z)")
 _LINE = re.compile(r"[^\n]*+")
 _LIST = re.compile(r"\[[^\]\n]*+\]?")
 _ELEMENT = re.compile(r"[^<\n]*+")
@@ -38,8 +44,9 @@ _PARAMETER = re.compile(r"[^\s&#\"'<>`]*+")
 _NEXT = r"[ \t]*+[\"']?[\w.\-]{1,64}+[\"']?[ \t]?[=:]"
 _WORD = re.compile(rf"(?:[^\s\"'`<;,&]|[\"'`](?=\w)|<(?![/a-zA-Z])|[;,&](?!{_NEXT}))*+")
 _REST = re.compile(r"(?:[^\s]|[ \t]++(?![#\n]|[\w.\-]{1,64}+=|\Z))*+")
-_LINE_START = re.compile(r"(?:\A|\n)[ \t]*+(?:-[ \t]++)?(?:export[ \t]++|ENV[ \t]++)?[\"']?\Z")
+_LINE_START = re.compile(r"(?:\A|\n)[ \t]*+(?:[-+][ \t]*+)?(?:-[ \t]++)?(?:export[ \t]++|ENV[ \t]++)?[\"']?\Z")
 _BLOCK_SCALAR = re.compile(r"[|>][-+0-9]{0,2}[ \t]*+(?=\n|\Z)")
+_BLANK_TO_END = re.compile(r"\s*+\Z")
 _CLOSERS = ")]},;."
 
 _HARMLESS = re.compile(
@@ -64,7 +71,7 @@ def assigned(text: str, lowered: str) -> Iterator[Span]:
             continue
         value = _value(text, match, name)
         examined = max(examined, value.end)
-        if _is_secret(text[value.start : value.end], said):
+        if _goes_on(text, value, said) or _is_secret(text[value.start : value.end], said):
             taken = value.end
             yield value
 
@@ -92,6 +99,12 @@ def _is_secret(value: str, said: Telling) -> bool:
     return said is Telling.SECRET or (looks_random(value) and not is_identifier(value))
 
 
+def _goes_on(text: str, value: Span, said: Telling) -> bool:
+    """Whether more of a secret may still come, so that what is there says nothing of it yet: `|`, or a quote."""
+    is_open = value.block and _BLANK_TO_END.match(text, value.end) is not None
+    return is_open and said is Telling.SECRET and not text.startswith(REDACTED, value.start)
+
+
 def _value(text: str, match: re.Match[str], name: re.Match[str]) -> Span:
     """Return where the value is; each kind of place has its own way to end one."""
     position, start = match.end(), name.start()
@@ -100,7 +113,7 @@ def _value(text: str, match: re.Match[str], name: re.Match[str]) -> Span:
     if match["element"]:
         return Span(position, _end(_ELEMENT, text, position), start)
     if quote:
-        return Span(quote.end(), _closing(text, quote), start)
+        return _quoted(text, quote, start)
     if before and before in "\"'`" and not match["close"]:
         return Span(position, _before_quote(text, position, before), start)
     if name.group().lower().endswith(_HEADERS) and ":" in match.group():
@@ -110,6 +123,23 @@ def _value(text: str, match: re.Match[str], name: re.Match[str]) -> Span:
     if text.startswith("[", position):
         return Span(position, _end(_LIST, text, position), start)
     return _bare(text, position, start)
+
+
+def _quoted(text: str, quote: re.Match[str], start: int) -> Span:
+    """Return a quoted value, also one that ends on a later line, as in env files, YAML and differences of those.
+
+    A quote that closes nothing, in the middle of a later line, says that the value ended with its own line. While none
+    has come, all of the text may be of the value.
+    """
+    delimiter, end = quote.group(), _closing(text, quote)
+    if delimiter not in _OVER_LINES or text.startswith(delimiter, end):
+        return Span(quote.end(), end, start)
+    last = _end(_OVER_LINES[delimiter], text, quote.end())
+    if last == len(text):
+        return Span(quote.end(), last, start, block=True)
+    if text.startswith(delimiter, last) and _AFTER_QUOTE.match(text, last + 1):
+        return Span(quote.end(), last, start)
+    return Span(quote.end(), end, start)
 
 
 def _closing(text: str, quote: re.Match[str]) -> int:
@@ -149,7 +179,7 @@ def _word(text: str, position: int, start: int) -> Span:
 
 def _indented_beyond(opening: str) -> re.Pattern[str]:
     indentation = len(opening.lstrip("\n")) - len(opening.strip())
-    return re.compile(rf"(?:\n[ \t]*+(?=\n)|\n[ \t]{{{indentation + 1}}}[^\n]*+)*+")
+    return re.compile(rf"(?:\n[-+]?[ \t]*+(?=\n)|\n[-+]?[ \t]{{{indentation + 1}}}[^\n]*+)*+")
 
 
 def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
