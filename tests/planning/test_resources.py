@@ -7,6 +7,7 @@ import pytest
 
 from platformctl.drivers.compose_definitions import network_hash
 from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.model.names import RepoPath
 from platformctl.model.observed import ResourceSeen
 from tests.contracts.releases import a_release
 from tests.planning.test_diff import NETWORK, running
@@ -262,3 +263,18 @@ def test_what_is_ours_to_make_is_never_absent() -> None:
     seen = replace(running(COMPOSE.format(network="{}", volume="{}")).observation, external=(), lent=())
 
     assert DockerCompose().absent(release, seen) == ()
+
+
+@pytest.mark.parametrize(
+    ("version", "reads"),
+    [("2.26.1-4", True), ("2.27.0", True), ("2.33.1", True), ("2.34.0", False), ("5.6.1", False)],
+)
+def test_an_env_file_of_a_service_beside_is_read_by_compose_until_it_chose_services_first(
+    version: str, *, reads: bool
+) -> None:
+    compose = "services: {web: {image: 'web:1'}, beside: {image: 'web:1', env_file: [a.env]}}"
+    host, path = running(compose), RepoPath("modules/shop/a.env")
+    who = replace(host.observation.identity, compose_version=version)
+    seen = replace(host.observation, identity=who, lacking=(path,))
+
+    assert DockerCompose().unreadable(host.release, seen) == ((path,) if reads else ())
