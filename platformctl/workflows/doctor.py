@@ -168,10 +168,14 @@ def _ways_back(
 
 def _env_file(transport: Transport, entry: HostEntry, module: Module, who: Identity) -> Check:
     path = f"{entry.root}/{module.env.file}"
-    answer = transport.run(Command(("stat", "-c", "%a %u", "--", path), timeout=20))
+    answer = transport.run(Command(("stat", "-L", "-c", "%a %u", "--", path), timeout=20))
     name = f"env.file of {module.id}"
     if answer.status:
         return Check(entry.name, name, "warn", f"{path} is not there", "place it: owner the agent user, mode 0600")
+    root, _, place = transport.run(Command(("realpath", "--", entry.root, path), timeout=20)).text.partition("\n")
+    if not place.startswith(f"{root.rstrip('/')}/"):
+        found = f"{path} is a link, or lies below one, that leads out of {entry.root}"
+        return Check(entry.name, name, "warn", found, "place the file itself there: who can move the link decides")
     mode, _, owner = answer.text.strip().partition(" ")
     safe = mode in ("600", "400") and owner == str(who.uid)
     return Check(

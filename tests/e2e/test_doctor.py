@@ -42,6 +42,10 @@ def test_it_finds_what_is_in_the_way_and_one_silent_host_hides_no_other(
         assert {name for host, name in well if host == "rs2000"} == names
         assert warned(well) == set()
 
+    one.sh(f"mv {one.root}/secrets /tmp/secrets && ln -s /tmp/secrets {one.root}/secrets")
+    assert "leads out of" in checks(repo)["rs2000", "env.file of web"]["found"]
+    one.sh(f"rm {one.root}/secrets && mv /tmp/secrets {one.root}/secrets")
+
     one.docker("image", "prune", "-af")
     one.sh(f"chmod 644 {one.root}/secrets/web.env")
     repo.run("lock", "rs2000", "--reason", "moving the disks", expect=0)
