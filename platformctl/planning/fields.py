@@ -38,6 +38,7 @@ def definitions(release: Release, earlier: Earlier | None, service: ServiceName,
     if earlier is None or then is None:
         return {}, {}
     before, after = described(then, hide), described(now, hide)
+    after = _marked(before, after, described(then, _as_it_is), described(now, _as_it_is))
     changed = _another(then.definition.get("environment"), now.definition.get("environment"))
     if changed:
         after = {**after, "environment": [f"{n} {_OTHER}" if n in changed else n for n in after["environment"]]}
@@ -45,6 +46,21 @@ def definitions(release: Release, earlier: Earlier | None, service: ServiceName,
     if files_before or files_after:
         before, after = {**before, "files": files_before}, {**after, "files": files_after}
     return before, after
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _marked(shown: Any, shown_now: Any, value: Any, now: Any) -> Any:
+    """Return what is shown of `now`, with a mark where it is another value than before and nothing shown tells it."""
+    if value == now or not isinstance(shown_now, Mapping | list | str):
+        return shown_now
+    if isinstance(shown_now, Mapping) and isinstance(shown, Mapping):
+        return {key: _marked(shown.get(key), each, value.get(key), now.get(key)) for key, each in shown_now.items()}
+    if isinstance(shown_now, list) and isinstance(shown, list) and len(shown) == len(shown_now):
+        return [_marked(*each) for each in zip(shown, shown_now, value, now, strict=True)]
+    return f"{shown_now} {_OTHER}" if shown == shown_now else shown_now
 
 
 def described(service: ComposeService, hide: Hide) -> Fields:

@@ -96,6 +96,25 @@ def test_a_variable_whose_value_is_only_written_otherwise_is_not_another_one() -
 
 
 @pytest.mark.parametrize(
+    ("definition", "field", "told"),
+    [
+        ("command: [serve, --token, '{}']", "command", "serve --token [redacted] (another value)"),
+        ("labels: {{api_key: {}, tier: a}}", "labels", {"api_key": "[redacted] (another value)", "tier": "a"}),
+        ("logging: {{options: {{token: {}}}}}", "logging", {"options": {"token": "[redacted] (another value)"}}),
+        ("security_opt: ['a:b', 'token={}']", "security_opt", ["a:b", "token=[redacted] (another value)"]),
+    ],
+)
+def test_a_field_whose_secret_alone_differs_is_named(definition: str, field: str, told: object) -> None:
+    """Else a plan would say that a definition differs, and not where."""
+    one, other = (definition.format(f"Tr0ub4dor-and-{number}") for number in (3, 4))
+    found = differing(change(one, other))
+
+    assert found.keys() == {field}
+    assert found[field][1] == told
+    assert differing(change(one, one)) == {}
+
+
+@pytest.mark.parametrize(
     "definition",
     [
         f"command: [serve, --token, {TOKEN}]",
