@@ -5,6 +5,7 @@ container and not its hash (seen with 2.26.1: `up -d` says Running). Settings th
 does not support them (a memory limit), or fills in by itself, are not compared: a new container would have the same.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +21,7 @@ HOST_CONFIG = (
 """The fields of the engine's HostConfig that the compared settings are read from."""
 _CONDITIONS = {"none": "no", "any": "always"}
 _POLICIES = ("no", "always", "unless-stopped", "on-failure")
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?\Z", re.IGNORECASE)
+_SIZE = re.compile(r"((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?) ?([kmgtp]?)i?b?\Z", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _LIMITS = ("mem_limit", "mem_reservation", "cpus", "cpu_shares", "cpu_period", "cpu_quota", "blkio_weight")
 """Limits that `docker update` can change but not remove: a seen value of 0 means that the engine could not set it."""
@@ -104,22 +105,29 @@ def _restart(restart: Any, policy: Any) -> str | None:
 
 
 def _size(value: Any) -> int | None:
-    """Return a size in bytes, as Docker reads it: every unit is a power of 1024. None for an unknown form."""
-    if isinstance(value, int):
-        return value
+    """Return a size in bytes, as Docker reads it: every unit is a power of 1024. None for an unknown form.
+
+    A fraction that is not in quotes is no limit for Compose (seen with 2.26.1 and 5.6.1).
+    """
+    if isinstance(value, int | float):
+        return value if isinstance(value, int) else 0
     fits = _SIZE.match(str(value or "0").strip())
-    return int(float(fits[1]) * 1024 ** _UNITS[fits[2].lower()]) if fits else None
+    bytes_ = float(fits[1]) * 1024 ** _UNITS[fits[2].lower()] if fits else math.inf
+    return int(bytes_) if math.isfinite(bytes_) else None
 
 
 def _swap(value: Any, memory: Any) -> int | None:
     """Return the limit of memory and swap together in bytes: -1 for unlimited, None for an unknown form.
 
-    Where only memory is limited, the engine allows as much swap again.
+    Where only memory is limited, the engine allows as much swap again; nobody can say how much that is where the
+    form of that limit is unknown.
     """
     if str(value) == "-1":
         return -1
     limit = _size(value)
-    return limit if limit or limit is None or memory is None else 2 * int(memory)
+    if limit or limit is None:
+        return limit
+    return None if memory is None else 2 * int(memory)
 
 
 def _decimal(value: Any) -> str | None:

@@ -184,6 +184,9 @@ def test_a_one_shot_whose_file_is_ignored_runs_again_with_the_others() -> None:
         (", mem_limit: 64m", "memswap_limit", -1, 128 << 20),
         (", mem_limit: 64m, memswap_limit: 1g", "memswap_limit", -1, 1 << 30),
         (", mem_limit: 64m, memswap_limit: -1", "memswap_limit", 128 << 20, -1),
+        (", mem_limit: '6.4e7'", "memswap_limit", -1, 128_000_000),
+        (", pids_limit: 1e2", "pids_limit", 0, 100),
+        (", privileged: 'yes'", "privileged", False, True),
         (", blkio_config: {weight: 300}", "blkio_weight", 400, 300),
         ("", "cpuset_mems", "0", ""),
     ],
@@ -217,6 +220,25 @@ def test_a_limit_that_the_engine_could_not_set_is_no_drift() -> None:
 
     assert host.with_container("web", settings=without).changes()["web"].action is Action.KEEP
     assert host.with_container("web", settings=without_swap).changes()["web"].action is Action.KEEP
+
+
+@pytest.mark.parametrize(
+    ("definition", "memory", "swap"),
+    [
+        ("mem_limit: '6.4e7'", 64_000_000, 128_000_000),
+        ("mem_limit: 6.4e7, memswap_limit: 1.28e8", 0, 0),
+        ("mem_limit: '0x1p26'", 64 << 20, 128 << 20),
+        ("mem_limit: '.5g'", 512 << 20, 1 << 30),
+    ],
+    ids=["an exponent", "not in quotes", "a form that is not known here", "no digit in front"],
+)
+def test_what_the_engine_made_of_a_limit_is_no_drift(definition: str, memory: int, swap: int) -> None:
+    """As the engine has it of Compose 5.6.1, which reads more forms than 2.26.1."""
+    host = running("services: {web: {image: 'web:1', " + definition + "}}")
+    host = replace(host, observation=replace(host.observation, identity=replace(WHO, swap_limit=True)))
+    settings = {**SETTINGS, "mem_limit": memory, "memswap_limit": swap}
+
+    assert host.with_container("web", settings=settings).changes()["web"].action is Action.KEEP
 
 
 def test_a_pending_change_is_not_taken_for_one_by_hand() -> None:
