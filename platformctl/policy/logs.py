@@ -17,8 +17,9 @@ def _logging(service: ComposeService) -> Iterator[tuple[str, str]]:
         if not is_off(logging):
             yield "logging", "has a logging that is no mapping"
         return
-    if not is_off(logging.get("driver")) and logging["driver"] not in _DRIVERS:
-        yield "logging.driver", f"has the log driver {shown(logging['driver'])}"
+    driver = logging.get("driver")
+    if not is_off(driver) and not (isinstance(driver, str) and driver in _DRIVERS):
+        yield "logging.driver", f"has the log driver {shown(driver)}"
     options = logging.get("options")
     for name, value in options.items() if isinstance(options, Mapping) else ():
         if name.endswith(_NAMES_A_FILE) or _OF_THE_HOST.match(str(value)):

@@ -123,6 +123,7 @@ def _reserved_labels(case: Case) -> Iterator[Sighting]:
     for section in ("volumes", "networks"):
         for name, definition in used(case, section):
             labels = definition.get("labels") or ()
+            labels = labels if isinstance(labels, list | dict) else (labels,)
             if any(str(label).lower().startswith("com.docker.compose.") for label in labels):
                 yield Sighting(f"{section}.{name}.labels", f"{shown(name)} sets a label of Compose's own")
 

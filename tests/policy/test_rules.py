@@ -77,6 +77,17 @@ HARMLESS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("compose", "denied"),
+    [
+        (service("logging: {driver: [json-file]}"), {"log-driver"}),
+        (service("networks: [n]") + "networks: {n: {labels: true}}\n", set()),
+    ],
+)
+def test_a_value_of_a_form_that_compose_will_refuse_is_judged_all_the_same(compose: str, denied: set[str]) -> None:
+    assert denials(compose) == denied
+
+
 @pytest.mark.parametrize("text", HARMLESS.values(), ids=HARMLESS)
 def test_what_is_harmless_is_not_refused(text: str) -> None:
     assert denials(text) == set()
