@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|([1-9][0-9]*|0))\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])_(?=[0-9])")
 _BASES = (16, 2, 8, 10)
 _LONGEST = 40
 _MOST, _LEAST = 2**64 - 1, -(2**63)
@@ -25,7 +26,7 @@ def number_of(text: str) -> int | float | None:
     What does not fit into 64 bits is a float, as in Go; infinite is one that is out of range or longer than 40
     characters.
     """
-    plain = text.replace("_", "")
+    plain = _BETWEEN_DIGITS.sub("", text) if text.startswith(".") else text.replace("_", "")
     whole, is_fraction = _INTEGER.match(plain), _FLOAT.match(plain)
     if len(text) > _LONGEST and (whole or is_fraction):
         return math.inf
