@@ -10,6 +10,7 @@ from typing import Any
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import from_others, lenders
 from platformctl.drivers.compose_dependents import dependents, number_of
+from platformctl.drivers.compose_engine_needs import beyond_engine
 from platformctl.drivers.compose_removal import removal_step
 from platformctl.drivers.interface import Preceding, Question
 from platformctl.errors import Refusal
@@ -260,6 +261,10 @@ class DockerCompose:
         """
         reads_all = (2,) <= number_of(observation.identity.compose_version) < _READS_FEWER
         return tuple(path for path in release.read_beside if reads_all and path in observation.lacking)
+
+    def beyond_engine(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """Return settings such as the subpath of a volume, of which an older engine shows the container all."""
+        return tuple(beyond_engine(release, observation.identity.engine_version))
 
     def bring_up(self, release: Release) -> tuple[Run, ...]:
         """Return `docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""

@@ -171,5 +171,8 @@ class Driver(Protocol):
     def unreadable(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """Files of services beside the closure that the host's orchestrator reads too, and that are not there."""
 
+    def beyond_engine(self, release: Release, observation: Observation) -> tuple[str, ...]:
+        """Return a sentence for each setting that the host's engine does not know: it would ignore or refuse it."""
+
     def one_shots(self, release: Release) -> frozenset[ServiceName]:
         """Return the services that are done when they end with status 0, rather than healthy while they run."""

@@ -41,6 +41,7 @@ from platformctl.planning.fields import Hide
 from platformctl.planning.recorded import expected
 from platformctl.planning.refusals import (
     refuse_absent,
+    refuse_beyond_engine,
     refuse_contradictions,
     refuse_leading_out,
     refuse_linked,
@@ -81,9 +82,9 @@ def build(
     `foreign` are services of the project that other modules name. `pinned` are images by reference that count whatever
     the references mean now; a rollback gives them. Raises `PolicyViolation` when an image can not be resolved, and when
     a network or volume is there with another definition or is not there and not ours to make, or another container
-    has the name of one that is to be made, or another service's env file is read and not there; also for a volume of
-    somebody else that leads to the host's own files, and for a mounted path that is a link there, unless its rule is
-    waived.
+    has the name of one that is to be made, or another service's env file is read and not there, or the host's engine
+    is too old for a setting and nothing is `pinned`; also for a volume of somebody else that leads to the host's own
+    files, and for a mounted path that is a link there, unless its rule is waived.
     """
     findings = tuple(findings)
     refuse_contradictions(release, observation, driver)
@@ -98,6 +99,8 @@ def build(
     refuse_taken_names(release, observation, changes)
     refuse_absent(release, observation, driver, changes)
     refuse_unreadable(release, observation, driver, changes)
+    if pinned is None:  # what ran on this host before may run there again
+        refuse_beyond_engine(release, observation, driver, changes)
     return assemble(
         release,
         circumstances,

@@ -63,6 +63,23 @@ def refuse_unreadable(release: Release, observation: Observation, driver: Driver
         )
 
 
+def refuse_beyond_engine(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
+    """Raise `PolicyViolation` when the host's engine does not know a setting and a container would be touched.
+
+    It would make a container without it, or none.
+    """
+    found = driver.beyond_engine(release, observation)
+    if found and any(change.action.touches_container for change in changes):
+        raise PolicyViolation(
+            "the host's engine does not know what the file asks for",
+            detail="\n".join(found),
+            hint="upgrade Docker Engine on the host, or take the setting out of the file",
+            reason="engine-too-old",
+            file=release.module.runtime.compose_file,
+            host=release.host.name,
+        )
+
+
 def refuse_contradictions(release: Release, observation: Observation, driver: Driver) -> None:
     """Raise `PolicyViolation` when a network or volume exists with another definition than the release has."""
     found = driver.contradictions(release, observation)

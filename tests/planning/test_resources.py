@@ -7,10 +7,14 @@ import pytest
 
 from platformctl.drivers.compose_definitions import network_hash
 from platformctl.drivers.docker_compose import DockerCompose
+from platformctl.errors import PolicyViolation
 from platformctl.model.names import RepoPath
-from platformctl.model.observed import ResourceSeen
+from platformctl.model.observed import ImageSeen, ResourceSeen
+from platformctl.model.plan import PlannedImage
+from platformctl.planning.build import build
 from tests.contracts.releases import a_release
-from tests.planning.test_diff import NETWORK, running
+from tests.planning.test_diff import IMAGE, NETWORK, running
+from tests.planning.test_removal import WHEN, record_of
 
 COMPOSE = """
 services:
@@ -278,3 +282,40 @@ def test_an_env_file_of_a_service_beside_is_read_by_compose_until_it_chose_servi
     seen = replace(host.observation, identity=who, lacking=(path,))
 
     assert DockerCompose().unreadable(host.release, seen) == ((path,) if reads else ())
+
+
+BEYOND = {
+    "volumes: [{type: volume, source: data, target: /d, volume: {subpath: here}}]": (
+        "26.0.0",
+        "the subpath of a volume",
+    ),
+    "volumes: [{type: image, source: 'web:1', target: /d}]": ("28.0.1", "a mount of type image"),
+    "healthcheck: {test: [CMD, probe], start_period: 5s, start_interval: 1s}": ("25.0.0", "healthcheck.start_interval"),
+    "networks: {default: {interface_name: eth7}}": ("28.1.0", "the interface_name in a network"),
+}
+
+
+@pytest.mark.parametrize("asked", BEYOND)
+def test_what_the_hosts_engine_does_not_know_is_not_planned_for(asked: str) -> None:
+    """Seen with 20.10: of a volume it shows the container all, the others end in an error or are left out.
+
+    A rollback, which pins its images, goes to what ran there.
+    """
+    enough, told = BEYOND[asked]
+    host = running("services: {web: {image: 'web:1', " + asked + "}}\nvolumes: {data: {}}\n")
+
+    def refused(version: str, pinned: dict[str, PlannedImage] | None = None, **changed: str) -> str:
+        seen = host.with_container("web", **changed).observation
+        who, images = replace(seen.identity, engine_version=version), (ImageSeen("web:1", IMAGE),)
+        seen = replace(seen, identity=who, images=images)
+        try:
+            build(host.release, seen, record_of(host), DockerCompose(), WHEN, (), pinned=pinned)
+        except PolicyViolation as refusal:
+            return f"{refusal.reason}: {refusal.detail}"
+        return ""
+
+    assert refused("20.10.24+dfsg1", config_hash="x").startswith(f"engine-too-old: services.web: {told} needs ")
+    assert refused("20.10.24+dfsg1") == ""
+    assert refused("20.10.24+dfsg1", {}, config_hash="x") == ""
+    assert refused(enough, config_hash="x") == ""
+    assert refused("not known", config_hash="x") == ""
