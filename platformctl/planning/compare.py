@@ -26,7 +26,16 @@ def compare(plan: Plan, again: Plan) -> tuple[Difference, ...]:
 
 
 def _data(plan: Plan, name: str) -> Any:
-    return encode(getattr(plan, name))
+    return _spelt(encode(getattr(plan, name)))
+
+
+def _spelt(value: Any, key: str = "") -> Any:
+    """Return a value of a plan with the modes of files as the plan's JSON and people write them: `0644`."""
+    if isinstance(value, dict):
+        return {name: _spelt(each, name) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_spelt(each) for each in value]
+    return f"{value:04o}" if key == "mode" and isinstance(value, int) else value
 
 
 def _told(name: str, before: Any, after: Any) -> tuple[Difference, ...]:

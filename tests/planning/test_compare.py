@@ -77,6 +77,17 @@ def test_a_field_that_differs_is_told_with_both_values() -> None:
     assert differences(before, again) == (f"source_sha: {'a' * 40}, now {'b' * 40}",)
 
 
+def test_the_mode_of_a_file_is_told_as_chmod_takes_it() -> None:
+    """Both of a file that travels and of the step that places it."""
+    told = differences(a_plan(), a_plan(files=MATERIAL["files"]))
+    (first, *rest) = a_plan().steps
+    place = next(each for each in first.do if isinstance(each, model.Place))
+    steps = (replace(first, do=(replace(place, mode=0o600),)), *rest)
+
+    assert told == ("files.compose/shop/compose.yaml.mode: 0644, now 0755",)
+    assert any(line.endswith(".mode: 0644, now 0600") for line in differences(a_plan(), a_plan(steps=steps)))
+
+
 def test_a_change_is_told_by_its_service_and_field() -> None:
     before = a_plan(changes=(change("web", Action.RECREATE, Cause.IMAGE_DIGEST),))
     again = a_plan(changes=(change("web", Action.CREATE, Cause.IMAGE_DIGEST),))
