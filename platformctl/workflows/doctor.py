@@ -83,8 +83,7 @@ def _checks(parts: Parts, roots: TrustRoots, entry: HostEntry, modules: Sequence
         yield Check(entry.name, "engine", "ok", f"Docker {who.engine_version}, Compose {who.compose_version}")
         yield Check(entry.name, "clock", "ok", f"{int(who.clock - now)} s from here")
         yield _disk(transport, entry)
-        yield _journal(transport, entry)
-        yield _lock(transport, entry)
+        yield from _journal_and_lock(transport, entry)
         listed = transport.run(driver.images())
         there: frozenset[Digest] | None = None
         try:
@@ -118,20 +117,26 @@ def _root(transport: Transport, entry: HostEntry, who: Identity) -> Check:
     return Check(entry.name, "root", "warn", found, f"chown {who.user} {entry.root}")
 
 
-def _journal(transport: Transport, entry: HostEntry) -> Check:
-    recalled = read_recall(transport.run(recall(HostLayout(entry.root))), entry.name)
-    if recalled.journals:
-        return Check(entry.name, "journal", "warn", f"{len(recalled.journals)} apply unsettled", "platformctl recover")
-    return Check(entry.name, "journal", "ok", "nothing is unsettled")
+def _journal_and_lock(transport: Transport, entry: HostEntry) -> Iterator[Check]:
+    """Yield whether an apply is unsettled, and whether the host is locked: by hand, or by an apply that is at work.
 
-
-def _lock(transport: Transport, entry: HostEntry) -> Check:
-    """Return whether the host is locked: by an apply at work, or by hand until a person unlocks it."""
-    owner = read_lock_look(transport.run(look_at_lock(HostLayout(entry.root))), entry.name)
+    The journal of one that is at work is open too, and nothing for `recover`, which would find the host locked.
+    """
+    layout = HostLayout(entry.root)
+    owner = read_lock_look(transport.run(look_at_lock(layout)), entry.name)
+    recalled = read_recall(transport.run(recall(layout)), entry.name)
+    by_hand = recalled.manual_lock is not None
+    if not recalled.journals:
+        yield Check(entry.name, "journal", "ok", "nothing is unsettled")
+    elif owner is not None and not by_hand:
+        yield Check(entry.name, "journal", "ok", f"an apply is not settled yet: the host is {owner}")
+    else:
+        yield Check(entry.name, "journal", "warn", f"{len(recalled.journals)} apply unsettled", "platformctl recover")
     if owner is None:
-        return Check(entry.name, "lock", "ok", "free")
-    hint = f"wait for it to end; one by hand: platformctl unlock {entry.name}"
-    return Check(entry.name, "lock", "warn", owner, hint)
+        yield Check(entry.name, "lock", "ok", "free")
+    else:
+        hint = f"platformctl unlock {entry.name}" if by_hand else "wait for it to end"
+        yield Check(entry.name, "lock", "warn", owner, hint)
 
 
 def _ways_back(

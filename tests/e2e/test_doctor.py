@@ -57,6 +57,7 @@ def test_it_finds_what_is_in_the_way_and_one_silent_host_hides_no_other(
         ("rs2000", "env.file of web"),
     }
     assert "moving the disks" in found["rs2000", "lock"]["found"]
+    assert found["rs2000", "lock"]["hint"] == "platformctl unlock rs2000"
     assert "platformctl-lab/web:1" in found["rs2000", "images of web"]["found"]
     assert found["rs3000", "connect"]["level"] == "fail"
 

@@ -56,6 +56,10 @@ def test_of_two_applies_at_once_one_applies_and_one_is_told_to_wait(
         (row,) = repo.run("-C", clone, "status", "web", "--json", expect=0).json["modules"]
         assert "apply web" in row["note"], row
         assert "recover" not in row["note"], "there is nothing to settle while it is at work"
+        checks = {each["name"]: each for each in repo.run("doctor", "--json", expect=0).json["checks"]}
+        assert checks["journal"]["level"] == "ok"
+        assert "apply web" in checks["journal"]["found"]
+        assert "unlock" not in checks["lock"]["hint"], "that takes back what was locked by hand alone"
         compose.let_go()
         stdout, stderr = first.communicate(timeout=60)
     assert first.returncode == 9, stdout + stderr
