@@ -16,16 +16,23 @@ from platformctl.model.observed import Identity, Observation
 from platformctl.transports.interface import Transport
 
 
-def identify(transport: Transport, driver: Driver, *, now: float, version: bool = False) -> Identity:
+def identify(transport: Transport, driver: Driver, *, now: float | None, version: bool = False) -> Identity:
     """Return who answers, with `version` also with the orchestrator's version; `now` is in seconds since the epoch.
 
     Raises `WrongHost` unless it is the pinned machine and not uid 0, and `Unreachable` when it does not answer as
-    expected or its clock differs by more than `CLOCK_SKEW`.
+    expected or its clock differs by more than `HOST_SKEW` from `now`; None is for who does not ask for its time.
     """
     entry = transport.entry
     question = replace(driver.identify(version=version), followed=True)
     who = driver.read_identity(_answer(transport, question), entry)
     refuse_stranger(who, entry)
+    if now is not None:
+        refuse_other_time(who, entry, now)
+    return who
+
+
+def refuse_other_time(who: Identity, entry: HostEntry, now: float) -> None:
+    """Raise `Unreachable` (`clock_skew`) when the host's clock differs by more than `HOST_SKEW` from `now`."""
     if abs(who.clock - now) > HOST_SKEW.total_seconds():
         raise Unreachable(
             "the host's clock is off",
@@ -34,7 +41,6 @@ def identify(transport: Transport, driver: Driver, *, now: float, version: bool 
             reason="clock_skew",
             host=entry.name,
         )
-    return who
 
 
 def refuse_stranger(who: Identity, entry: HostEntry) -> None:

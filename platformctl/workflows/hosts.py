@@ -89,10 +89,11 @@ class Hosts:
     A host that is locked stays so until it is let go of: whoever asks for its lock again gets the same.
     """
 
-    def __init__(self, parts: Parts, stack: ExitStack, why: str) -> None:
+    def __init__(self, parts: Parts, stack: ExitStack, why: str, *, at_any_time: bool = False) -> None:
         self._parts = parts
         self._stack = stack
         self._why = why
+        self._at_any_time = at_any_time
         self._reached: dict[HostName, Reached] = {}
         self._refused: dict[HostName, Refusal] = {}
         self._begun: dict[HostName, Future[Reached]] = {}
@@ -122,7 +123,7 @@ class Hosts:
 
     def _connect(self, entry: HostEntry, driver: Driver | None) -> Reached:
         transport = self._stack.enter_context(Answering(self._parts.reach(entry)))
-        now = self._parts.clock.now().timestamp()
+        now = None if self._at_any_time else self._parts.clock.now().timestamp()
         identity = observing.identify(transport, driver or self._parts.driver_for(DRIVER), now=now)
         self._parts.tell(HostReached(entry.name))
         return Reached(transport, identity)
@@ -185,14 +186,14 @@ def holding(parts: Parts, transport: Transport, subject: Digest, why: str) -> Ab
 
 
 @contextmanager
-def hosts(parts: Parts, why: str = "") -> Iterator[Hosts]:
+def hosts(parts: Parts, why: str = "", *, at_any_time: bool = False) -> Iterator[Hosts]:
     """Yield the hosts of one run; every connection is closed when the block ends.
 
-    Several threads may reach one host each. `why` is the reason of a lock that serves several plans. Failures to close
-    are ignored: what became of each host was known before.
+    Several threads may reach one host each. `why` is the reason of a lock that serves several plans; `at_any_time` is
+    for who judges nothing by a host's clock. Failures to close are ignored: what became of each host was known before.
     """
     stack = ExitStack()
-    reached = Hosts(parts, stack, why)
+    reached = Hosts(parts, stack, why, at_any_time=at_any_time)
     try:
         yield reached
     finally:

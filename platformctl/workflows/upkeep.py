@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from platformctl.errors import ExitCode, Refusal, ToolError, or_raise
+from platformctl.errors import ExitCode, Refusal, ToolError, Unreachable, or_raise
 from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName, ModuleId
+from platformctl.model.observed import Identity
 from platformctl.model.reports import AuditReport, NoteReport
+from platformctl.observing import refuse_other_time
 from platformctl.store import chain, host_lock
 from platformctl.store.audit import missing_from
 from platformctl.store.files import whole_lines
@@ -45,16 +47,30 @@ def lock(parts: Parts, host: str, reason: str) -> NoteReport:
 
 
 def unlock(parts: Parts, host: str, reason: str) -> NoteReport:
-    """Take back a lock made by hand; the lock of a running apply is not touched."""
+    """Take back a lock made by hand; the lock of a running apply is not touched.
+
+    A clock that is off is a warning: nothing here is judged by it, and who can not unlock a host can not mend it so.
+    """
     entry = require_host(trust_roots(parts), HostName.parse(host))
-    with hosts(parts) as reached:
-        transport = reached.reach(entry).transport
+    with hosts(parts, at_any_time=True) as reached:
+        there = reached.reach(entry)
+        transport = there.transport
         recalled = _recalled(transport)
         if recalled.manual_lock is not None:  # while that lock is there, nobody else writes
             fields = {"host": str(entry.name), "by": parts.operator, **({"reason": reason} if reason else {})}
             _tell_locked(parts, transport, recalled, Told(moment(parts.clock.now()), "unlock", fields))
         changed = host_lock.read_lock(transport.run(host_lock.unlock(HostLayout(entry.root))), entry.name)
-    return NoteReport(message=f"✓ {entry.name} is {'unlocked' if changed else 'not locked by hand'}")
+    message = f"✓ {entry.name} is {'unlocked' if changed else 'not locked by hand'}"
+    return NoteReport(message=message, details=_clock(parts, there.identity, entry))
+
+
+def _clock(parts: Parts, who: Identity, entry: HostEntry) -> Mapping[str, str]:
+    """Return a warning, as details of a report, where an apply would be refused because of the host's clock."""
+    try:
+        refuse_other_time(who, entry, parts.clock.now().timestamp())
+    except Unreachable as refusal:
+        return {"warning": f"{refusal.summary}: {refusal.detail}", "next": refusal.hint}
+    return {}
 
 
 @contextmanager

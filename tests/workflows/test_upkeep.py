@@ -1,14 +1,17 @@
 """Locking by hand: who is left with a locked host is told so, whatever went wrong behind that."""
 
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from platformctl.cli.wiring import SystemClock
 from platformctl.errors import OutcomeUnknown, Refusal, ToolError, Unreachable
 from platformctl.model.command import Command, Completed
 from platformctl.transports.interface import Transport
 from platformctl.workflows.hosts import Answering
-from platformctl.workflows.upkeep import lock
+from platformctl.workflows.upkeep import lock, unlock
 from tests.lab import Host
 from tests.platform_repo import PlatformRepo
 from tests.workflows.inside import parts_of
@@ -28,6 +31,16 @@ class Losing(Answering):
         if ended is None or (self._is_lost and self._with_its_answer):
             raise OutcomeUnknown("the connection was lost", host=self.entry.name, detail="reset")
         return ended
+
+
+@dataclass(frozen=True)
+class In(SystemClock):
+    """The time in a while."""
+
+    ahead: timedelta
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
 
 
 @pytest.fixture
@@ -68,3 +81,20 @@ def test_a_lock_that_can_not_be_recorded_here_is_said_to_be_there(repo: Platform
     audit.unlink()
 
     is_locked_and_said(repo, caught.value, "is locked, which may stand in no record")
+
+
+@pytest.mark.lab
+def test_a_host_whose_clock_is_off_is_unlocked_and_its_clock_is_told(repo: PlatformRepo) -> None:
+    """Whoever locks one by hand is still told of the clock first."""
+    parts = parts_of(repo, lambda inner: inner)
+    later = replace(parts, clock=In(timedelta(hours=1)))
+    lock(parts, "rs2000", "moving the disks")
+
+    report = unlock(later, "rs2000", "")
+
+    assert report.message == "✓ rs2000 is unlocked"
+    assert report.details["warning"].startswith("the host's clock is off: rs2000 is -3")
+    assert unlock(parts, "rs2000", "").details == {}
+    with pytest.raises(Unreachable) as caught:
+        lock(later, "rs2000", "moving the disks")
+    assert caught.value.reason == "clock_skew"
