@@ -40,7 +40,7 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
     asked: dict[HostName, Recalled | None] = {}
     everywhere = () if names else every_host(parts, roots)
     with hosts(parts) as reached:
-        for entry in everywhere:
+        for entry in everywhere or _named(tree, roots, names):
             reached.begin(entry)
         for name in names or known:
             if name not in known:
@@ -75,6 +75,13 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
         modules=tuple(rows),
         warnings=(*warnings, *besides),
     )
+
+
+def _named(tree: CommitTree, roots: TrustRoots, names: tuple[str, ...]) -> Iterator[HostEntry]:
+    """Yield the hosts that the manifests of these modules name, as far as they can be read; why not is told later."""
+    for name in names:
+        with suppress(Refusal):
+            yield require_host(roots, read_manifest(tree, ModuleId.parse(name)).host)
 
 
 def _recalled(reached: Hosts, entry: HostEntry) -> Recalled:
