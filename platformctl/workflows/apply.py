@@ -17,6 +17,7 @@ from platformctl.errors import (
 )
 from platformctl.model.desired import HostEntry, TrustRoots
 from platformctl.model.events import IntentWritten, LockTaken, Settled
+from platformctl.model.plan import Plan
 from platformctl.model.reports import ApplyReport
 from platformctl.model.result import ApplyResult
 from platformctl.model.state import TrustSeen
@@ -35,7 +36,7 @@ from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
 from platformctl.workflows.preparing import preparation, prepare, refuse_interrupted
 from platformctl.workflows.pull_request import require_pull_request
 from platformctl.workflows.readiness import learn_secrets, make_run
-from platformctl.workflows.records import require_receipt_key
+from platformctl.workflows.records import refuse_unsettled, require_receipt_key
 from platformctl.workflows.release_plan import plan_release
 from platformctl.workflows.remembered import refuse_by_record
 
@@ -105,6 +106,23 @@ def _unchanged(parts: Parts, case: Case, reached: Hosts) -> ApplyReport:
     return report_of(case.verified, Outcome(ApplyResult(ExitCode.NO_CHANGES, "", None), warnings=case.warnings))
 
 
+def applied_before(parts: Parts, case: Case, reached: Hosts) -> ApplyReport | None:
+    """Return the report of a plan that was used, if that is what was applied last and nothing is to change; else None.
+
+    It looks at the host as for a plan without changes, and uses nothing up. Raises what a look raises, and `Locked`
+    where an apply is unsettled.
+    """
+    seen = Seen(*look(parts, reached, case.release, case.roots, by_plan(case.plan)))
+    refuse_unsettled(seen.memory, case.plan.host.name)
+    latest = seen.memory.record.latest
+    if latest is None or not latest.healthy or latest.plan_digest != case.verified.digest:
+        return None
+    if _again(parts, case, seen).has_changes:
+        return None
+    nothing = ApplyResult(ExitCode.NO_CHANGES, "it was applied before", None)
+    return report_of(case.verified, Outcome(nothing, warnings=case.warnings))
+
+
 def _locked(parts: Parts, case: Case, reached: Hosts, driver: Driver) -> HostSession:
     """Do steps 5 and 6: reach and lock the host. Returns the session in which the plan runs."""
     patience = Patience(case.lock_wait, lambda seconds: _pause(parts, seconds))
@@ -172,6 +190,10 @@ def _still_as_planned(parts: Parts, case: Case, sights: Iterator[Seen]) -> tuple
 
 def _differences(parts: Parts, case: Case, seen: Seen) -> tuple[str, ...]:
     """Plan again from what was seen, and return how that differs from the plan, field by field."""
+    return differences(case.plan, _again(parts, case, seen))
+
+
+def _again(parts: Parts, case: Case, seen: Seen) -> Plan:
     owners = owners_at(parts, case.roots, case.plan.source_sha, case.release)
     when = Circumstances(
         created_at=moment(parts.clock.now()),
@@ -183,8 +205,7 @@ def _differences(parts: Parts, case: Case, seen: Seen) -> tuple[str, ...]:
         hide=parts.hide,
     )
     record = seen.memory.record
-    again = plan_release(parts, case.release, seen.observation, record, when, case.findings, owners, case.pinned)
-    return differences(case.plan, again)
+    return plan_release(parts, case.release, seen.observation, record, when, case.findings, owners, case.pinned)
 
 
 def _require_same(case: Case, differs: tuple[str, ...]) -> None:

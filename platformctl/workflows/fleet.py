@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from platformctl.errors import EXIT_CODES, ApprovalMismatch, ExitCode, Refusal, ToolError, Touched, worst
+from platformctl.errors import EXIT_CODES, ApprovalMismatch, ExitCode, Refusal, StalePlan, ToolError, Touched, worst
 from platformctl.model.desired import TrustRoots
 from platformctl.model.events import Event, OfModule
 from platformctl.model.frozen import dataclass
@@ -18,7 +18,7 @@ from platformctl.trust.envelope import Envelope
 from platformctl.trust.index import Index, IndexEntry, decode_index
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import PLAN
-from platformctl.workflows.apply import apply_plan, case_of, require_key_of, run_case
+from platformctl.workflows.apply import applied_before, apply_plan, case_of, require_key_of, run_case
 from platformctl.workflows.case import ApplyRequest, Case
 from platformctl.workflows.hosts import Hosts, hosts
 from platformctl.workflows.parts import Parts, keyring, trust_roots
@@ -148,7 +148,7 @@ def _one(parts: Parts, case: Case, reached: Hosts, looks: SharedLooks, results: 
     """
     told = replace(parts, tell=_named(parts.tell, case.plan.module))
     try:
-        result: Result = run_case(told, case, reached, looks)
+        result: Result = _applied(told, case, reached, looks)
     except Refusal as refusal:
         result = ErrorReport.of(refusal)
     except Exception as mistake:  # noqa: BLE001 - other plans may have touched hosts: the report must say so
@@ -159,6 +159,17 @@ def _one(parts: Parts, case: Case, reached: Hosts, looks: SharedLooks, results: 
     if not well:
         reached.let_go(case.plan.host.name)
     return well
+
+
+def _applied(parts: Parts, case: Case, reached: Hosts, looks: SharedLooks) -> ApplyReport:
+    """Apply one plan. One of an index that was applied in part may be what its host has, and is not in the way then."""
+    try:
+        return run_case(parts, case, reached, looks)
+    except StalePlan as refusal:
+        before = applied_before(parts, case, reached) if refusal.reason == "used" else None
+        if before is None:
+            raise
+        return before
 
 
 def _named(tell: Callable[[Event], None], module: ModuleId) -> Callable[[Event], None]:

@@ -14,7 +14,7 @@ from tests.e2e.fleet import add, index_of
 from tests.e2e.refusals import refusal
 from tests.e2e.witness import STARTS, held_up, untouched
 from tests.lab import Host
-from tests.platform_repo import PROGRAM, PlatformRepo
+from tests.platform_repo import PROGRAM, Ended, PlatformRepo
 
 pytestmark = pytest.mark.lab
 
@@ -29,30 +29,51 @@ def host_was_left_alone(host: Host) -> bool:
     return "Accepted publickey" not in host.sh("cat /var/log/sshd.log")
 
 
+def told(ended: Ended) -> list[tuple[str, str, str]]:
+    """Module, status and reason of each plan of an index that was applied."""
+    return [(each["module"], each["status"], each["reason"]) for each in ended.json["outcomes"]]
+
+
 def test_one_approval_of_an_index_applies_all_its_plans(tmp_path: Path, hosts: tuple[Host, ...]) -> None:
     repo = PlatformRepo.create(tmp_path, {"rs2000": hosts[0], "rs3000": hosts[1]})
     add(repo, "first", "platformctl-lab/web:1")
     add(repo, "second", "platformctl-lab/sleeper:1", host="rs3000")
 
-    ended = repo.apply(index_of(repo))
+    index = index_of(repo)
+    ended = repo.apply(index)
 
     assert [(each["module"], each["status"]) for each in ended.json["results"]] == [
         ("first", "applied"),
         ("second", "applied"),
     ]
     assert repo.run("plan", "--all", "--json", expect=0).json["index"] is None
+    with untouched(hosts[0]), untouched(hosts[1]):
+        again = repo.apply(index, expect=0)
+    assert told(again) == [(name, "no_changes", "it was applied before") for name in ("first", "second")]
+
+    hosts[1].docker("rm", "--force", "second-main-1")
+    with untouched(hosts[0]), untouched(hosts[1]):
+        later = repo.apply(index, expect=7)
+    assert told(later)[1] == ("second", "blocked", "used")
 
 
 def test_the_first_failure_stops_the_train_and_ends_partial(tmp_path: Path, host: Host) -> None:
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
     add(repo, "a-good", "platformctl-lab/web:1")
     add(repo, "b-bad", "platformctl-lab/crash:1")
-    add(repo, "c-never", "platformctl-lab/sleeper:1")
+    add(repo, "c-never", "platformctl-lab/sleeper:1", needs=["a-good"])
 
-    ended = repo.apply(index_of(repo), expect=13)
+    index = index_of(repo)
+    ended = repo.apply(index, expect=13)
 
     assert [each["status"] for each in ended.json["results"]] == ["applied", "rolled_back"]
     assert ended.json["skipped"] == ["c-never"]
+
+    with untouched(host):
+        again = repo.apply(index, expect=7)
+    assert [status for _, status, _ in told(again)] == ["no_changes", "blocked", "skipped"]
+    gone_on = repo.apply(index, "--keep-going", expect=13)
+    assert told(gone_on)[1:] == [("b-bad", "blocked", "used"), ("c-never", "applied", "")]
 
 
 def test_with_keep_going_the_rest_is_applied_all_the_same(tmp_path: Path, host: Host) -> None:
