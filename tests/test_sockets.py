@@ -113,6 +113,21 @@ def test_a_module_and_a_host_may_name_what_another_package_brings(tmp_path: Path
     assert '"a bird"' not in schema
 
 
+@pytest.mark.lab
+def test_a_host_is_pinned_by_what_another_package_brings(tmp_path: Path, others: Path, host: Host) -> None:
+    """What is printed for hosts.yaml names it, and so does the refusal of one that nobody brings."""
+    repo = PlatformRepo.create(tmp_path / "platform", {"known": host})
+    where = ("--address", host.address, "--port", str(host.port), "--user", host.user, "--transport")
+    known = ("--fingerprint", host.host_key_fingerprints[0], "--root", host.root)
+
+    pinned = repo.run("host", "trust", "new", *where, "pigeon", *known, expect=0, PYTHONPATH=str(others)).stdout
+    assert "+   transport: pigeon" in pinned.splitlines()
+    repo.run("host", "prepare", "new", *where, "pigeon", expect=0, PYTHONPATH=str(others))
+    for name in ("pidgeon", "local", "a bird"):
+        refused = repo.run("host", "trust", "new", *where, name, *known, expect=2, PYTHONPATH=str(others)).stderr
+        assert f"{name!r} is not one of openssh, ssh, tailscale, pigeon, wing" in refused
+
+
 NAMED = {
     "a transport that no package brings": (
         ("pigeon", "docker-compose"),

@@ -10,11 +10,22 @@ from platformctl.cli.verb import verb
 from platformctl.errors import ExitCode
 from platformctl.model.desired import HostEntry
 from platformctl.model.reports import TextReport, TrustReport
+from platformctl.sockets import TRANSPORTS
 from platformctl.transports.table import scan_host_keys
 from platformctl.workflows import machines as workflow
 
-TRANSPORTS = ("ssh", "openssh", "tailscale")
-"""Transports to a machine whose key can be pinned."""
+
+class _Remote(click.ParamType[str]):
+    """A transport to another machine: one of ours, or one that an installed package brings."""
+
+    name = "transport"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; raise click's usage error for one that nobody brings. Ours are found without a search."""
+        ours = tuple(name for name in TRANSPORTS.own if name != "local")
+        if value not in ours and value not in TRANSPORTS.others:
+            self.fail(f"{value!r} is not one of {', '.join((*ours, *TRANSPORTS.others))}", param, ctx)
+        return str(value)
 
 
 @click.group("host")
@@ -26,7 +37,13 @@ def new_host_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where a host is that is not in .platform/hosts.yaml yet, and its user."""
     options = (
         click.option("--address", metavar="ADDRESS", help="Where a host is that is not in .platform/hosts.yaml yet."),
-        click.option("--transport", type=click.Choice(TRANSPORTS), default="ssh", help="How; default ssh."),
+        click.option(
+            "--transport",
+            type=_Remote(),
+            default=workflow.NewHost.transport,
+            metavar="NAME",
+            help="How: ssh, openssh, tailscale, or one that is installed; default ssh.",
+        ),
         click.option("--node-id", metavar="ID", help="For tailscale: the peer's ID in tailscale status --json."),
         click.option("--dns-name", metavar="NAME", help="For tailscale: its DNSName there, without the last dot."),
         click.option("--port", type=click.IntRange(1, 65535), default=22, help="Its SSH port; default 22."),
