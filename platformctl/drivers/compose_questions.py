@@ -35,9 +35,17 @@ need_work; printf '%65536s' '' 2>/dev/null >"$work/room" || exit 73
 """Part of scripts that collect answers in files: ends them with status 73 on a full disk, which would truncate one."""
 
 IN_MEMORY = """
-need_work() { [ -n "$work" ] || work=$(mktemp -d -p /dev/shm 2>/dev/null) || work=$(mktemp -d) || exit 73; }
+need_work() { [ -z "$work" ] || return 0
+  if work=$(mktemp -d -p /dev/shm 2>/dev/null); then
+    if printf '%65536s' '' 2>/dev/null >"$work/room"; then return; fi
+    rm -rf "$work"
+  fi
+  work=$(mktemp -d) || exit 73; }
 """
-"""Where files go that are small and soon gone: a full disk must not keep anybody from seeing what runs."""
+"""Where files go that are small and soon gone: a full disk must not keep anybody from seeing what runs.
+
+Nor must memory that other programs of the host have filled.
+"""
 
 _FOLDERS = '"$config" /usr/local/lib/docker /usr/local/libexec/docker /usr/lib/docker /usr/libexec/docker'
 """The folders that docker searches for its plugins, in its order, as words of the shell."""

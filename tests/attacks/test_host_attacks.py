@@ -214,6 +214,10 @@ def test_a_full_disk_hides_nothing_of_what_runs(repo: PlatformRepo, host: Host) 
     try:
         (warning,) = repo.run("status", "web", "--json", expect=69).json["warnings"]
         assert "the host's disk is full" in warning
+        host.heal()
+        host.sh("mount -o remount,rw,size=64k /dev/shm && ! cat /dev/zero 2>/dev/null >/dev/shm/of-others")
+        repo.run("status", "web", expect=0)
+        assert host.sh("ls /dev/shm") == "of-others\n"
     finally:
         host.sh("umount /dev/shm")
 
