@@ -316,5 +316,7 @@ def test_a_chatty_shell_profile_does_not_pass_for_an_answer(repo: PlatformRepo, 
     try:
         with untouched(host):
             apply(repo, 69, "connect")
+            (check,) = repo.run("doctor", "--json", expect=69).json["checks"]
     finally:
         host.sh(f"usermod -s /bin/sh {host.user}")
+    assert "by hand" in check["hint"], "else it would send people to itself"
