@@ -272,11 +272,13 @@ def held(
 
 
 @contextmanager
-def locked(transport: Transport, owner: Owner, patience: Patience) -> Iterator[HostLock]:
+def locked(
+    transport: Transport, owner: Owner, patience: Patience, *, heartbeat: float = HEARTBEAT
+) -> Iterator[HostLock]:
     """Hold the host's lock while the block runs, fed by a heartbeat; raises `Locked` when `patience` ended before."""
     holder, token = _take(transport, HostLayout(transport.entry.root), owner, patience)
     stop = threading.Event()
-    heart = threading.Thread(target=_beat, args=(holder, stop), name="heartbeat", daemon=True)
+    heart = threading.Thread(target=_beat, args=(holder, stop, heartbeat), name="heartbeat", daemon=True)
     heart.start()
     try:
         yield HostLock(transport, token, heart)
@@ -301,8 +303,8 @@ def _take(transport: Transport, layout: HostLayout, owner: Owner, patience: Pati
             raise
 
 
-def _beat(holder: Held, stop: threading.Event) -> None:
-    while not stop.wait(HEARTBEAT):
+def _beat(holder: Held, stop: threading.Event, pause: float) -> None:
+    while not stop.wait(pause):
         if not holder.beat():
             return
 

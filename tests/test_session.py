@@ -4,6 +4,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -16,6 +19,7 @@ from platformctl.session import HostSession, locked
 from platformctl.store import host_records
 from platformctl.store.journal import Journals
 from platformctl.store.patience import Patience
+from platformctl.transports.interface import Transport
 from platformctl.transports.local import LocalTransport
 from tests.store.hosts import OWNER, ask, prepared
 from tests.store.samples import AT, HOST
@@ -134,3 +138,35 @@ def test_an_operation_whose_end_was_not_seen_may_have_begun(tmp_path: Path) -> N
         with pytest.raises(OutcomeUnknown):
             perform(there, ("sh", "-c", "kill -9 $PPID; sleep 1"))
         assert not there.untouched
+
+
+class Holder:
+    """A lock's holder whose input is written to for a moment, in which nobody may close it."""
+
+    def __init__(self) -> None:
+        self.is_written_to, self.released = Event(), Event()
+        self.closed_amid = False
+
+    def answer(self, timeout: float) -> str:
+        return f"held {timeout:.0f}"
+
+    def beat(self) -> bool:
+        self.is_written_to.set()
+        self.closed_amid = self.released.wait(0.2) or self.closed_amid
+        return True
+
+    def release(self) -> None:
+        self.released.set()
+
+
+def test_the_input_of_a_holder_is_closed_once_nobody_writes_to_it_any_more(tmp_path: Path) -> None:
+    """Else a byte could go where its input was, which may be another command's by then."""
+    holder = Holder()
+    entry = HostEntry(HOST, "local", str(tmp_path), allow_root=True)
+    way = cast("Transport", SimpleNamespace(entry=entry, hold=lambda _command: holder))
+
+    with locked(way, OWNER, Patience(), heartbeat=0.01) as lock:
+        assert holder.is_written_to.wait(10)
+    assert holder.released.is_set()
+    assert not lock.is_fed
+    assert not holder.closed_amid
