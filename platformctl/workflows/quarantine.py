@@ -36,7 +36,7 @@ class LiftRequest:
 def unquarantine(parts: Parts, request: LiftRequest) -> NoteReport:
     """Let a release that was rolled back be planned again, a removal too; signed by somebody who may approve.
 
-    What was signed is kept in the audit chains. What is quarantined behind that stays so.
+    What was signed is in the audit chains before anything is lifted. What is quarantined behind that stays so.
     """
     roots = trust_roots(parts)
     ring, now = keyring(parts, roots), parts.clock.now()
@@ -52,10 +52,10 @@ def unquarantine(parts: Parts, request: LiftRequest) -> NoteReport:
             current_trust(parts, roots, memory)
             left = tuple(each for each in memory.record.quarantine if each not in lift.releases)
             content = record_bytes(next_record(memory.record, quarantine=left), memory.envelopes)
-            session.write(write_record(HostLayout(entry.root), module, content, replacing=memory.content))
             fields = {"module": str(module), "host": str(entry.name), "by": signer.principal, "reason": lift.reason}
             told = Told(lift.at, "unquarantine", {**fields, "lift": envelope.write(signed).decode()})
             tell_both(parts, entry, memory.recalled.audit_tail, told, session.write)
+            session.write(write_record(HostLayout(entry.root), module, content, replacing=memory.content))
     count = len(memory.record.quarantine) - len(left)
     return NoteReport(message=f"✓ {module} on {entry.name}: {count} quarantined release(s) may be planned again")
 

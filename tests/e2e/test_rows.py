@@ -233,6 +233,10 @@ def test_what_was_rolled_back_is_kept_from_trying_again(repo: PlatformRepo, host
     assert repo.deploy("web", expect=11).json["quarantined"]
     with untouched(host):
         refusal(repo.run("plan", "web", "--json"), 4, "quarantined")
+        host.sh(f"chmod 400 {host.root}/.platformctl/audit.jsonl")
+        repo.run("unquarantine", "web", "--reason", "in no record", expect=3)
+        refusal(repo.run("plan", "web", "--json"), 4, "quarantined")
+        host.sh(f"chmod 600 {host.root}/.platformctl/audit.jsonl")
     repo.run("unquarantine", "web", "--reason", "another try", expect=0)
     repo.plan("web", expect=1)
 
