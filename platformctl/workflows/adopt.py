@@ -25,7 +25,7 @@ from platformctl.store.host_records import write_record
 from platformctl.trust import envelope
 from platformctl.trust.keys import seal
 from platformctl.trust.signers import RECEIPT
-from platformctl.workflows.auditing import Told, tell_both
+from platformctl.workflows.auditing import Told, has_record_of, tell_both
 from platformctl.workflows.desire import agreed, release_at, require_merged
 from platformctl.workflows.hosts import holding, hosts
 from platformctl.workflows.looking import look
@@ -79,11 +79,20 @@ def import_module(parts: Parts, request: ImportRequest) -> NoteReport:
             observation, memory = look(parts, reached, release, roots)
             refuse_unsettled(memory, release.host.name)
             adoption = Adoption(release, observation, memory, subject, "IMPORTED", request.key)
-            receipt = write_receipt(parts, roots, session, adoption)
+            receipt = _untold(session, adoption) or write_receipt(parts, roots, session, adoption)
             fields = {"module": str(name), "host": str(release.host.name), "source_sha": str(head), "receipt": receipt}
             told = Told(now, "import", fields)
             tell_both(parts, release.host, memory.recalled.audit_tail, told, session.write)
     return NoteReport(message=f"✓ {name} on {release.host.name} is adopted as {head[:12]}")
+
+
+def _untold(session: HostSession, adoption: Adoption) -> str | None:
+    """Return the receipt that the same import left as the module's last if no record has it; that is to be told now."""
+    host, receipts = adoption.release.host, adoption.memory.record.receipts
+    if not receipts or receipts[-1].receipt.plan_digest != adoption.subject:
+        return None
+    text = receipts[-1].envelope
+    return None if has_record_of(host, session.ask, text) else text
 
 
 def require_agreed(parts: Parts, roots: TrustRoots, release: Release, key: Path) -> None:

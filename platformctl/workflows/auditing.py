@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from platformctl.model.command import Command
+from platformctl.model.command import Command, Completed
 from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
 from platformctl.store import chain
+from platformctl.store.files import whole_lines
 from platformctl.store.host import HostLayout
-from platformctl.store.host_records import append_audit
+from platformctl.store.host_records import append_audit, read_audit
 from platformctl.workflows.parts import Parts
 
 NOT_HEARD = {"heard": "not known"}
@@ -35,6 +36,15 @@ def tell_both(parts: Parts, entry: HostEntry, tail: bytes, told: Told, write: Ca
     """
     write(behind(entry, tail, told))
     parts.audit.append(told.at, told.event, told.fields)
+
+
+def has_record_of(entry: HostEntry, ask: Callable[[Command], Completed], receipt: str) -> bool:
+    """Whether the host's chain has a record with that receipt; `ask` runs a command on the host.
+
+    One that was kept beside the chain may be in no record: whoever wrote it lost the way to the host behind that.
+    """
+    lines, _ = whole_lines(read_audit(HostLayout(entry.root), ask, entry.name))
+    return any(record.fields.get("receipt") == receipt for record in chain.records(lines))
 
 
 def behind(entry: HostEntry, tail: bytes, told: Told) -> Command:

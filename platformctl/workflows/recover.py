@@ -18,7 +18,7 @@ from platformctl.store.host_records import Recalled, read_recall, recall, write_
 from platformctl.store.journal import Journal, Kind, Record, parse
 from platformctl.transports.interface import Transport
 from platformctl.workflows.adopt import Adoption, require_agreed, write_receipt
-from platformctl.workflows.auditing import Told, tell_both
+from platformctl.workflows.auditing import Told, has_record_of, tell_both
 from platformctl.workflows.case import stale
 from platformctl.workflows.desire import planned_release
 from platformctl.workflows.every_host import every_host
@@ -170,10 +170,11 @@ def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Iterator[Row]:
 
 
 def _receipt(visit: _Round, session: HostSession, plan: Plan, digest: Digest) -> tuple[str, str]:
-    """Write the receipt of what was applied, and return it (empty if it was not written) and what to say of it.
+    """Write the receipt of what was applied, and return it (empty if no record needs it) and what to say of it.
 
-    Nothing of the plan is believed for that: what runs is compared with the commit, as `import` does, and proven, as
-    `apply` does. A refusal here is left to a person, and does not keep the journal from being settled.
+    One that was written before is returned if no record of the host's audit chain has it. Nothing of the plan is
+    believed for that: what runs is compared with the commit, as `import` does, and proven, as `apply` does. A refusal
+    here is left to a person, and does not keep the journal from being settled.
     """
     parts, roots = visit.parts, visit.roots
     try:
@@ -182,8 +183,10 @@ def _receipt(visit: _Round, session: HostSession, plan: Plan, digest: Digest) ->
             raise stale("changed", "the files of the commit do not give the planned release", plan.source_sha)
         require_agreed(parts, roots, release, visit.key())
         observation, memory = look(parts, visit.reached, release, roots)
-        if any(signed.receipt.plan_digest == digest for signed in memory.record.receipts):
-            return "", "its receipt was written"
+        for signed in memory.record.receipts:
+            if signed.receipt.plan_digest == digest:
+                told = has_record_of(release.host, session.ask, signed.envelope)
+                return "" if told else signed.envelope, "its receipt was written"
         _require_proof(parts, session, release, plan, observation)
         adoption = Adoption(release, observation, memory, digest, ExitCode.APPLIED.name, visit.key())
         return write_receipt(parts, roots, session, adoption), "its receipt is written"

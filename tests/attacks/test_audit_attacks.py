@@ -3,7 +3,8 @@
 import json
 import subprocess
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from platformctl.model import strict_json
@@ -57,11 +58,25 @@ def events(lines: str) -> list[str]:
     return [json.loads(line)["event"] for line in lines.splitlines()]
 
 
+@contextmanager
+def its_chain_closed(host: Host) -> Iterator[None]:
+    """The host's audit chain can not be written meanwhile."""
+    host.sh(f"chmod 400 {host.root}/{AUDIT}")
+    try:
+        yield
+    finally:
+        host.sh(f"chmod 600 {host.root}/{AUDIT}")
+
+
 def test_a_deed_that_only_this_clone_tells_of(tmp_path: Path, host: Host) -> None:
     """Both ends are told of everything that changes what a host remembers; what only one has was written by hand."""
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
     repo.add_module("web", WEB, health={"timeout": "8s", "stable_for": "1s"})
     repo.deploy("web")
+    with its_chain_closed(host):
+        repo.run("import", "web", expect=3)
+    (problem,) = problems(repo, 3)
+    assert "(IMPORTED)" in problem
     repo.run("import", "web", expect=0)
     repo.run("lock", "rs2000", "--reason", "moving", expect=0)
     repo.run("unlock", "rs2000", "--reason", "moved", expect=0)

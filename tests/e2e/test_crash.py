@@ -97,18 +97,25 @@ def left_open(repo: PlatformRepo, plan: Path) -> None:
 
 
 def test_what_was_applied_by_a_client_that_died_gets_its_receipt(repo: PlatformRepo, host: Host) -> None:
-    """Killed when Compose was done: `recover` sees that it is what was planned and works, and writes that down."""
+    """Killed when Compose was done: `recover` sees that it is what was planned and works, and writes that down.
+
+    One that did not come to the audit chain leaves the rest to the next.
+    """
     plan = approved(repo, "2")
     left_open(repo, plan)
+    chain = f"{host.root}/.platformctl/audit.jsonl"
     with untouched(host):
+        host.sh(f"chmod 400 {chain}")
+        repo.run("recover", expect=3)
+        host.sh(f"chmod 600 {chain}")
         (row,) = repo.run("recover", "--json", expect=0).json["settled"]
-        assert (row["outcome"], row["why"]) == ("applied", "every service is as planned; its receipt is written")
+        assert (row["outcome"], row["why"]) == ("applied", "every service is as planned; its receipt was written")
         repo.plan("web", expect=0)
         refusal(repo.apply(plan, expect=7), 7, "used")
     (module,) = repo.run("status", "web", "--json", expect=0).json["modules"]
     assert (module["in_step"], module["source_sha"], module["outcome"]) == (True, repo.head, "APPLIED")
     assert repo.run("history", "web", "--json", expect=0).json["rows"][0]["plan_digest"] == row["plan"]
-    told = json.loads(host.sh(f"tail -n 1 {host.root}/.platformctl/audit.jsonl"))
+    told = json.loads(host.sh(f"tail -n 1 {chain}"))
     assert (told["event"], told["plan"], bool(told["receipt"])) == ("recover", row["plan"], True)
     repo.run("audit", "verify", expect=0)
     repo.run("rollback", "web", expect=9)
