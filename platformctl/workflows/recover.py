@@ -184,7 +184,7 @@ def _receipt(visit: _Round, session: HostSession, plan: Plan, digest: Digest) ->
         require_agreed(parts, roots, release, visit.key())
         observation, memory = look(parts, visit.reached, release, roots)
         for signed in memory.record.receipts:
-            if signed.receipt.plan_digest == digest:
+            if signed.receipt.plan_digest == digest and signed.receipt.healthy:
                 told = has_record_of(release.host, session.ask, signed.envelope)
                 return "" if told else signed.envelope, "its receipt was written"
         _require_proof(parts, session, release, plan, observation)

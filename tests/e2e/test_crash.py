@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.refusals import refusal
-from tests.e2e.witness import STARTS, WITH_INTENT, held_up, running, see, untouched
+from tests.e2e.witness import STARTS, WITH_INTENT, held_up, overheard, running, see, untouched
 from tests.lab import Host
 from tests.platform_repo import PROGRAM, WEB, PlatformRepo
 
@@ -120,6 +120,23 @@ def test_what_was_applied_by_a_client_that_died_gets_its_receipt(repo: PlatformR
     repo.run("audit", "verify", expect=0)
     repo.run("rollback", "web", expect=9)
     assert running(host) == {"web": "platformctl-lab/web:1"}
+
+
+LOSES = f"if {STARTS}; then kill -KILL $PPID; fi"
+"""What is to tell how Compose ended dies, and Compose goes on."""
+
+
+def test_what_was_applied_by_a_step_whose_end_was_not_seen_gets_its_receipt(repo: PlatformRepo, host: Host) -> None:
+    """Its client lived, and left a receipt that says that it failed: that is none of what runs."""
+    plan = approved(repo, "2")
+    with overheard(host, LOSES):
+        repo.apply(plan, expect=8)
+        host.sh(f"flock {host.root}/.platformctl/step.lock true")
+    (row,) = repo.run("recover", "--json", expect=0).json["settled"]
+    assert (row["outcome"], row["why"]) == ("applied", "every service is as planned; its receipt is written")
+    (module,) = repo.run("status", "web", "--json", expect=0).json["modules"]
+    assert (module["in_step"], module["source_sha"], module["attempt"]) == (True, repo.head, {})
+    repo.run("audit", "verify", expect=0)
 
 
 def test_what_was_applied_and_does_not_work_gets_no_receipt(repo: PlatformRepo, host: Host) -> None:
