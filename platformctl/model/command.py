@@ -60,9 +60,9 @@ def require_room(answer: Completed, host: HostName) -> None:
 def no_room(host: HostName) -> Unreachable:
     """The refusal where a script ended with `NO_ROOM`: nothing of it was done."""
     return Unreachable(
-        "the host's disk is full",
-        detail=f"{host}: there is no room for a temporary file",
-        hint="free some space or some inodes there",
+        "the host has no room for a temporary file",
+        detail=f"{host}: its disk is full, or the folder of such files can not be written",
+        hint="free some space or some inodes there, or let the agent write to /tmp, or where its TMPDIR leads",
         reason="disk_full",
         host=host,
     )

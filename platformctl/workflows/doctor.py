@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from platformctl import observing
 from platformctl.errors import ExitCode, Refusal, Unreachable, worst
-from platformctl.model.command import Command
+from platformctl.model.command import NO_ROOM, Command, require_room
 from platformctl.model.desired import HostEntry, Module, TrustRoots
 from platformctl.model.names import Digest, HostName
 from platformctl.model.observed import Identity
@@ -26,6 +26,12 @@ from platformctl.workflows.records import remember
 
 _LEAST_FREE = 1 << 20
 """Kilobytes of free space below which a disk gets a warning: 1 GiB."""
+_TRIES_ROOM = rf"""
+work=$(mktemp -d 2>/dev/null) || exit {NO_ROOM}
+trap 'rm -rf "$work"' EXIT
+printf '%65536s' '' 2>/dev/null >"$work/room" || exit {NO_ROOM}
+"""
+"""What each look does first: it collects answers in files."""
 _BY_HAND = "log in by hand as the agent: `true` must end at once there, and nothing else may be printed"
 """What is left to do where any other command would send people here."""
 _AT_ONCE = 16
@@ -113,7 +119,8 @@ def _disk(transport: Transport, entry: HostEntry) -> Check:
 
 
 def _root(transport: Transport, entry: HostEntry, who: Identity) -> Check:
-    """Return whether the root can be written. Raises what would keep an apply from writing there."""
+    """Return whether the root can be written. Raises what would keep an apply from writing there, or beside it."""
+    require_room(transport.run(Command(("sh", "-c", _TRIES_ROOM), timeout=20)), entry.name)
     if read_answer(transport.run(probe(HostLayout(entry.root))), entry.name).word == "writable":
         return Check(entry.name, "root", "ok", f"{entry.root} can be written")
     found = f"{entry.root} can not be written: no folder of a new module can be made there"

@@ -213,7 +213,7 @@ def test_a_full_disk_hides_nothing_of_what_runs(repo: PlatformRepo, host: Host) 
     host.sh("mount -t tmpfs -o ro tmpfs /dev/shm")
     try:
         (warning,) = repo.run("status", "web", "--json", expect=69).json["warnings"]
-        assert "the host's disk is full" in warning
+        assert "the host has no room for a temporary file" in warning
         host.heal()
         host.sh("mount -o remount,rw,size=64k /dev/shm && ! cat /dev/zero 2>/dev/null >/dev/shm/of-others")
         repo.run("status", "web", expect=0)

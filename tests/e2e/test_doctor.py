@@ -69,7 +69,7 @@ def test_it_finds_what_is_in_the_way_and_one_silent_host_hides_no_other(
 
 
 READ_ONLY = "mount --bind {root} {root} && mount -o remount,bind,ro {root}"
-MENDED = "umount -l {root} || :; mkdir -p {root}; chown {user}: {root}; chmod 755 {root}"
+MENDED = "umount -l {root} || :; mkdir -p {root}; chown {user}: {root}; chmod 755 {root}; chmod 1777 /tmp"
 IN_THE_WAY = {
     "mounted read-only": (READ_ONLY, False, 69, "root_readonly"),
     "mounted read-only later": (READ_ONLY, True, 69, "root_readonly"),
@@ -77,6 +77,7 @@ IN_THE_WAY = {
     "another user's, not to be entered": ("chown root: {root}; chmod 700 {root}", True, 69, "root_readonly"),
     "another user's altogether": ("chown -R root: {root}", True, 3, "unsafe"),
     "missing": ("rm -rf {root}", False, 69, "root_readonly"),
+    "without a place for temporary files": ("chmod 755 /tmp", False, 69, "disk_full"),
     "full": (":", False, 69, "disk_full"),
     "full later": (":", True, 69, "disk_full"),
 }
@@ -94,7 +95,7 @@ def test_it_is_not_green_where_apply_could_not_write(tmp_path: Path, host: Host,
         repo.run("unlock", "rs2000", expect=0)
     assert checks(repo)["rs2000", "root"]["level"] == "ok"
     host.sh(damage.format(root=host.root))
-    if reason == "disk_full":
+    if damage == ":":
         host.fill_disk()
     try:
         refusal(repo.run("apply", plan, "--approved-sha", repo.head, "--json"), code, reason)
