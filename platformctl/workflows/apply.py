@@ -117,10 +117,21 @@ def applied_before(parts: Parts, case: Case, reached: Hosts) -> ApplyReport | No
     latest = seen.memory.record.latest
     if latest is None or not latest.healthy or latest.plan_digest != case.verified.digest:
         return None
-    if _again(parts, case, seen).has_changes:
+    if not _is_as_left(parts, case, seen):
         return None
     nothing = ApplyResult(ExitCode.NO_CHANGES, "it was applied before", None)
     return report_of(case.verified, Outcome(nothing, warnings=case.warnings))
+
+
+def _is_as_left(parts: Parts, case: Case, seen: Seen) -> bool:
+    """Return whether nothing is to change where the plan was the last that was applied.
+
+    What was removed can not be planned again, as nothing is recorded of it: none of its containers may be there.
+    """
+    if case.release.gone:
+        removed = {change.service for change in case.plan.changes}
+        return not any(container.service in removed for container in seen.observation.containers)
+    return not _again(parts, case, seen).has_changes
 
 
 def _locked(parts: Parts, case: Case, reached: Hosts, driver: Driver) -> HostSession:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -55,6 +56,25 @@ def test_one_approval_of_an_index_applies_all_its_plans(tmp_path: Path, hosts: t
     with untouched(hosts[0]), untouched(hosts[1]):
         later = repo.apply(index, expect=7)
     assert told(later)[1] == ("second", "blocked", "used")
+
+
+def test_a_removal_of_an_index_that_is_applied_again_is_passed_over_too(tmp_path: Path, host: Host) -> None:
+    """Unless what was removed is there again."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    add(repo, "first", "platformctl-lab/sleeper:1")
+    repo.deploy("first")
+    shutil.rmtree(repo.root / "modules/first")
+    repo.commit()
+    index = repo.root / repo.run("plan", "--all", "--json", expect=1).json["index"]
+    repo.approve(index, "--allow-destructive")
+    repo.apply(index)
+    with untouched(host):
+        assert told(repo.apply(index, expect=0)) == [("first", "no_changes", "it was applied before")]
+
+    labels = [f"--label=com.docker.compose.{each}" for each in ("project=first", "service=main", "oneoff=False")]
+    host.docker("run", "--detach", *labels, "platformctl-lab/sleeper:1")
+    with untouched(host):
+        assert told(repo.apply(index, expect=7)) == [("first", "blocked", "used")]
 
 
 def test_the_first_failure_stops_the_train_and_ends_partial(tmp_path: Path, host: Host) -> None:
