@@ -6,6 +6,9 @@ from platformctl.errors import ApprovalMismatch
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import Keyring, Signer
 
+_TOLD = 80
+"""How many characters are repeated of a type that is not ours."""
+
 
 def sole_signer(
     envelope: Envelope, payload_type: str, namespace: str, keyring: Keyring, at: datetime, *, in_process: bool = False
@@ -16,7 +19,8 @@ def sole_signer(
     signature (a document of ours is one person's word), `unsigned`, and what `Keyring.who_signed` raises.
     """
     if envelope.payload_type != payload_type:
-        raise _refused("signature", f"its payload is not of type {payload_type}")
+        told = envelope.payload_type[:_TOLD]
+        raise _refused("signature", f"its payload is of type {told}, and not of type {payload_type}")
     if not envelope.signatures:
         raise _refused("unsigned", "it carries no signature")
     if len(envelope.signatures) > 1:

@@ -64,6 +64,16 @@ def test_verify_raises_the_first_reason_of_many(workshop: Workshop) -> None:
     assert refusal.value.reason == "sha"
 
 
+def test_what_is_signed_as_another_thing_is_told_as_what_it_is(workshop: Workshop) -> None:
+    """An index is easily taken for a plan; of a stranger's type as much is repeated as a person can read."""
+    plan = workshop.sealed_plan(a_plan())
+    (refusal,) = judged(workshop, workshop.sealed_index(entry_of(a_plan(), plan))).refusals
+    assert refusal.reason == "signature"
+    assert "of type application/vnd.platformctl.index.v1+json, and not of type" in refusal.detail
+    (refusal,) = judged(workshop, replace(plan, payload_type="x" * 9999)).refusals
+    assert len(refusal.detail) < 200
+
+
 def test_assess_tells_every_reason_in_a_fixed_order(workshop: Workshop) -> None:
     wrong = {"source_dirty": True, "speculative": True, "expires_at": Moment.of(NOW), "tool_version": "0.2.0"}
     verdict = judged(workshop, workshop.sealed_plan(a_plan(**wrong)), head=OTHER_SHA)
