@@ -72,7 +72,8 @@ class Sessions:
                 return ask()
             except Refused as refused:
                 if pause is None:
-                    raise unreachable(self._entry, "it opened no session: refused") from refused
+                    what = "it opened no session: refused; an apply needs two at once (MaxSessions of sshd)"
+                    raise unreachable(self._entry, what) from refused
                 time.sleep(pause)
         raise AssertionError("the last pause is None")
 

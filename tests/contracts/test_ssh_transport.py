@@ -341,9 +341,9 @@ def test_sessions_that_are_refused_together_are_all_called_refused(fresh: Sshd) 
         refusals = [future.exception() for future in asked]
         held.release()
 
-    assert [str(refusal.detail) for refusal in refusals if isinstance(refusal, Unreachable)] == 7 * [
-        f"{fresh.user}@127.0.0.1:{fresh.listener.getsockname()[1]}: it opened no session: refused"
-    ]
+    at = f"{fresh.user}@127.0.0.1:{fresh.listener.getsockname()[1]}"
+    said = f"{at}: it opened no session: refused; an apply needs two at once (MaxSessions of sshd)"
+    assert [str(refusal.detail) for refusal in refusals if isinstance(refusal, Unreachable)] == 7 * [said]
 
 
 def test_neither_paramiko_nor_its_threads_speak_for_themselves(fresh: Sshd, capfd: pytest.CaptureFixture[str]) -> None:
