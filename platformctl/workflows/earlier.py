@@ -59,9 +59,9 @@ def wanted(release: Release, files: Sequence[PlannedFile]) -> tuple[PlannedFile,
 
     At most 64, first those that the release can not be read without. Of further ones a plan tells the digest.
     """
-    known = {file.digest for file in release.files}
+    known, needed = {file.digest for file in release.files}, _needed(files)
     asked = (file for file in files if file.digest not in known)
-    return tuple(sorted(asked, key=lambda file: file not in _needed(files)))[:_MOST_FILES]
+    return tuple(sorted(asked, key=lambda file: file not in needed))[:_MOST_FILES]
 
 
 def _needed(files: Sequence[PlannedFile]) -> tuple[PlannedFile, ...]:
