@@ -12,11 +12,10 @@ import yaml
 
 from platformctl.errors import InvalidInput, ToolError
 from platformctl.manifests.yaml_nodes import Node, container
-from platformctl.manifests.yaml_scalars import number_of, time_of
+from platformctl.manifests.yaml_scalars import LONGEST_NUMBER, number_of, time_of
 from platformctl.model.frozen import dataclass
 
 _MERGE = "<<"
-_LONGEST_NUMBER = 40
 _LOOKS_TYPED = frozenset("~nNtTfF+-.0123456789")
 _SHOWABLE = re.compile(r"[\x21-\x7e]{1,80}\Z")
 
@@ -201,7 +200,7 @@ class Reader:
         tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))
         if self._merge_keys and tag.endswith(":int"):  # it does not fit into 64 bits
             return value
-        if tag.endswith((":int", ":float")) and len(value) > _LONGEST_NUMBER:
+        if tag.endswith((":int", ":float")) and len(value) > LONGEST_NUMBER:
             self._refuse_number(event)
         return self._finite(event, self._loader.construct_object(yaml.ScalarNode(tag, value)))
 

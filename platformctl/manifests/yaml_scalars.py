@@ -12,7 +12,8 @@ _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])_(?=[0-9])")
 _BASES = (16, 2, 8, 10)
-_LONGEST = 40
+LONGEST_NUMBER = 40
+"""Characters of a number; a longer one is refused."""
 _MOST, _LEAST = 2**64 - 1, -(2**63)
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
@@ -28,7 +29,7 @@ def number_of(text: str) -> int | float | None:
     """
     plain = _BETWEEN_DIGITS.sub("", text) if text.startswith(".") else text.replace("_", "")
     whole, is_fraction = _INTEGER.match(plain), _FLOAT.match(plain)
-    if len(text) > _LONGEST and (whole or is_fraction):
+    if len(text) > LONGEST_NUMBER and (whole or is_fraction):
         return math.inf
     if whole is not None:
         sign, *forms = whole.groups()
