@@ -48,7 +48,7 @@ class _Reading:
 
     def __init__(self, path: RepoPath, text: bytes, variables: Mapping[str, str]) -> None:
         self.path = path
-        self._document = parse(text, path, limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
+        self._document = parse(text, path, limits=COMPOSE_LIMITS, as_compose=True)
         self.resolver = Resolver(variables, self.refusal)
 
     @property

@@ -49,12 +49,11 @@ def _core_loader() -> Any:
 class Reader:
     """Builds nodes from events within the limits; every method may raise `InvalidInput`."""
 
-    def __init__(self, text: str, file: str, limits: Limits, *, merge_keys: bool, anchors: bool) -> None:
+    def __init__(self, text: str, file: str, limits: Limits, *, as_compose: bool) -> None:
         self._text = text
         self._file = file
         self._limits = limits
-        self._merge_keys = merge_keys
-        self._anchors_allowed = anchors
+        self._as_compose = as_compose
         self._loader = _core_loader()(text)
         self._anchored: dict[str, Node | None] = {}
         self._nodes = 0
@@ -140,7 +139,7 @@ class Reader:
                 "the value is marked with a ! tag",
                 "remove the tag; put a value that shall be text in quotes",
             )
-        if event.anchor and not self._anchors_allowed:
+        if event.anchor and not self._as_compose:
             self._refuse_anchors(event)
 
     def _refuse_anchors(self, event: Any) -> NoReturn:
@@ -169,7 +168,7 @@ class Reader:
             )
 
     def _alias(self, event: Any, depth: int) -> Node:
-        if not self._anchors_allowed:
+        if not self._as_compose:
             self._refuse_anchors(event)
         target = self._anchored.get(event.anchor)
         if target is None:
@@ -193,12 +192,12 @@ class Reader:
             self._refuse(event, "a value holds a NUL character", "no program can be given one", "remove it")
         if not event.implicit[0] or (value and value[0] not in _LOOKS_TYPED):
             return value
-        if self._merge_keys and (number := number_of(value)) is not None:
+        if self._as_compose and (number := number_of(value)) is not None:
             return self._finite(event, number)
-        if self._merge_keys and (time := time_of(value)) is not None:
+        if self._as_compose and (time := time_of(value)) is not None:
             return time
         tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))
-        if self._merge_keys and tag.endswith(":int"):  # it does not fit into 64 bits
+        if self._as_compose and tag.endswith(":int"):  # it does not fit into 64 bits
             return value
         if tag.endswith((":int", ":float")) and len(value) > LONGEST_NUMBER:
             self._refuse_number(event)
@@ -249,7 +248,7 @@ class Reader:
         self._refuse(event, "a key is written twice", f"{shown} is already on line {earlier}", "keep one of the two")
 
     def _mergeable(self, event: Any, value: Node) -> Node:
-        if not self._merge_keys:
+        if not self._as_compose:
             self._refuse(event, "merge keys are not allowed here", "the key << was found", "write the values out")
         sources = value.content if isinstance(value.content, list) else [value]
         if not all(isinstance(source.content, dict) for source in sources):

@@ -64,14 +64,13 @@ class Document:
         return self.lines[path]
 
 
-def parse(
-    text: bytes, file: str, *, limits: Limits = MANIFEST_LIMITS, merge_keys: bool = False, anchors: bool = False
-) -> Document:
+def parse(text: bytes, file: str, *, limits: Limits = MANIFEST_LIMITS, as_compose: bool = False) -> Document:
     """Return the one document in `text`; `file` is its name in messages.
 
+    `as_compose` is for what Compose reads: scalars are what it makes of them; anchors and merge keys are allowed.
     Raises `InvalidInput` with file, line and what to write instead; no bytes make it raise anything else.
     """
-    root = Reader(_decode(text, file, limits), file, limits, merge_keys=merge_keys, anchors=anchors).document()
+    root = Reader(_decode(text, file, limits), file, limits, as_compose=as_compose).document()
     return Document(root.plain(), root)
 
 

@@ -81,7 +81,7 @@ resource.setrlimit(resource.RLIMIT_CPU, (soft, soft))
 if sys.platform == "linux":
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 try:
-    document = parse(text, "f", limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
+    document = parse(text, "f", limits=COMPOSE_LIMITS, as_compose=True)
 except InvalidInput as error:
     print(error.summary)
 else:
@@ -141,13 +141,13 @@ def test_no_manifest_that_does_not_fit_keeps_the_reader_busy(name: str) -> None:
 @pytest.mark.parametrize("name", ["billion laughs", "many wide merges", "many small values"])
 def test_what_grows_when_it_is_expanded_is_refused_as_too_many(name: str) -> None:
     with pytest.raises(InvalidInput, match="too many"):
-        parse(HOSTILE[name].encode(), "f", limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
+        parse(HOSTILE[name].encode(), "f", limits=COMPOSE_LIMITS, as_compose=True)
 
 
 @pytest.mark.parametrize("name", ["a chain of aliases", "open brackets", "open braces with keys"])
 def test_what_would_exhaust_the_stack_is_refused_as_too_deep(name: str) -> None:
     with pytest.raises(InvalidInput, match="nested too deeply"):
-        parse(HOSTILE[name].encode(), "f", limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
+        parse(HOSTILE[name].encode(), "f", limits=COMPOSE_LIMITS, as_compose=True)
 
 
 def test_a_file_of_ten_megabytes_is_refused_before_it_is_looked_at() -> None:
@@ -160,7 +160,7 @@ def test_a_file_of_ten_megabytes_is_refused_before_it_is_looked_at() -> None:
 
 
 def test_a_merge_key_bomb_is_only_as_large_as_what_it_says() -> None:
-    value = parse(MERGES.encode(), "f", limits=COMPOSE_LIMITS, merge_keys=True, anchors=True).value
+    value = parse(MERGES.encode(), "f", limits=COMPOSE_LIMITS, as_compose=True).value
     assert value["a24"] == {f"k{n}": "x" for n in range(25)}
 
 

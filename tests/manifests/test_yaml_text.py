@@ -13,7 +13,7 @@ from platformctl.manifests.yaml_text import COMPOSE_LIMITS, Document, parse
 
 
 def compose(text: str) -> Document:
-    return parse(text.encode(), "compose.yaml", limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
+    return parse(text.encode(), "compose.yaml", limits=COMPOSE_LIMITS, as_compose=True)
 
 
 def refusal(text: bytes | str, **options: object) -> InvalidInput:
@@ -191,7 +191,7 @@ def test_limits_hold_at_their_edge() -> None:
 def outcome(text: bytes) -> str:
     """Whether bytes gave a value with its lines, or a refusal; anything else is raised."""
     try:
-        document = parse(text, "f", limits=COMPOSE_LIMITS, merge_keys=True, anchors=True)
+        document = parse(text, "f", limits=COMPOSE_LIMITS, as_compose=True)
     except InvalidInput as error:
         return f"refused in {error.file}"
     return "value" if document.lines[""] else "no line"
