@@ -166,8 +166,8 @@ def test_what_is_not_there_is_refused_where_it_is_written(tmp_path: Path, others
 def test_who_writes_names_of_ours_has_no_packages_looked_through(tmp_path: Path) -> None:
     repo = PlatformRepo.create(tmp_path)
     written(repo, {**REMOTE, "transport": "ssh"}, "docker-compose")
-    words = "import sys; from platformctl.__main__ import main; sys.argv[1:] = ['plan', 'web', '--offline']\n"
-    words += "try: main()\nfinally: print(*sys.modules)"
+    words = "import sys; from platformctl.__main__ import run; sys.argv[1:] = ['plan', 'web', '--offline']\n"
+    words += "run(); print(*sys.modules)"
     done = subprocess.run(
         (sys.executable, "-c", words), cwd=repo.root, env=repo.environment, capture_output=True, text=True
     )

@@ -54,12 +54,12 @@ def main() -> None:
     what, number, file, *words = sys.argv[1:]
     fate = Fate(what, int(number))
     sys.argv = ["platformctl", *words]
-    from platformctl.__main__ import main as program
+    from platformctl.__main__ import run as program
 
     threading.setprofile(fate)
     sys.setprofile(fate)
     try:
-        program()
+        sys.exit(program())
     finally:
         sys.setprofile(None)
         Path(file).write_text(str(fate.count))
