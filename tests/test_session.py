@@ -70,7 +70,10 @@ def test_an_operation_is_said_in_the_words_of_who_speaks_to_the_host(tmp_path: P
 
 
 def test_an_operation_whose_end_was_not_seen_is_called_by_its_own_words(tmp_path: Path) -> None:
-    with session(tmp_path, lambda _run: ("sh", "-c", "kill -9 $PPID")) as there, pytest.raises(OutcomeUnknown) as lost:
+    with (
+        session(tmp_path, lambda _run: ("env", "sh", "-c", "kill -9 $PPID")) as there,
+        pytest.raises(OutcomeUnknown) as lost,
+    ):
         perform(there, ("docker", "compose", "up"))
 
     assert lost.value.detail == "docker compose up"
@@ -90,7 +93,7 @@ def test_what_came_of_a_step_is_looked_at_behind_it_where_it_ended_well(tmp_path
 def test_a_look_that_is_not_answered_is_no_end_of_the_step_either(tmp_path: Path) -> None:
     with session(tmp_path) as there:
         with pytest.raises((Unreachable, OutcomeUnknown)):
-            there.perform("do", "s1", [Run(("true",), 30)], Command(("sh", "-c", "kill -9 $PPID; sleep 1")))
+            there.perform("do", "s1", [Run(("true",), 30)], Command(("env", "sh", "-c", "kill -9 $PPID; sleep 1")))
         assert not there.untouched
 
 
@@ -136,7 +139,7 @@ def test_where_the_journal_was_settled_by_somebody_else_no_operation_begins(tmp_
 def test_an_operation_whose_end_was_not_seen_may_have_begun(tmp_path: Path) -> None:
     with session(tmp_path) as there:
         with pytest.raises(OutcomeUnknown):
-            perform(there, ("sh", "-c", "kill -9 $PPID; sleep 1"))
+            perform(there, ("env", "sh", "-c", "kill -9 $PPID; sleep 1"))
         assert not there.untouched
 
 

@@ -13,6 +13,7 @@ from platformctl.errors import Unreachable
 from platformctl.model.command import NO_ROOM, Command, Completed, no_room
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
+from platformctl.store.host import RUN
 
 ROW_LIMIT, MARK_LIMIT = 8 << 20, 256
 """Bytes of each output that are kept of a row, as transports keep no more, and what a mark in it takes at most."""
@@ -25,9 +26,10 @@ AT_ONCE = 32_768
 # terse, the number of its words, its words. Standard input: all inputs, one behind the other. Each command has its
 # part and no more, by a `head` that reads no further than it is told; what it does not read of that is passed over. A
 # command's outputs pass a filter that drains what is too much, but where it is terse: who is no longer there to read
-# does not end it by that. A mark on both outputs says how it ended. What is evaluated are the places of words, never
-# a word.
-_BATCH = r"""
+# does not end it by that. A mark on both outputs says how it ended. What is evaluated are the places of words.
+_BATCH = (
+    RUN
+    + r"""
 set -u; umask 077; LC_ALL=C; export LC_ALL
 work=; trap '[ -z "$work" ] || rm -rf "$work"' EXIT; trap 'exit 74' HUP INT TERM PIPE
 nonce=$1; limit=$2; size=$3; shift 3
@@ -38,8 +40,8 @@ else
 fi
 few() { head -c "$limit"; cat >/dev/null; }
 fed() { size=$1; shift
-  if [ "$size" = 0 ]; then "$@" </dev/null 4<&-; return; fi
-  head -c "$size" <&4 | ("$@" 4<&-; ended=$?; while read -r _; do :; done; exit "$ended"); }
+  if [ "$size" = 0 ]; then run "$@" </dev/null 4<&-; return; fi
+  head -c "$size" <&4 | (run "$@" 4<&-; ended=$?; while read -r _; do :; done; exit "$ended"); }
 one() {
   size=$1; terse=$2; at=3; last=$((3 + $3)); words=
   while [ "$at" -lt "$last" ]; do at=$((at + 1)); words="$words \"\${$at}\""; done
@@ -56,6 +58,7 @@ while [ $# -gt 0 ]; do
   shift $((3 + $3))
 done
 """
+)
 
 
 class CutShort(Unreachable):

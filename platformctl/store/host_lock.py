@@ -14,7 +14,7 @@ from platformctl.errors import Locked, Refusal
 from platformctl.model.command import EMPTIED, Command, Completed
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
-from platformctl.store.host import PRELUDE, PREPARE, HostLayout, read_answer, refusal_of, script
+from platformctl.store.host import PRELUDE, PREPARE, RUN, HostLayout, read_answer, refusal_of, script
 from platformctl.store.owner import Owner, locked, owner_text, parse_owner
 
 LEASE = 20.0
@@ -102,11 +102,12 @@ umask 022
 mark began
 """
     + EMPTIED
-    + r""" timeout -k "$patience" "$limit" sh -c '
-nonce=$1; shift
+    + r""" timeout -k "$patience" "$limit" sh -c '"""
+    + RUN
+    + r"""nonce=$1; shift
 mark() { printf "\nplatformctl-step %s %s\n" "$nonce" "$*" >&2; }
 trap "mark overdue" TERM
-"$@" </dev/null
+run "$@" </dev/null
 status=$?
 mark ended "$status"
 exit "$status"
