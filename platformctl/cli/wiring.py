@@ -104,18 +104,21 @@ def _reach(entry: "HostEntry") -> "Transport":
     return transport_for(entry, environment())
 
 
-def _get_ready(entries: "Iterable[HostEntry]") -> None:
-    """Import the transports of these hosts and set up the sink, while this thread waits for others.
+def _get_ready(entries: "Iterable[HostEntry]", more: "Iterable[Callable[[], None]]") -> None:
+    """Import the transports of these hosts, load `more` and set up the sink, while this thread waits.
 
-    Importing paramiko takes as long as a dozen programs. Whatever fails is met again where it is needed. The thread is
-    no daemon, so that the process waits for it: a thread that is stopped amid an import can take the exit code with it.
+    Importing paramiko takes as long as a dozen programs. Whatever fails is met again where it is needed.
     """
 
     def load() -> None:
-        from platformctl.store import lock
         from platformctl.transports import table
 
-        for deed in (lock.load, partial(table.load, entries), partial(printing.clean, "ready")):
+        deeds: tuple[Callable[[], object], ...] = (
+            partial(table.load, entries),
+            *more,
+            partial(printing.clean, "ready"),
+        )
+        for deed in deeds:
             with suppress(Exception):
                 deed()
 

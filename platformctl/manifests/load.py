@@ -7,7 +7,7 @@ the builders below convert and do not check. Whether a path is sacred or a modul
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Any
 
@@ -63,8 +63,12 @@ class InvalidManifest(InvalidInput):
         self.findings = findings
 
 
+@cache
 def read_module(text: bytes, path: RepoPath) -> Module:
-    """Return the module that `path` (`modules/<id>/module.yaml`) describes; raises `InvalidManifest`."""
+    """Return the module that `path` (`modules/<id>/module.yaml`) describes; raises `InvalidManifest`.
+
+    A module is read for its own sake and as a neighbour of others; the same bytes are read once.
+    """
     folder = path.parent.rpartition("/")[2]
     document = _checked(text, path, MODULE, partial(_module_problems, folder), module=folder)
     return _module(document.value, path)

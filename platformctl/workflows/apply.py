@@ -25,6 +25,7 @@ from platformctl.planning.build import Circumstances
 from platformctl.planning.compare import differences
 from platformctl.policy.plans import check_targets
 from platformctl.session import HostSession
+from platformctl.store import lock
 from platformctl.store.patience import Patience
 from platformctl.workflows.case import ApplyRequest, Case, refuse_unarmed, same_release, stale, verified_plan
 from platformctl.workflows.desire import agreed, owners_at
@@ -47,7 +48,7 @@ def apply_plan(parts: Parts, request: ApplyRequest) -> ApplyReport:
     Raises every refusal of steps 1 to 10. From the first mutation on, the report tells what went wrong.
     """
     roots = trust_roots(parts)
-    parts.get_ready(roots.hosts.values())
+    parts.get_ready(roots.hosts.values(), (lock.load,))
     case = case_of(parts, request, roots)
     require_key_of(parts, (case,))
     with hosts(parts) as reached:
@@ -138,9 +139,9 @@ def _locked(parts: Parts, case: Case, reached: Hosts, driver: Driver) -> HostSes
     """Do steps 5 and 6: reach and lock the host. Returns the session in which the plan runs."""
     patience = Patience(case.lock_wait, lambda seconds: _pause(parts, seconds))
     why = f"apply {case.plan.module} {case.verified.digest[:19]}"
-    lock = reached.lock(case.release.host, driver, why, patience)
-    parts.tell(LockTaken(case.release.host.name, lock.token))
-    return HostSession(lock, case.verified.digest, parts.journals, lambda: moment(parts.clock.now()), driver.spoken)
+    held = reached.lock(case.release.host, driver, why, patience)
+    parts.tell(LockTaken(case.release.host.name, held.token))
+    return HostSession(held, case.verified.digest, parts.journals, lambda: moment(parts.clock.now()), driver.spoken)
 
 
 def _under_lock(parts: Parts, case: Case, session: HostSession, driver: Driver, sights: Iterator[Seen]) -> ApplyReport:

@@ -14,6 +14,7 @@ from platformctl.model.names import HostName, ModuleId
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
 from platformctl.model.reports import ApplyReport, ErrorReport, FleetReport, PlanOutcome, Report
 from platformctl.releases import CommitTree, manifest_path
+from platformctl.store import lock
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.index import Index, IndexEntry, decode_index
 from platformctl.trust.signatures import sole_signer
@@ -50,7 +51,7 @@ def apply(parts: Parts, request: ApplyRequest, train: Train) -> Report:
     if sealed.payload_type != INDEX_PAYLOAD_TYPE:
         return apply_plan(parts, request)
     roots = trust_roots(parts)
-    parts.get_ready(roots.hosts.values())
+    parts.get_ready(roots.hosts.values(), (lock.load,))
     index = _trusted_index(parts, sealed, roots)
     results: Results = {}
     cases = _cases(parts, replace(request, index=sealed), index, roots, results)

@@ -110,22 +110,31 @@ class Hosts:
         if entry.name not in self._reached:
             begun = self._begun.pop(entry.name, None)
             try:
-                self._reached[entry.name] = begun.result() if begun else self._connect(entry, driver)
+                self._reached[entry.name] = begun.result() if begun else self._connect(self._parts.reach(entry), driver)
             except Refusal as refusal:
                 self._refused[entry.name] = refusal
                 raise
         return self._reached[entry.name]
 
     def begin(self, entry: HostEntry, driver: Driver | None = None) -> None:
-        """Reach a host that will be asked while the caller has other things to do; `reach` raises what goes wrong."""
-        if not any(entry.name in known for known in (self._begun, self._reached, self._refused)):
-            self._begun[entry.name] = self._pool.submit(self._connect, entry, driver)
+        """Reach a host that will be asked while the caller has other things to do; `reach` raises what goes wrong.
 
-    def _connect(self, entry: HostEntry, driver: Driver | None) -> Reached:
-        transport = self._stack.enter_context(Answering(self._parts.reach(entry)))
+        The first call waits until the transport is imported: what the host has to do is to begin before the rest.
+        """
+        if any(entry.name in known for known in (self._begun, self._reached, self._refused)):
+            return
+        try:
+            transport = self._parts.reach(entry)
+        except Refusal as refusal:
+            self._refused[entry.name] = refusal
+        else:
+            self._begun[entry.name] = self._pool.submit(self._connect, transport, driver)
+
+    def _connect(self, given: Transport, driver: Driver | None) -> Reached:
+        transport = self._stack.enter_context(Answering(given))
         now = None if self._at_any_time else self._parts.clock.now().timestamp()
         identity = observing.identify(transport, driver or self._parts.driver_for(DRIVER), now=now)
-        self._parts.tell(HostReached(entry.name))
+        self._parts.tell(HostReached(transport.entry.name))
         return Reached(transport, identity)
 
     def lock(self, entry: HostEntry, driver: Driver, why: str, patience: Patience) -> HostLock:

@@ -49,8 +49,8 @@ class Parts:
     """The bundle that the command line builds. It has the way to each room and no behaviour of its own.
 
     `hide` is the sink as it was at the start, so that the same input gives the same plan; `clean` is the sink with
-    every secret learnt since. `get_ready` may be called ahead with the hosts to `reach`. `keyrings`, by signers and
-    revoked keys, and `manifests`, by commit, hold what was made or read before in this run.
+    every secret learnt since. `get_ready` may be called ahead with the hosts to `reach` and what else to load.
+    `keyrings`, by signers and revoked keys, and `manifests`, by commit, hold what was made or read before in this run.
     """
 
     root: Path
@@ -58,7 +58,7 @@ class Parts:
     environment: Mapping[str, str]
     clock: "Clock"
     reach: "Callable[[HostEntry], Transport]"
-    get_ready: "Callable[[Iterable[HostEntry]], None]"
+    get_ready: "Callable[[Iterable[HostEntry], Iterable[Callable[[], None]]], None]"
     forge: "Callable[[ForgeAddress], Forge]"
     driver_for: "Callable[[str], Driver]"
     tell: "Callable[[Event], None]"

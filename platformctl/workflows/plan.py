@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from platformctl.drivers.interface import Preceding
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, or_raise, worst
-from platformctl.model.desired import NOTHING, Finding, Release, TrustRoots
+from platformctl.model.desired import NOTHING, Finding, Module, Release, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, ServiceName
 from platformctl.model.plan import Bystander, Plan
@@ -30,6 +30,7 @@ from platformctl.workflows.release_plan import circumstances, plan_release
 
 if TYPE_CHECKING:
     from platformctl.trust.fleet_observation import FleetObservation
+    from platformctl.workflows.hosts import Hosts
     from platformctl.workflows.looking import Seen
 
 
@@ -56,7 +57,7 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     _require_usable(request)
     roots = trust_roots(parts)
     if not (request.offline or request.observation):
-        parts.get_ready(roots.hosts.values())
+        parts.get_ready(roots.hosts.values(), ())
     desire = Desire(parts, roots, parts.repository.head())
     names, unchanged = _split(parts, desire, request)
     desire.commit.fetch(manifest_path(ModuleId(name)).parent for name in names)
@@ -144,6 +145,8 @@ def _look(
     from platformctl.workflows.looking import look_at_all
 
     with hosts(parts) as reached:
+        if everything:
+            _begin(parts, desire, when.trust, reached)
         wanted: dict[str, _Wanted | Refusal] = {}
         there = cache(partial(applied, parts, desire, reached))
         if everything:
@@ -161,6 +164,13 @@ def _look(
             wanted.update(gone)
             seen = {**seen, **look_at_all(parts, reached, _releases(gone).values(), when.trust, {})}
         return wanted, seen
+
+
+def _begin(parts: Parts, desire: Desire, roots: TrustRoots, reached: "Hosts") -> None:
+    """Begin to reach every host that a module names: they have most to do, and can do it while releases are read."""
+    for module in desire.modules.values():
+        if isinstance(module, Module) and module.host in roots.hosts:
+            reached.begin(roots.hosts[module.host], parts.driver_of(module))
 
 
 def _releases(wanted: Mapping[str, "_Wanted | Refusal"]) -> dict[ModuleId, Release]:

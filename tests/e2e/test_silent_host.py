@@ -1,11 +1,14 @@
 """What can still be said when a host does not answer."""
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
 
+from platformctl.transports.ssh.transport import CONNECTING
 from tests.lab import Host
-from tests.platform_repo import WEB, PlatformRepo
+from tests.platform_repo import WEB, PlatformRepo, host_entry
 
 pytestmark = pytest.mark.lab
 
@@ -38,3 +41,20 @@ def test_a_host_that_forgot_all_is_not_taken_for_one_where_nothing_was_applied(t
     assert (row["source_sha"], [container["state"] for container in row["containers"]]) == ("", ["running"])
     assert f"this clone applied {repo.head[:12]} at " in row["note"]
     assert "the host remembers nothing of it" in row["note"]
+
+
+def test_a_host_that_is_not_planned_for_keeps_nobody_waiting(tmp_path: Path, host: Host) -> None:
+    """It takes a connection and says nothing. Hosts are reached while modules are read, and its only one is refused."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        dead = {**host_entry(host), "address": "127.0.0.1", "port": silent.getsockname()[1]}
+        repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+        repo.hosts_file({"rs2000": host_entry(host), "dead": dead})
+        repo.add_module("web", WEB)
+        may_do_all = {**WEB["services"]["web"], "privileged": True}
+        repo.add_module("refused", {"services": {"refused": may_do_all}}, host="dead")
+        began = time.monotonic()
+        report = repo.run("plan", "--all", "--json", expect=4).json
+
+    assert [(each["module"], each["error"]["reason"]) for each in report["failed"]] == [("refused", "privileged")]
+    assert [each["module"] for each in report["plans"]] == ["web"]
+    assert time.monotonic() - began < CONNECTING
