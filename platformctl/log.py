@@ -46,8 +46,8 @@ def configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
-            _stamped(now),
             _cleaned(clean),
+            _stamped(now),
             {"text": _text, "json": _json}[form],
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),

@@ -17,6 +17,7 @@ from platformctl.model.frozen import dataclass
 
 PROJECT = "com.docker.compose.project"
 _MARK = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n")
+_END = re.compile(rb"([a-z0-9.-]+) (\d+)\n")
 
 FRAME = """
 set -u; umask 077; LC_ALL=C; GOMAXPROCS=1; export LC_ALL GOMAXPROCS
@@ -250,14 +251,18 @@ def read_sections(answer: bytes, host: str) -> dict[str, Section]:
     mark = _MARK.match(answer)
     if mark is None:
         raise garbage(host, "the answer does not begin as one of ours")
-    ends = re.compile(rb"\n%s ([a-z0-9.-]+) (\d+)\n" % mark[0].strip())
-    *pieces, rest = ends.split(answer[mark.end() :])
-    if rest:
+    body, *behind = answer[mark.end() :].split(b"\n%s " % mark[0].strip())
+    sections: dict[str, Section] = {}
+    for each in behind:
+        end = _END.match(each)
+        if end is None:
+            raise garbage(host, "a section has no end")
+        if (name := end[1].decode()) in sections:
+            raise garbage(host, "a section stands twice in the answer")
+        sections[name] = Section(int(end[2]), body)
+        body = each[end.end() :]
+    if body:
         raise garbage(host, "the answer goes on behind its last section")
-    rows = zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)
-    sections = {name.decode(): Section(int(status), body) for body, name, status in rows}
-    if len(sections) * 3 != len(pieces):
-        raise garbage(host, "a section stands twice in the answer")
     return sections
 
 

@@ -124,6 +124,8 @@ def _dataclass_encoder(cls: Any) -> Encoder:
 
 def _encode_by_value(value: Any) -> Any:
     """Encode a plain value, or data whose hint says nothing (`Any`)."""
+    if type(value) is str:  # most are, and each question of `isinstance` takes as long as this
+        return value
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, bool | int):

@@ -102,6 +102,8 @@ def _refuse_deep(value: Any) -> None:
 
 
 def _refuse_unwritable(node: Any) -> None:
+    if type(node) is str:  # most are
+        return
     if isinstance(node, dict) and not all(isinstance(key, str) for key in node):
         raise TypeError("the keys of a JSON object are strings")
     if isinstance(node, int) and abs(node) > MAX_INTEGER:

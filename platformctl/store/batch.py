@@ -4,7 +4,6 @@ A round trip costs more than most of what is asked: so what would follow anyway 
 ends the row, so that nothing runs which the caller would not have asked for any more.
 """
 
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import field
@@ -115,8 +114,15 @@ class Batch:
 
     def _parts(self, stream: bytes) -> tuple[list[bytes], list[int]]:
         """What stood before each mark, and the status in it."""
-        pieces = re.split(rb"\nplatformctl-batch %s (\d+)\n" % self.nonce.encode(), stream)
-        return pieces[:-1:2], [int(status) for status in pieces[1::2]]
+        piece, *behind = stream.split(b"\nplatformctl-batch %s " % self.nonce.encode())
+        pieces, statuses = [piece], []
+        for each in behind:
+            status, whole, piece = each.partition(b"\n")
+            if not (whole and status.isdigit()):
+                break  # the mark itself was cut short
+            statuses.append(int(status))
+            pieces.append(piece)
+        return pieces[:-1], statuses
 
 
 def run_together(
