@@ -7,6 +7,7 @@ root.
 from collections.abc import Mapping
 from dataclasses import field, replace
 from enum import Enum
+from functools import cached_property
 
 from platformctl.model.compose import ComposeModel
 from platformctl.model.forge import ForgeAddress
@@ -305,7 +306,7 @@ class Release:
     deciding: tuple[str, ...] = ()
     gone: bool = False
 
-    @property
+    @cached_property
     def closure(self) -> tuple[ServiceName, ...]:
         """Every service that `up -d` of this module's service would start, dependencies first."""
         return self.compose.closure(self.module.runtime.compose_service)
