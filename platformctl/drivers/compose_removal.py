@@ -1,8 +1,8 @@
 """The step that removes services, and its undo, both with the compose file that brought the services up."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
+from platformctl.drivers.compose_up import bring_back
 from platformctl.errors import PolicyViolation
 from platformctl.model.desired import Release
 from platformctl.model.names import Digest, RepoPath
@@ -10,23 +10,15 @@ from platformctl.model.observed import Observation
 from platformctl.model.plan import OWN_FOLDER, Action, Change, Run, Step
 from platformctl.model.state import Receipt
 
-Undo = Callable[[tuple[Change, ...], Receipt], tuple[Run, ...]]
-
 
 def removal_step(
-    release: Release,
-    changes: tuple[Change, ...],
-    observation: Observation,
-    current: Receipt,
-    *,
-    timeout: int,
-    undo: Undo,
+    release: Release, changes: tuple[Change, ...], observation: Observation, current: Receipt
 ) -> tuple[Step, ...]:
     """Return one step that runs `docker compose … rm -s -f -- <service>…`; empty when no service is to go.
 
-    It uses the compose file that the receipt recorded. Another module may have delivered a newer version of a shared
-    file, which may not have these services any more: then the recorded one is taken from the kept files. Raises
-    `PolicyViolation` when it is not there either.
+    Its undo is the recorded `up`. Both use the compose file that the receipt recorded. Another module may have
+    delivered a newer version of a shared file, which may not have these services any more: then the recorded one is
+    taken from the kept files. Raises `PolicyViolation` when it is not there either.
     """
     gone = tuple(change.service for change in changes if change.action is Action.DELETE)
     if not gone:
@@ -34,8 +26,9 @@ def removal_step(
     file = _recorded_file(release, observation, current)
     recorded = tuple(_with_file(up, release, file) for up in current.up)
     prefix = recorded[0].argv[: recorded[0].argv.index("up")]
-    removal = Run((*prefix, "rm", "-s", "-f", "--", *gone), timeout)
-    return (Step("removal", (removal,), undo(changes, replace(current, up=recorded))),)
+    removal = Run((*prefix, "rm", "-s", "-f", "--", *gone), release.host.timeouts.step)
+    back = bring_back(release, changes, replace(current, up=recorded), alone=False)
+    return (Step("removal", (removal,), back),)
 
 
 def _with_file(up: Run, release: Release, file: str) -> Run:

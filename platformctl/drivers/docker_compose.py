@@ -13,7 +13,7 @@ from platformctl.drivers.compose_dependents import dependents, number_of
 from platformctl.drivers.compose_engine_needs import beyond_engine
 from platformctl.drivers.compose_removal import removal_step
 from platformctl.drivers.compose_steps import steps
-from platformctl.drivers.compose_up import SHORT_TIMEOUT, bring_back, bring_up
+from platformctl.drivers.compose_up import SHORT_TIMEOUT, bring_up
 from platformctl.drivers.interface import Preceding, Question
 from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
@@ -157,11 +157,7 @@ class DockerCompose:
         self, release: Release, changes: tuple[Change, ...], observation: Observation, current: Receipt
     ) -> tuple[Step, ...]:
         """Return one step: `rm -s -f` of the services that go, and the recorded `up` as its undo."""
-
-        def undo(touched: tuple[Change, ...], previous: Receipt) -> tuple[Run, ...]:
-            return bring_back(release, touched, previous, alone=False)
-
-        return removal_step(release, changes, observation, current, timeout=release.host.timeouts.step, undo=undo)
+        return removal_step(release, changes, observation, current)
 
     def dependents(self, release: Release, service: ServiceName, version: str) -> Mapping[ServiceName, Action]:
         """Return the services that `up` recreates or starts again with `service`, which depends on the version."""
