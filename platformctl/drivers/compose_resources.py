@@ -92,18 +92,6 @@ def external_networks(release: Release) -> frozenset[str]:
     return frozenset(name for name, declared in attached if not is_own(declared))
 
 
-def absent(release: Release, observation: Observation) -> tuple[str, ...]:
-    """Return external networks and volumes that do not exist, sorted, such as `network web`.
-
-    Compose does not make them, and `up` fails without them (seen with 2.26.1).
-    """
-    mounted = (pair for service in release.closure for pair in volumes(release, service).items())
-    needed = {f"volume {name}" for name, declared in mounted if not is_own(declared)}
-    needed |= {f"network {name}" for name in external_networks(release)}
-    there = {f"volume {each.name}" for each in observation.lent} | {f"network {n.name}" for n in observation.external}
-    return tuple(sorted(needed - there))
-
-
 def leading_out(release: Release, observation: Observation) -> tuple[str, ...]:
     """Return mounted volumes that may be another project's and lead to a path or device of the host, or to a plugin."""
     lent = (volume for volume in observation.lent if volume.name in lent_names(release))

@@ -7,10 +7,10 @@ Exit statuses and progress output of Compose are never the verdict; ids, labels 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from platformctl.drivers import compose_obstacles as obstacles
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_borrowing import from_others, lenders
-from platformctl.drivers.compose_dependents import dependents, number_of
-from platformctl.drivers.compose_engine_needs import beyond_engine
+from platformctl.drivers.compose_dependents import dependents
 from platformctl.drivers.compose_removal import removal_step
 from platformctl.drivers.compose_steps import steps
 from platformctl.drivers.compose_up import SHORT_TIMEOUT, bring_up
@@ -22,11 +22,6 @@ from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, Identity, Observation, ProjectSeen
 from platformctl.model.plan import Action, Change, PlannedImage, Run, Step
 from platformctl.model.state import Receipt
-
-_READS_FEWER = (2, 34, 0)
-"""The first Compose that reads env files once it has chosen services (docker/compose#12611); 2.33.1 still fails for
-want of one that nobody asked for (docker/compose#8713).
-"""
 
 
 class DockerCompose:
@@ -222,19 +217,15 @@ class DockerCompose:
 
     def absent(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """Return what is `external` in the file and not on the host: `up` fails then, whatever else it was to do."""
-        return resources.absent(release, observation)
+        return obstacles.absent(release, observation)
 
     def unreadable(self, release: Release, observation: Observation) -> tuple[str, ...]:
-        """Compose up to 2.33 reads the env files of all services first, newer ones those of what they bring up.
-
-        Seen with 2.26.1 and 5.6.1.
-        """
-        reads_all = (2,) <= number_of(observation.identity.compose_version) < _READS_FEWER
-        return tuple(path for path in release.read_beside if reads_all and path in observation.lacking)
+        """Return env files of services beside the closure, which Compose up to 2.33 reads too."""
+        return obstacles.unreadable(release, observation)
 
     def beyond_engine(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """Return settings such as the subpath of a volume, of which an older engine shows the container all."""
-        return tuple(beyond_engine(release, observation.identity.engine_version))
+        return tuple(obstacles.beyond_engine(release, observation))
 
     def bring_up(self, release: Release) -> tuple[Run, ...]:
         """Return `docker compose … up -d --no-build --pull never -- <service>` with everything spelled out."""
