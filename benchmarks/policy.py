@@ -12,8 +12,9 @@ from pathlib import Path
 
 from platformctl.errors import InvalidInput
 from platformctl.manifests.compose import read_compose
-from platformctl.model.desired import Finding, Policy
+from platformctl.model.finding import Finding
 from platformctl.model.names import RepoPath, VariableName
+from platformctl.model.policy import Policy
 from platformctl.policy import RULES, judge
 from tests.policy.judged import MODULE, TODAY, release
 

@@ -5,7 +5,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from platformctl.model.desired import ApprovalRule
+from platformctl.model.policy import ApprovalRule
 from platformctl.trust import envelope, rules
 from platformctl.trust.verify import verify
 from tests.trust.workshop import NOW, SHA, Workshop, a_plan

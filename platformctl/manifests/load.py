@@ -17,28 +17,24 @@ from platformctl.manifests.schemas import HOSTS, MODULE, POLICY
 from platformctl.manifests.shapes import Problem, Shape
 from platformctl.manifests.yaml_text import Document, parse
 from platformctl.model.desired import (
-    ApprovalRule,
     Canary,
     Delivery,
     Environment,
     FileChange,
-    Finding,
-    ForgeRule,
     Health,
     HostEntry,
     Module,
     ModuleKind,
-    Policy,
-    RollbackRule,
     Runtime,
     ServedVersion,
     Strategy,
     Timeouts,
-    Waiver,
 )
 from platformctl.model.duration import seconds
+from platformctl.model.finding import Finding
 from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import HostName, ModuleId, ProjectName, RepoPath, ServiceName, VariableName
+from platformctl.model.policy import ApprovalRule, ForgeRule, Policy, RollbackRule, Waiver
 
 __all__ = ["InvalidManifest", "check_reached", "check_references", "read_hosts", "read_module", "read_policy"]
 

@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 
 from platformctl.model.compose import ComposeModel
-from platformctl.model.desired import Finding, HostEntry, Module
+from platformctl.model.desired import HostEntry, Module
+from platformctl.model.finding import Finding
 from platformctl.model.names import HostName, ModuleId, ServiceName
 
 

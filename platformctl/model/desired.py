@@ -1,4 +1,4 @@
-"""What people wrote down: modules, hosts, policy, and the release they add up to at one commit.
+"""What people wrote down: modules, hosts, and the release they add up to at one commit.
 
 Durations are whole seconds. Paths of files are `RepoPath`s: the same path below the repository and below the host's
 root.
@@ -10,7 +10,6 @@ from enum import Enum
 from functools import cached_property
 
 from platformctl.model.compose import ComposeModel
-from platformctl.model.forge import ForgeAddress
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import (
     Digest,
@@ -159,113 +158,6 @@ class HostEntry:
 
 
 @dataclass(frozen=True)
-class Waiver:
-    """A rule that is set aside for one module until a day (ISO date, inclusive), and why."""
-
-    module: ModuleId
-    rule: str
-    reason: str
-    expires: str
-
-
-@dataclass(frozen=True)
-class ApprovalRule:
-    """How many distinct people must approve a plan for a host.
-
-    `per_label` is by `NAME=VALUE` of the allow-list's labels; `for_hosts` turns it into what each host needs.
-    """
-
-    required: int = 1
-    destructive: int = 1
-    per_host: Mapping[HostName, int] = field(default_factory=dict)
-    hardware_only: bool = False
-    per_label: Mapping[str, int] = field(default_factory=dict)
-
-    def for_hosts(self, hosts: Mapping[HostName, HostEntry]) -> "ApprovalRule":
-        """Return the rule with `per_host` raised to what the labels of `hosts` ask for; the strictest counts."""
-        asked = dict(self.per_host)
-        for name, entry in hosts.items():
-            labels = {f"{label}={value}" for label, value in entry.labels.items()}
-            people = max((count for label, count in self.per_label.items() if label in labels), default=0)
-            if people > asked.get(name, 0):
-                asked[name] = people
-        return replace(self, per_host=asked)
-
-    def people_for(self, host: HostName, *, destructive: bool) -> int:
-        """Return the number of distinct principals a plan for `host` needs; the strictest of the rules counts."""
-        needed = max(self.required, self.per_host.get(host, 0))
-        return max(needed, self.destructive) if destructive else needed
-
-
-@dataclass(frozen=True)
-class ForgeRule:
-    """What a pull request must show to carry a commit to production: its checks, and people other than its author.
-
-    `required`: every apply must name one. A pull request named by `--approved-pr` is judged in any case.
-    """
-
-    address: ForgeAddress
-    reviewers: tuple[str, ...]
-    checks: tuple[str, ...]
-    reviews: int = 1
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class RollbackRule:
-    """Whether one person may go back to the last healthy release (`preapproved` previous).
-
-    That release may have been applied at most `max_age` seconds ago.
-    """
-
-    preapproved: Strategy = Strategy.PREVIOUS
-    max_age: int = 30 * 86400
-
-
-@dataclass(frozen=True)
-class Policy:
-    """policy.yaml, checked. `expires_in` is how long a plan lives, in seconds; `forbidden_ports` are (first, last)."""
-
-    approvals: ApprovalRule = field(default_factory=ApprovalRule)
-    expires_in: int = 86400
-    require_merged: bool = True
-    rollback: RollbackRule = field(default_factory=RollbackRule)
-    first_host: HostName | None = None
-    phase: int = 5
-    images_allow: tuple[str, ...] = ("*",)
-    require_digest: bool = False
-    sacred_paths: tuple[RepoPath, ...] = ()
-    waivers: tuple[Waiver, ...] = ()
-    required_labels: tuple[str, ...] = ()
-    forbidden_ports: tuple[tuple[int, int], ...] = ()
-    forge: ForgeRule | None = None
-
-    def waives(self, module: ModuleId, rule: str, today: str) -> bool:
-        """Return whether a waiver lifts `rule` for `module` on `today` (ISO date)."""
-        return any((w.module, w.rule) == (module, rule) and w.expires >= today for w in self.waivers)
-
-
-@dataclass(frozen=True)
-class TrustRoots:
-    """Policy, hosts and signers as the trusted ref has them, never as the commit being planned has them.
-
-    `commit` is None when the roots came from a folder. `signers` is the text of allowed_signers, for ssh-keygen,
-    `revoked` that of revoked_keys, empty if there is none. The digests are of the files' bytes; that of the signers
-    covers both files, as a key that is no longer revoked is a change of who may sign.
-    """
-
-    commit: GitSha | None
-    policy: Policy
-    hosts: Mapping[HostName, HostEntry]
-    signers: str
-    policy_digest: Digest
-    hosts_digest: Digest
-    signers_digest: Digest
-    origin: str = ""
-    revoked: str = ""
-
-
-@dataclass(frozen=True)
 class InputFile:
     """A file of a release: what it holds, and its permission bits (0o644 or 0o755)."""
 
@@ -356,24 +248,3 @@ class Release:
         tag = self.compose.services[self.module.runtime.compose_service].tag
         version = replace(canary.version, expect=canary.version.expect.replace(TAG, tag))
         return replace(canary, version=version)
-
-
-LINKED_MOUNT = "linked-mount"
-"""The rule about mounts that are links on the host: they lead to something that was not judged."""
-SHARED_VOLUME = "shared-volume"
-"""The rule about volumes that may be another project's; a waiver lets one lead to the host's own files."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something a reviewer must know: `deny` refuses, `warn` does not, `error` is input that does not fit."""
-
-    module: str
-    rule: str
-    severity: str
-    file: str
-    line: int | None
-    field: str
-    message: str
-    hint: str
-    waiver: str | None = None

@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import Any, ClassVar
 
 from platformctl.errors import ExitCode, Refusal
-from platformctl.model.desired import Finding
+from platformctl.model.finding import Finding
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 from platformctl.model.plan import Change, Plan

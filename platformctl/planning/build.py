@@ -6,17 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation
-from platformctl.model.desired import (
-    LINKED_MOUNT,
-    SHARED_VOLUME,
-    Delivery,
-    Finding,
-    HostEntry,
-    ModuleKind,
-    Release,
-    Strategy,
-    TrustRoots,
-)
+from platformctl.model.desired import Delivery, HostEntry, ModuleKind, Release, Strategy
+from platformctl.model.finding import LINKED_MOUNT, SHARED_VOLUME, Finding
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, ServiceName
 from platformctl.model.observed import Observation, Source
@@ -34,6 +25,7 @@ from platformctl.model.plan import (
     Step,
     is_own,
 )
+from platformctl.model.policy import TrustRoots
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.besides import bystanders, left_behind
 from platformctl.planning.diff import diff

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import PolicyViolation
-from platformctl.model.desired import LINKED_MOUNT, SHARED_VOLUME, Release
+from platformctl.model.desired import Release
+from platformctl.model.finding import LINKED_MOUNT, SHARED_VOLUME
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Observation
 from platformctl.model.plan import Action, Change, Plan

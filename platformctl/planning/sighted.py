@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from platformctl.drivers.interface import Driver
-from platformctl.model.desired import Finding, Release
+from platformctl.model.desired import Release
+from platformctl.model.finding import Finding
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Observation, Source
 from platformctl.model.plan import Plan, PlannedObservation, is_own

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from platformctl.model.desired import Finding, Policy, Release, Waiver
+from platformctl.model.desired import Release
+from platformctl.model.finding import Finding
+from platformctl.model.policy import Policy, Waiver
 from platformctl.policy.canary import CANARY
 from platformctl.policy.images import IMAGE_RULES
 from platformctl.policy.keys import UNKNOWN_KEY

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from platformctl.model.compose import ComposeModel, ComposeService
-from platformctl.model.desired import HostEntry, Module, Policy, Release
+from platformctl.model.desired import HostEntry, Module, Release
 from platformctl.model.frozen import dataclass
+from platformctl.model.policy import Policy
 
 _SHOWABLE = re.compile(r"[A-Za-z0-9_./:@-]{1,100}\Z")
 

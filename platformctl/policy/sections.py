@@ -10,7 +10,7 @@ from typing import Any
 
 from platformctl.errors import InvalidInput
 from platformctl.model.compose import GIVEN
-from platformctl.model.desired import SHARED_VOLUME
+from platformctl.model.finding import SHARED_VOLUME
 from platformctl.model.names import RepoPath
 from platformctl.policy.mounts import normal
 from platformctl.policy.rules import Case, Look, Rule, Sighting, is_off, shown

@@ -3,7 +3,7 @@
 Nobody else can put commands there: what others wrote is cleaned first and then escaped as runners ask for it.
 """
 
-from platformctl.model.desired import Finding
+from platformctl.model.finding import Finding
 from platformctl.model.reports import Report
 from platformctl.redaction import Redactor
 from platformctl.render.findings import found

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from platformctl.model.desired import Finding
+from platformctl.model.finding import Finding
 from platformctl.model.reports import ErrorReport, PlannedModule, PlanReport, Report, ValidateReport
 
 _WORST_FIRST = {"error": 0, "deny": 1, "warn": 2}

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from platformctl import __version__
-from platformctl.model.desired import Finding
+from platformctl.model.finding import Finding
 from platformctl.model.reports import Report
 from platformctl.redaction import Redactor
 from platformctl.render.findings import found

@@ -11,10 +11,10 @@ from itertools import pairwise, zip_longest
 
 from platformctl.errors import ApprovalMismatch, InvalidInput
 from platformctl.model import codec, strict_json
-from platformctl.model.desired import ApprovalRule, TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.moment import Moment
 from platformctl.model.names import Digest, GitSha
+from platformctl.model.policy import ApprovalRule, TrustRoots
 from platformctl.model.state import TrustSeen
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import Keyring

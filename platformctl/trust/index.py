@@ -10,10 +10,10 @@ from typing import Any
 
 from platformctl.errors import InvalidInput
 from platformctl.model import codec, strict_json
-from platformctl.model.desired import ApprovalRule
 from platformctl.model.frozen import dataclass
 from platformctl.model.moment import Moment
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
+from platformctl.model.policy import ApprovalRule
 
 FORMAT = "platformctl/index"
 FORMAT_VERSION = "1.0"

@@ -6,9 +6,9 @@ This comes on top of signed approvals and never replaces one: whoever runs a for
 from collections.abc import Iterable, Mapping
 
 from platformctl.errors import ApprovalMismatch
-from platformctl.model.desired import ForgeRule
 from platformctl.model.forge import CheckState, CommitCheck, PullRequest, Review, Word
 from platformctl.model.names import GitSha
+from platformctl.model.policy import ForgeRule
 
 
 def require_commit(request: PullRequest, commit: GitSha) -> None:

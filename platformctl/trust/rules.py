@@ -13,9 +13,9 @@ from platformctl.errors import (
     Refusal,
     StalePlan,
 )
-from platformctl.model.desired import ApprovalRule
 from platformctl.model.moment import SIGNER_SKEW, Moment
 from platformctl.model.names import GitSha
+from platformctl.model.policy import ApprovalRule
 from platformctl.trust.case import Ballot, Case, Rule
 
 Reasons = tuple[Refusal, ...]

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from platformctl.errors import StalePlan
-from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.desired import Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 from platformctl.model.observed import Container, Observation
 from platformctl.model.plan import Action, PlannedFile
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import NoteReport
 from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, Receipt, RunningContainer
 from platformctl.planning.build import resolve_images

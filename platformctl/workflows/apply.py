@@ -15,9 +15,10 @@ from platformctl.errors import (
     ToolError,
     Unreachable,
 )
-from platformctl.model.desired import HostEntry, TrustRoots
+from platformctl.model.desired import HostEntry
 from platformctl.model.events import IntentWritten, LockTaken, Settled
 from platformctl.model.plan import Plan
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import ApplyReport
 from platformctl.model.result import ApplyResult
 from platformctl.model.state import TrustSeen

@@ -10,10 +10,12 @@ from platformctl.errors import (
     Refusal,
     StalePlan,
 )
-from platformctl.model.desired import Finding, Release, TrustRoots
+from platformctl.model.desired import Release
+from platformctl.model.finding import Finding
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, HostName
 from platformctl.model.plan import Plan, PlannedHost, PlannedImage
+from platformctl.model.policy import TrustRoots
 from platformctl.planning.build import planned_host
 from platformctl.policy.plans import require_phase
 from platformctl.trust.envelope import Envelope

@@ -6,10 +6,12 @@ from functools import cached_property
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, Refusal, StalePlan
 from platformctl.manifests.references import check_reached
-from platformctl.model.desired import NOTHING, Finding, Policy, Release, TrustRoots
+from platformctl.model.desired import NOTHING, Release
+from platformctl.model.finding import Finding
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.model.plan import Plan
+from platformctl.model.policy import Policy, TrustRoots
 from platformctl.policy import judge
 from platformctl.releases import (
     CommitTree,

@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from platformctl import observing
 from platformctl.errors import ExitCode, Refusal, Unreachable, worst
 from platformctl.model.command import NO_ROOM, Command, require_room
-from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.model.desired import HostEntry, Module
 from platformctl.model.names import Digest, HostName
 from platformctl.model.observed import Identity
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import Check, DoctorReport
 from platformctl.releases import CommitTree
 from platformctl.store.host import HostLayout, probe, read_answer

@@ -6,10 +6,11 @@ Each module is compared with the release of its last receipt, so what HEAD would
 from collections.abc import Mapping, Sequence
 
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, or_raise
-from platformctl.model.desired import Module, Release, TrustRoots
+from platformctl.model.desired import Module, Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.plan import Action, Change, Plan
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import DriftReport, DriftRow
 from platformctl.model.state import Receipt
 from platformctl.planning.build import build

@@ -1,7 +1,8 @@
 """The hosts that are asked by a command that has to ask every host of the allow-list."""
 
 from platformctl.errors import Refusal
-from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.model.desired import HostEntry, Module
+from platformctl.model.policy import TrustRoots
 from platformctl.releases import CommitTree
 from platformctl.workflows.neighbours import neighbours
 from platformctl.workflows.parts import Parts

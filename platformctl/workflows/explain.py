@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from platformctl.errors import ExitCode, Refusal, StalePlan, ToolError, Unreachable, WrongHost
-from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.desired import Release
 from platformctl.model.names import Digest
 from platformctl.model.plan import Plan
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import Difference, ExplainReport
 from platformctl.planning.compare import compare
 from platformctl.policy.plans import check_targets, require_phase

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from platformctl.errors import EXIT_CODES, ApprovalMismatch, ExitCode, Refusal, StalePlan, ToolError, Touched, worst
-from platformctl.model.desired import TrustRoots
 from platformctl.model.events import Event, OfModule
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import ApplyReport, ErrorReport, FleetReport, PlanOutcome, Report
 from platformctl.releases import CommitTree, manifest_path
 from platformctl.store import lock

@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, StalePlan
-from platformctl.model.desired import NOTHING, RollbackRule, Strategy
+from platformctl.model.desired import NOTHING, Strategy
 from platformctl.model.moment import Moment
 from platformctl.model.names import GitSha
+from platformctl.model.policy import RollbackRule
 from platformctl.model.state import HostRecord, Receipt
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from platformctl.errors import Refusal, Unreachable
-from platformctl.model.desired import NOTHING, HostEntry, Release, TrustRoots
+from platformctl.model.desired import NOTHING, HostEntry, Release
 from platformctl.model.names import GitSha, ModuleId
+from platformctl.model.policy import TrustRoots
 from platformctl.store.host import HostLayout
 from platformctl.workflows.desire import Desire
 from platformctl.workflows.hosts import Hosts

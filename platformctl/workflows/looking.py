@@ -18,10 +18,11 @@ from platformctl import observing
 from platformctl.drivers.interface import Driver, Question
 from platformctl.errors import PolicyViolation, Refusal, or_raise
 from platformctl.model.command import Completed
-from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.desired import Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, HostName, ModuleId
 from platformctl.model.observed import Observation
+from platformctl.model.policy import TrustRoots
 from platformctl.planning.settled import is_expected, known_version, settled
 from platformctl.store.batch import CutShort, run_together
 from platformctl.store.host import HostLayout

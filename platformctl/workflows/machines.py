@@ -6,10 +6,11 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from platformctl.errors import PolicyViolation, Usage, WrongHost
-from platformctl.model.desired import HostEntry, TrustRoots
+from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 from platformctl.model.observed import Identity
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import TextReport, TrustReport
 from platformctl.workflows.hosts import DRIVER, Answering
 from platformctl.workflows.parts import Parts, folder_roots, moment

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from platformctl.errors import ExitCode, Refusal, Usage
-from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.desired import Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import ModuleId
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import NoteReport
 from platformctl.releases import module_ids
 from platformctl.store.files import write_atomically

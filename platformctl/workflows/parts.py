@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from platformctl.errors import Interrupted, InvalidInput, PolicyViolation, ToolError
 from platformctl.gitinfo import Repository
 from platformctl.manifests.load import read_hosts, read_policy
-from platformctl.model.desired import HostEntry, Module, TrustRoots
+from platformctl.model.desired import HostEntry, Module
 from platformctl.model.frozen import dataclass
 from platformctl.model.moment import Moment
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath
+from platformctl.model.policy import TrustRoots
 from platformctl.model.secret import Secret
 from platformctl.releases import CommitTree, FolderTree, Tree
 from platformctl.store.states import StateStore

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from platformctl.drivers.interface import Preceding
 from platformctl.errors import ExitCode, PolicyViolation, Refusal, Usage, or_raise, worst
-from platformctl.model.desired import NOTHING, Finding, Module, Release, TrustRoots
+from platformctl.model.desired import NOTHING, Module, Release
+from platformctl.model.finding import Finding
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha, ModuleId, ServiceName
 from platformctl.model.plan import Bystander, Plan
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import ErrorReport, NotPlanned, PlannedModule, PlanReport
 from platformctl.model.state import HostRecord, ModuleStatus
 from platformctl.planning.build import Circumstances, build_offline

@@ -1,8 +1,8 @@
 """What a pull request has to say about an apply, if the operator names one or the policy wants one."""
 
 from platformctl.errors import ApprovalMismatch, Refusal
-from platformctl.model.desired import ForgeRule, TrustRoots
 from platformctl.model.names import GitSha
+from platformctl.model.policy import ForgeRule, TrustRoots
 from platformctl.trust.pull_requests import require_checks, require_commit, require_reviews
 from platformctl.workflows.parts import Parts
 

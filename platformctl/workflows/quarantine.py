@@ -4,9 +4,10 @@ from pathlib import Path
 
 from platformctl.model import strict_json
 from platformctl.model.codec import encode
-from platformctl.model.desired import HostEntry, TrustRoots
+from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import ModuleId
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import NoteReport
 from platformctl.model.state import LIFT_PAYLOAD_TYPE, Lift
 from platformctl.releases import CommitTree, module_ids, read_manifest

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from platformctl.applying.proof import prove
 from platformctl.errors import ExitCode, Refusal, worst
-from platformctl.model.desired import NOTHING, HostEntry, Release, TrustRoots
+from platformctl.model.desired import NOTHING, HostEntry, Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, ModuleId
 from platformctl.model.observed import Observation, ProjectSeen
 from platformctl.model.plan import Plan
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import RecoverReport
 from platformctl.session import HostSession
 from platformctl.store.host import HostLayout

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from platformctl.model.desired import Finding, Release, TrustRoots
+from platformctl.model.desired import Release
+from platformctl.model.finding import Finding
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Observation
 from platformctl.model.plan import Plan, PlannedImage
+from platformctl.model.policy import TrustRoots
 from platformctl.model.state import HostRecord
 from platformctl.planning.build import Circumstances, build
 from platformctl.planning.refusals import refuse_foreign

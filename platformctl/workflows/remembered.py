@@ -3,9 +3,9 @@
 from contextlib import suppress
 
 from platformctl.errors import InvalidInput, PolicyViolation, ToolError
-from platformctl.model.desired import TrustRoots
 from platformctl.model.names import Digest
 from platformctl.model.plan import Plan
+from platformctl.model.policy import TrustRoots
 from platformctl.model.state import TrustSeen
 from platformctl.trust.history import Version, check_trust
 from platformctl.workflows.case import stale

@@ -12,10 +12,12 @@ from platformctl.errors import (
 )
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
 from platformctl.model.approval import Approval
-from platformctl.model.desired import ApprovalRule, Finding, Release, TrustRoots
+from platformctl.model.desired import Release
+from platformctl.model.finding import Finding
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import GitSha
 from platformctl.model.plan import PAYLOAD_TYPE, Plan
+from platformctl.model.policy import ApprovalRule, TrustRoots
 from platformctl.model.reports import ApplyReport
 from platformctl.model.state import HostRecord
 from platformctl.planning.compare import differences

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from platformctl import observing
 from platformctl.errors import ApprovalMismatch, Refusal, Unreachable
-from platformctl.model.desired import Release, TrustRoots
+from platformctl.model.desired import Release
 from platformctl.model.moment import OBSERVER_SKEW, Moment
+from platformctl.model.policy import TrustRoots
 from platformctl.trust.fleet_observation import PAYLOAD_TYPE, FleetObservation, decode_fleet
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import OBSERVATION

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from platformctl.errors import InvalidInput, Refusal, Usage
 from platformctl.model import strict_json
-from platformctl.model.desired import TrustRoots
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import PlannedModule, Reason, VerifyReport
 from platformctl.trust import envelope
 from platformctl.trust.envelope import Envelope

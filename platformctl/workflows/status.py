@@ -5,9 +5,10 @@ from contextlib import suppress
 
 from platformctl.drivers.interface import Driver
 from platformctl.errors import ExitCode, Refusal, Unreachable
-from platformctl.model.desired import NOTHING, HostEntry, Module, ModuleKind, TrustRoots
+from platformctl.model.desired import NOTHING, HostEntry, Module, ModuleKind
 from platformctl.model.names import HostName, ModuleId
 from platformctl.model.observed import Container
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import HistoryReport, HistoryRow, ModuleRow, StatusReport
 from platformctl.model.state import HostRecord, Receipt
 from platformctl.releases import CommitTree, module_ids, read_manifest

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from platformctl.errors import ExitCode, InvalidInput, Refusal
-from platformctl.model.desired import NOTHING, HostEntry, Module, TrustRoots
+from platformctl.model.desired import NOTHING, HostEntry, Module
 from platformctl.model.names import GitSha, HostName, ServiceName
 from platformctl.model.observed import Container
+from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import Stray, StrayReport
 from platformctl.releases import CommitTree, manifest_path, read_release
 from platformctl.workflows.hosts import DRIVER, Hosts, hosts

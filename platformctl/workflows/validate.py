@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from platformctl.errors import ExitCode, PolicyViolation, Refusal
 from platformctl.manifests.load import InvalidManifest, check_reached, check_references
-from platformctl.model.desired import Finding, Module
+from platformctl.model.desired import Module
+from platformctl.model.finding import Finding
 from platformctl.model.names import ModuleId
 from platformctl.model.reports import ValidateReport
 from platformctl.policy import judge

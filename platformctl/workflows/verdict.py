@@ -5,11 +5,12 @@ from contextlib import suppress
 
 from platformctl.errors import InvalidInput, Locked, Refusal
 from platformctl.model.command import Command
-from platformctl.model.desired import HostEntry, Release, TrustRoots
+from platformctl.model.desired import HostEntry, Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container
 from platformctl.model.plan import Action, Operation, Place, Plan, PlannedFile, Remove, Run
+from platformctl.model.policy import TrustRoots
 from platformctl.session import HostSession
 from platformctl.store.host import HostLayout
 from platformctl.store.journal import Journal

@@ -13,10 +13,11 @@ from platformctl.applying.proof import Wish
 from platformctl.applying.run import Apply
 from platformctl.errors import ExitCode, Locked, OutcomeUnknown, Unreachable
 from platformctl.model.command import Command, Completed
-from platformctl.model.desired import ApprovalRule, Canary
+from platformctl.model.desired import Canary
 from platformctl.model.events import CanaryAnswered, Event, RollbackStub
 from platformctl.model.observed import Container, ProjectSeen
 from platformctl.model.plan import Operation, Run, Step
+from platformctl.model.policy import ApprovalRule
 from platformctl.model.result import ApplyResult
 from platformctl.trust.rules import approved_sha, for_apply
 from platformctl.trust.verify import VerifiedPlan, verify

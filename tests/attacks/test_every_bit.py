@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from platformctl.errors import ApprovalMismatch, InvalidInput, Refusal
-from platformctl.model.desired import ApprovalRule
 from platformctl.model.names import Digest
+from platformctl.model.policy import ApprovalRule
 from platformctl.trust import envelope as envelopes
 from platformctl.trust import rules
 from platformctl.trust.verify import verify

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from platformctl.model.desired import Finding
+from platformctl.model.finding import Finding
 from platformctl.model.reports import ValidateReport
 from platformctl.model.secret import Secret
 from platformctl.redaction import Redactor

@@ -9,10 +9,10 @@ import pytest
 
 from platformctl.errors import ApprovalMismatch, InvalidInput
 from platformctl.model.approval import PAYLOAD_TYPE as APPROVAL_TYPE
-from platformctl.model.desired import ApprovalRule
 from platformctl.model.moment import Moment
 from platformctl.model.names import HostName
 from platformctl.model.plan import PAYLOAD_TYPE
+from platformctl.model.policy import ApprovalRule
 from platformctl.trust import rules
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.keys import Keyring

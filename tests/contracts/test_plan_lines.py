@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from platformctl.errors import ExitCode
-from platformctl.model.desired import Finding
+from platformctl.model.finding import Finding
 from platformctl.model.names import ModuleId, RepoPath
 from platformctl.model.plan import Action, Cause, Change, Place, Remove, Step
 from platformctl.model.reports import PlannedModule, PlanReport, ValidateReport

@@ -10,24 +10,20 @@ import yaml
 from platformctl.errors import ExitCode, InvalidInput
 from platformctl.manifests.load import InvalidManifest, read_hosts, read_module, read_policy
 from platformctl.model.desired import (
-    ApprovalRule,
     Canary,
     Delivery,
     Environment,
     FileChange,
-    Finding,
-    ForgeRule,
     Health,
     ModuleKind,
-    Policy,
-    RollbackRule,
     ServedVersion,
     Strategy,
-    Waiver,
 )
 from platformctl.model.duration import seconds
+from platformctl.model.finding import Finding
 from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.names import HostName, ModuleId, RepoPath
+from platformctl.model.policy import ApprovalRule, ForgeRule, Policy, RollbackRule, Waiver
 
 PATH = RepoPath("modules/honcho-redis/module.yaml")
 DOCS = Path(__file__).parents[2] / "docs"

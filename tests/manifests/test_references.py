@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from platformctl.manifests.compose import read_compose
 from platformctl.manifests.load import check_reached, check_references
-from platformctl.model.desired import Finding, HostEntry, Module, ModuleKind, Runtime
+from platformctl.model.desired import HostEntry, Module, ModuleKind, Runtime
+from platformctl.model.finding import Finding
 from platformctl.model.names import HostName, ModuleId, ProjectName, RepoPath, ServiceName
 
 HOSTS = {HostName("rs2000"): HostEntry(HostName("rs2000"), "local", "/opt/platform", machine_id="0" * 32)}

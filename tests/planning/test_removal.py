@@ -6,10 +6,11 @@ import pytest
 
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.errors import PolicyViolation
-from platformctl.model.desired import NOTHING, Environment, Policy, TrustRoots
+from platformctl.model.desired import NOTHING, Environment
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Observation
 from platformctl.model.plan import Action, Plan, PlannedFile, PlannedImage, Run
+from platformctl.model.policy import Policy, TrustRoots
 from platformctl.model.state import HostRecord, Receipt, SignedReceipt
 from platformctl.planning.build import Circumstances
 from platformctl.planning.removal import build_removal

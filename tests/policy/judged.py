@@ -4,18 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from platformctl.manifests.compose import read_compose
-from platformctl.model.desired import (
-    Environment,
-    Finding,
-    HostEntry,
-    InputFile,
-    Module,
-    ModuleKind,
-    Policy,
-    Release,
-    Runtime,
-    Waiver,
-)
+from platformctl.model.desired import Environment, HostEntry, InputFile, Module, ModuleKind, Release, Runtime
+from platformctl.model.finding import Finding
 from platformctl.model.names import (
     Digest,
     GitSha,
@@ -26,6 +16,7 @@ from platformctl.model.names import (
     ServiceName,
     VariableName,
 )
+from platformctl.model.policy import Policy, Waiver
 from platformctl.policy import judge
 
 COMPOSE_FILE = RepoPath("compose/core/compose.yaml")

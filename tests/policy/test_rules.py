@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from platformctl.errors import InvalidInput
 from platformctl.manifests.load import read_policy
-from platformctl.model.desired import Canary, Environment, ModuleKind, Policy
+from platformctl.model.desired import Canary, Environment, ModuleKind
 from platformctl.model.names import RepoPath
+from platformctl.model.policy import Policy
 from platformctl.policy import RULES, judge
 from platformctl.policy.images import allows
 from platformctl.policy.keys import SERVICE_KEYS

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from platformctl.model.desired import Environment, Finding, Policy, Waiver
+from platformctl.model.desired import Environment
+from platformctl.model.finding import Finding
 from platformctl.model.names import ModuleId, RepoPath, VariableName
+from platformctl.model.policy import Policy, Waiver
 from platformctl.policy import judge
 from tests.policy.judged import MODULE, TODAY, denials, findings, release, service, waiving
 

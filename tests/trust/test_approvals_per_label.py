@@ -1,7 +1,8 @@
 """How many people a host asks for: by its name, by its labels, the strictest of all."""
 
-from platformctl.model.desired import ApprovalRule, HostEntry
+from platformctl.model.desired import HostEntry
 from platformctl.model.names import HostName
+from platformctl.model.policy import ApprovalRule
 
 PROD, EDGE, BARE = (HostName(name) for name in ("prod", "edge", "bare"))
 HOSTS = {

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from platformctl.errors import ApprovalMismatch
-from platformctl.model.desired import ApprovalRule, ForgeRule, Policy, TrustRoots
 from platformctl.model.forge import ForgeAddress, ForgeKind, ForgeRepository, ForgeUrl
 from platformctl.model.moment import Moment
 from platformctl.model.names import GitSha
+from platformctl.model.policy import ApprovalRule, ForgeRule, Policy, TrustRoots
 from platformctl.model.state import TrustSeen
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.history import (

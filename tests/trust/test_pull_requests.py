@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from platformctl.errors import ApprovalMismatch
-from platformctl.model.desired import ForgeRule
 from platformctl.model.forge import (
     CheckState,
     CommitCheck,
@@ -18,6 +17,7 @@ from platformctl.model.forge import (
     Word,
 )
 from platformctl.model.names import GitSha
+from platformctl.model.policy import ForgeRule
 from platformctl.trust.pull_requests import require_checks, require_commit, require_reviews
 
 HEAD, MERGED, OTHER = GitSha("a" * 40), GitSha("b" * 40), GitSha("c" * 40)

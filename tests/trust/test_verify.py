@@ -16,10 +16,10 @@ from platformctl.errors import (
     StalePlan,
 )
 from platformctl.model.approval import PAYLOAD_TYPE
-from platformctl.model.desired import ApprovalRule
 from platformctl.model.moment import Moment
 from platformctl.model.names import GitSha, HostName
 from platformctl.model.plan import Action, Rollback
+from platformctl.model.policy import ApprovalRule
 from platformctl.trust import rules
 from platformctl.trust.case import Rule
 from platformctl.trust.envelope import Envelope

@@ -8,8 +8,9 @@ from typing import cast
 import pytest
 
 from platformctl.gitinfo import Repository
-from platformctl.model.desired import HostEntry, TrustRoots
+from platformctl.model.desired import HostEntry
 from platformctl.model.names import HostName
+from platformctl.model.policy import TrustRoots
 from platformctl.store.states import StateStore
 from platformctl.workflows.every_host import every_host
 from platformctl.workflows.parts import Parts

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from platformctl.errors import Refusal
-from platformctl.model.desired import NOTHING, RollbackRule, Strategy
+from platformctl.model.desired import NOTHING, Strategy
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId
+from platformctl.model.policy import RollbackRule
 from platformctl.model.state import HostRecord, Receipt, SignedReceipt
 from platformctl.workflows.going_back import before, target_of
 
