@@ -17,7 +17,8 @@ from platformctl.model.desired import HostEntry
 from platformctl.model.names import Digest, GitSha, HostName
 from platformctl.model.plan import PlannedFile
 from platformctl.model.state import ModuleStatus
-from platformctl.releases import CommitTree, module_ids, read_manifest, read_release
+from platformctl.releases import module_ids, read_manifest, read_release
+from platformctl.releases.trees import CommitTree
 from platformctl.store.states import StateStore
 
 CHANGED = 10

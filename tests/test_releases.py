@@ -17,16 +17,9 @@ from platformctl.errors import InvalidInput, PolicyViolation
 from platformctl.gitinfo import Repository
 from platformctl.model.desired import HostEntry, Release, ServedVersion
 from platformctl.model.names import GitSha, HostName, ModuleId
-from platformctl.releases import (
-    CommitTree,
-    FolderTree,
-    Tree,
-    module_ids,
-    quoted,
-    read_environment,
-    read_manifest,
-    read_release,
-)
+from platformctl.releases import module_ids, read_manifest, read_release
+from platformctl.releases.env_files import quoted, read_environment
+from platformctl.releases.trees import CommitTree, FolderTree, Tree
 
 HOST = HostEntry(HostName("one"), "local", "/opt/platform")
 COMPOSE = """\

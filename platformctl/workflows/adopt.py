@@ -19,7 +19,8 @@ from platformctl.planning.build import resolve_images
 from platformctl.planning.diff import diff
 from platformctl.planning.settled import computed
 from platformctl.planning.wanted import Wanted
-from platformctl.releases import CommitTree, module_ids
+from platformctl.releases import module_ids
+from platformctl.releases.trees import CommitTree
 from platformctl.session import HostSession
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record

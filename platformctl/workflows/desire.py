@@ -13,16 +13,8 @@ from platformctl.model.names import GitSha, ModuleId, RepoPath, ServiceName
 from platformctl.model.plan import Plan
 from platformctl.model.policy import Policy, TrustRoots
 from platformctl.policy import judge
-from platformctl.releases import (
-    CommitTree,
-    FolderTree,
-    Tree,
-    input_paths,
-    manifest_path,
-    module_ids,
-    read_manifest,
-    read_release,
-)
+from platformctl.releases import input_paths, manifest_path, module_ids, read_manifest, read_release
+from platformctl.releases.trees import CommitTree, FolderTree, Tree
 from platformctl.workflows.neighbours import Neighbours, beside, neighbours
 from platformctl.workflows.parts import Parts, require_host
 

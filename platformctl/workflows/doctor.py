@@ -14,7 +14,7 @@ from platformctl.model.names import Digest, HostName
 from platformctl.model.observed import Identity
 from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import Check, DoctorReport
-from platformctl.releases import CommitTree
+from platformctl.releases.trees import CommitTree
 from platformctl.store.host import HostLayout, probe, read_answer
 from platformctl.store.host_lock import look_at_lock, read_lock_look
 from platformctl.store.host_records import read_recall, recall

@@ -14,7 +14,8 @@ from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import DriftReport, DriftRow
 from platformctl.model.state import Receipt
 from platformctl.planning.build import build
-from platformctl.releases import CommitTree, module_ids, read_manifest
+from platformctl.releases import module_ids, read_manifest
+from platformctl.releases.trees import CommitTree
 from platformctl.workflows.desire import owners_at, release_at
 from platformctl.workflows.guess import by_states
 from platformctl.workflows.hosts import Hosts, hosts

@@ -12,7 +12,7 @@ from platformctl.model.names import Digest
 from platformctl.model.observed import Earlier, FileSeen, Observation
 from platformctl.model.plan import PlannedFile, is_own
 from platformctl.model.state import HostRecord, Receipt
-from platformctl.releases import read_environment
+from platformctl.releases.env_files import read_environment
 from platformctl.store.host import HostLayout
 from platformctl.store.host_files import read_recollected, recollect
 from platformctl.transports.interface import Transport

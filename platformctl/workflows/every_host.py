@@ -3,7 +3,7 @@
 from platformctl.errors import Refusal
 from platformctl.model.desired import HostEntry, Module
 from platformctl.model.policy import TrustRoots
-from platformctl.releases import CommitTree
+from platformctl.releases.trees import CommitTree
 from platformctl.workflows.neighbours import neighbours
 from platformctl.workflows.parts import Parts
 

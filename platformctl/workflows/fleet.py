@@ -13,7 +13,8 @@ from platformctl.model.names import HostName, ModuleId
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
 from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import ApplyReport, ErrorReport, FleetReport, PlanOutcome, Report
-from platformctl.releases import CommitTree, manifest_path
+from platformctl.releases import manifest_path
+from platformctl.releases.trees import CommitTree
 from platformctl.store import lock
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.index import Index, IndexEntry, decode_index

@@ -12,7 +12,8 @@ from platformctl.manifests.load import read_module
 from platformctl.model.desired import Module
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName, ModuleId
-from platformctl.releases import Tree, manifest_path, module_ids
+from platformctl.releases import manifest_path, module_ids
+from platformctl.releases.trees import Tree
 
 _WORD = re.compile(rb"[A-Za-z0-9_-]+")
 

@@ -16,7 +16,7 @@ from platformctl.model.moment import Moment
 from platformctl.model.names import Digest, GitSha, HostName, ModuleId, RepoPath
 from platformctl.model.policy import TrustRoots
 from platformctl.model.secret import Secret
-from platformctl.releases import CommitTree, FolderTree, Tree
+from platformctl.releases.trees import CommitTree, FolderTree, Tree
 from platformctl.store.states import StateStore
 from platformctl.trust.keys import Keyring
 

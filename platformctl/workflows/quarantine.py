@@ -10,7 +10,8 @@ from platformctl.model.names import ModuleId
 from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import NoteReport
 from platformctl.model.state import LIFT_PAYLOAD_TYPE, Lift
-from platformctl.releases import CommitTree, module_ids, read_manifest
+from platformctl.releases import module_ids, read_manifest
+from platformctl.releases.trees import CommitTree
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import write_record
 from platformctl.trust import envelope

@@ -11,7 +11,8 @@ from platformctl.model.observed import Container
 from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import HistoryReport, HistoryRow, ModuleRow, StatusReport
 from platformctl.model.state import HostRecord, Receipt
-from platformctl.releases import CommitTree, module_ids, read_manifest
+from platformctl.releases import module_ids, read_manifest
+from platformctl.releases.trees import CommitTree
 from platformctl.store import chain
 from platformctl.store.host import HostLayout
 from platformctl.store.host_lock import look_at_lock, read_lock_look

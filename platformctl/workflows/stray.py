@@ -8,7 +8,8 @@ from platformctl.model.names import GitSha, HostName, ServiceName
 from platformctl.model.observed import Container
 from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import Stray, StrayReport
-from platformctl.releases import CommitTree, manifest_path, read_release
+from platformctl.releases import manifest_path, read_release
+from platformctl.releases.trees import CommitTree
 from platformctl.workflows.hosts import DRIVER, Hosts, hosts
 from platformctl.workflows.neighbours import Neighbours, Unreadable, neighbours
 from platformctl.workflows.parts import Parts, require_host, trust_roots

@@ -9,7 +9,8 @@ from platformctl.model.finding import Finding
 from platformctl.model.names import ModuleId
 from platformctl.model.reports import ValidateReport
 from platformctl.policy import judge
-from platformctl.releases import FolderTree, manifest_path, module_ids, read_manifest, read_release
+from platformctl.releases import manifest_path, module_ids, read_manifest, read_release
+from platformctl.releases.trees import FolderTree
 from platformctl.workflows.parts import Parts, folder_roots, moment, require_module
 
 

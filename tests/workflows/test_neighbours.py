@@ -7,7 +7,8 @@ import pytest
 from platformctl.errors import InvalidInput
 from platformctl.model.desired import Module
 from platformctl.model.names import HostName, ModuleId
-from platformctl.releases import FolderTree, read_manifest
+from platformctl.releases import read_manifest
+from platformctl.releases.trees import FolderTree
 from platformctl.workflows.neighbours import Unreadable, beside, neighbours
 
 UNCLOSED = "spec: {host: rs2000, runtime: {project: shop, compose_service: [\n"
