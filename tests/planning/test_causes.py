@@ -10,7 +10,7 @@ from platformctl.model.names import RepoPath
 from platformctl.model.plan import Action, Cause, Change
 from platformctl.model.state import Computed
 from tests.contracts.releases import MODULE, a_release
-from tests.planning.test_diff import IGNORING, WHO, Host, running
+from tests.planning.running_host import IGNORING, WHO, Host, running
 from tests.planning.test_fields import keeping as fields_keeping
 from tests.planning.test_removal import record_of
 

@@ -1,128 +1,21 @@
 """What would happen to each container and why, from a release and a host in memory."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from platformctl.drivers.compose_settings import wanted_settings
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.errors import PolicyViolation
-from platformctl.model.desired import FileChange, Module, ModuleKind, Release
+from platformctl.model.desired import Module, ModuleKind
 from platformctl.model.names import Digest, ServiceName
-from platformctl.model.observed import (
-    Container,
-    Earlier,
-    FileSeen,
-    Identity,
-    ImageSeen,
-    Observation,
-    ResourceSeen,
-    Source,
-)
-from platformctl.model.plan import Action, Cause, Change, PlannedImage
-from platformctl.model.state import HostRecord
+from platformctl.model.observed import ImageSeen
+from platformctl.model.plan import Action, Cause
 from platformctl.planning.build import resolve_images
-from platformctl.planning.diff import diff
 from platformctl.planning.spreading import done
-from platformctl.planning.wanted import Wanted
-from platformctl.redaction import Redactor
 from tests.contracts.releases import MODULE, a_release
+from tests.planning.running_host import CONFIGURED, FILES, IGNORING, IMAGE, WHO, running
 
-hide = Redactor().clean
-IMAGE = Digest.of(b"image")
-WHO = Identity(1000, "agent", "m", "e", "28.2.2", "amd64", "2.26.1", "", 1780000000, "/home/agent", "/usr/bin:/bin")
-CONFIGURED = "services: {web: {image: 'web:1', volumes: ['./conf:/etc/conf']}}"
-FILES = {"conf/a": b"1"}
 WITH_ENV_FILE = "services: {web: {image: 'web:1', env_file: ['./web.env'], volumes: ['./conf:/etc/conf']}}"
-NETWORK = ResourceSeen(
-    "shop_default",
-    {"driver": "bridge", "driver_opts": {}, "labels": {}, "internal": False, "attachable": False, "enable_ipv6": False}
-    | {"subnets": ["172.18.0.0/16"]},
-    "n" * 64,
-)
-VOLUME = {"driver": "local", "driver_opts": {}, "labels": {}}
-SETTINGS = wanted_settings({})
-IGNORING = replace(MODULE, on_file_change=FileChange.IGNORE)
-
-
-@dataclass(frozen=True)
-class Host:
-    """A host on which `release` runs as it is wanted; a test changes what it is about."""
-
-    release: Release
-    observation: Observation
-
-    def changes(
-        self,
-        release: Release | None = None,
-        record: HostRecord | None = None,
-        foreign: frozenset[ServiceName] = frozenset(),
-    ) -> Mapping[str, Change]:
-        """By service, for the release that runs or for another one, on a host that remembers nothing or `record`."""
-        wanted = release or self.release
-        refs = (image for service in wanted.compose.services.values() if (image := service.image))
-        images = {ref: PlannedImage(ref, None, IMAGE) for ref in refs}
-        record = record or HostRecord(wanted.module.id, 1)
-        found = diff(Wanted(wanted, self.observation, images, record, DockerCompose(), hide, foreign))
-        return {change.service: change for change in found}
-
-    def with_file(self, name: str, content: bytes) -> "Host":
-        """Another content of the file that ends so."""
-        files = tuple(
-            replace(file, digest=Digest.of(content)) if file.path.endswith(name) else file
-            for file in self.observation.files
-        )
-        return replace(self, observation=replace(self.observation, files=files))
-
-    def with_container(self, service: str, **about: object) -> "Host":
-        """Another state of a service's container."""
-        containers = tuple(
-            replace(each, **about) if each.service == service else each  # type: ignore[arg-type]
-            for each in self.observation.containers
-        )
-        return replace(self, observation=replace(self.observation, containers=containers))
-
-
-def running(compose: str, files: Mapping[str, bytes] | None = None, module: Module = MODULE) -> Host:
-    """A host on which the release of these files runs."""
-    release = a_release(compose, files=files, module=module)
-    observation = Observation(
-        source=Source.LIVE,
-        at="2026-06-01T12:00:00Z",
-        identity=WHO,
-        containers=tuple(container(name, release) for name in release.closure),
-        files=tuple(FileSeen(file.path, file.digest, file.mode) for file in release.files),
-        images=(),
-        hashes={name: hash_of(name) for name in release.closure},
-        networks=(NETWORK,),
-        volumes=tuple(ResourceSeen(f"shop_{name}", VOLUME) for name in release.compose.volumes),
-    )
-    return Host(release, observation)
-
-
-def hash_of(service: str) -> str:
-    return Digest.of(service.encode()).hexadecimal
-
-
-def container(service: ServiceName, release: Release) -> Container:
-    return Container(
-        id=hash_of(f"id of {service}"),
-        name=f"shop-{service}-1",
-        service=service,
-        image_id=IMAGE,
-        image_ref=release.compose.services[service].image or "",
-        config_hash=hash_of(service),
-        compose_version="2.26.1",
-        state="running",
-        health=None,
-        exit_code=0,
-        restarts=0,
-        started_at="2026-06-01T12:00:00Z",
-        settings={**SETTINGS, **wanted_settings(release.compose.services[service].definition)},
-        networks={NETWORK.name: NETWORK.id},
-        compose_file=f"{release.host.root}/{release.module.runtime.compose_file}",
-    )
 
 
 def test_what_runs_as_it_is_wanted_is_kept() -> None:
@@ -167,121 +60,6 @@ def test_a_one_shot_whose_file_is_ignored_runs_again_with_the_others() -> None:
     assert host.with_container("web", config_hash="x").changes()["job"].action is Action.START
 
 
-# --- what was done by hand ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("definition", "field", "by_hand", "wanted"),
-    [
-        ("", "restart", "always", "no"),
-        (", restart: 'on-failure:3'", "restart", "on-failure", "on-failure:3"),
-        (", deploy: {restart_policy: {condition: any}}, restart: 'no'", "restart", "no", "always"),
-        (", mem_limit: 64m", "mem_limit", 128 << 20, 64 << 20),
-        (", deploy: {resources: {limits: {memory: 0.5g, cpus: '0.25'}}}", "cpus", "0.5", "0.25"),
-        (", pids_limit: 20", "pids_limit", 0, 20),
-        (", cap_drop: [ALL], cap_add: [NET_ADMIN]", "cap_add", ["NET_ADMIN", "SYS_ADMIN"], ["NET_ADMIN"]),
-        ("", "privileged", True, False),
-        (", mem_limit: 64m", "memswap_limit", -1, 128 << 20),
-        (", mem_limit: 64m, memswap_limit: 1g", "memswap_limit", -1, 1 << 30),
-        (", mem_limit: 64m, memswap_limit: -1", "memswap_limit", 128 << 20, -1),
-        (", mem_limit: '6.4e7'", "memswap_limit", -1, 128_000_000),
-        (", pids_limit: 1e2", "pids_limit", 0, 100),
-        (", privileged: 'yes'", "privileged", False, True),
-        (", blkio_config: {weight: 300}", "blkio_weight", 400, 300),
-        ("", "cpuset_mems", "0", ""),
-    ],
-)
-def test_what_was_changed_by_hand_is_put_right(definition: str, field: str, by_hand: object, wanted: object) -> None:
-    host = running("services: {web: {image: 'web:1'" + definition + "}}")
-    host = replace(host, observation=replace(host.observation, identity=replace(WHO, swap_limit=True)))
-    seen = host.observation.containers[0].settings
-    change = host.with_container("web", settings={**seen, field: by_hand}).changes()["web"]
-
-    assert host.changes()["web"].action is Action.KEEP
-    assert (change.action, change.causes) == (Action.RECREATE, (Cause.ENGINE_DRIFT,))
-    assert (change.before or {})["engine"] == {field: by_hand}
-    assert (change.after or {})["engine"] == {field: wanted}
-
-
-def test_a_paused_container_is_replaced_by_force() -> None:
-    change = running("services: {web: {image: 'web:1'}}").with_container("web", state="paused").changes()["web"]
-
-    assert (change.action, change.causes, change.is_forced) == (Action.RECREATE, (Cause.ENGINE_DRIFT,), True)
-    assert ((change.before or {})["engine"], (change.after or {})["engine"]) == (
-        {"state": "paused"},
-        {"state": "running"},
-    )
-
-
-def test_a_limit_that_the_engine_could_not_set_is_no_drift() -> None:
-    host = running("services: {web: {image: 'web:1', mem_limit: 64m}}")
-    without = {**host.observation.containers[0].settings, "mem_limit": 0}
-    without_swap = {**host.observation.containers[0].settings, "memswap_limit": -1}
-
-    assert host.with_container("web", settings=without).changes()["web"].action is Action.KEEP
-    assert host.with_container("web", settings=without_swap).changes()["web"].action is Action.KEEP
-
-
-@pytest.mark.parametrize(
-    ("definition", "memory", "swap"),
-    [
-        ("mem_limit: '6.4e7'", 64_000_000, 128_000_000),
-        ("mem_limit: 6.4e7, memswap_limit: 1.28e8", 0, 0),
-        ("mem_limit: '0x1p26'", 64 << 20, 128 << 20),
-        ("mem_limit: '.5g'", 512 << 20, 1 << 30),
-    ],
-    ids=["an exponent", "not in quotes", "a form that is not known here", "no digit in front"],
-)
-def test_what_the_engine_made_of_a_limit_is_no_drift(definition: str, memory: int, swap: int) -> None:
-    """As the engine has it of Compose 5.6.1, which reads more forms than 2.26.1."""
-    host = running("services: {web: {image: 'web:1', " + definition + "}}")
-    host = replace(host, observation=replace(host.observation, identity=replace(WHO, swap_limit=True)))
-    settings = {**SETTINGS, "mem_limit": memory, "memswap_limit": swap}
-
-    assert host.with_container("web", settings=settings).changes()["web"].action is Action.KEEP
-
-
-def test_a_pending_change_is_not_taken_for_one_by_hand() -> None:
-    host = running("services: {web: {image: 'web:1', mem_limit: 64m}}").with_container("web", config_hash="x")
-    change = host.changes(a_release("services: {web: {image: 'web:1', mem_limit: 96m}}"))["web"]
-
-    assert change.causes == (Cause.DEFINITION,)
-
-
-@pytest.mark.parametrize(
-    ("networks", "cause"),
-    [
-        ({}, Cause.ENGINE_DRIFT),
-        ({"shop_default": "n" * 64, "bridge": "b" * 64}, Cause.ENGINE_DRIFT),
-        ({"shop_default": "other"}, Cause.NETWORK),
-    ],
-    ids=["disconnected", "connected", "made again"],
-)
-def test_a_container_in_other_networks_than_it_asks_for_is_made_again(
-    networks: Mapping[str, str], cause: Cause
-) -> None:
-    change = running(CONFIGURED, FILES).with_container("web", networks=networks).changes()["web"]
-
-    assert (change.action, change.causes) == (Action.RECREATE, (cause,))
-
-
-def test_a_network_by_another_name_was_not_changed_by_hand() -> None:
-    host = running(CONFIGURED, FILES)
-    files = tuple(FileSeen(file.path, file.digest, file.mode) for file in host.release.files)
-    earlier = Earlier(host.release.compose, files, {})
-    there = replace(host, observation=replace(host.observation, earlier=earlier))
-    renamed = a_release(f"{CONFIGURED}\nnetworks: {{default: {{name: another}}}}", files=FILES)
-    change = there.changes(renamed)["web"]
-
-    assert (change.action, change.causes, change.is_forced) == (Action.RECREATE, (Cause.NETWORK,), True)
-    assert [fields and fields["names"] for fields in (change.before, change.after)] == [
-        {"networks": ["shop_default"]},
-        {"networks": ["another"]},
-    ]
-    by_hand = there.with_container("web", networks={"shop_default": "n" * 64, "bridge": "b" * 64})
-    assert by_hand.changes()["web"].causes == (Cause.ENGINE_DRIFT,)
-
-
 def test_a_container_with_another_volume_than_it_is_to_mount_is_made_again() -> None:
     """Compose's hash has no names of volumes."""
     mounting = "services: {web: {image: 'web:1', volumes: ['data:/data/']}}\nvolumes: {data: {%s}}"
@@ -298,30 +76,6 @@ def test_a_container_with_another_volume_than_it_is_to_mount_is_made_again() -> 
         {"volumes": ["shop_data"]},
         {"volumes": ["another"]},
     ]
-
-
-@pytest.mark.parametrize("state", ["running", "exited"])
-def test_a_container_that_is_not_found_by_its_names_is_made_again(state: str) -> None:
-    host = running("services: {web: {image: 'web:1', networks: {default: {aliases: [cache]}}}}")
-    named = host.with_container("web", aliases={NETWORK.name: ("shop-web-1", "web", "cache", "0123456789ab")})
-    change = host.with_container("web", aliases={NETWORK.name: ("0123456789ab",)}, state=state).changes()["web"]
-
-    assert named.changes()["web"].action is Action.KEEP
-    assert (change.action, change.causes[0]) == (Action.RECREATE, Cause.ENGINE_DRIFT)
-    assert (change.after or {})["engine"] == {"aliases": ["shop_default:cache", "shop_default:web"]}
-
-
-def test_a_stopped_container_that_was_disconnected_is_made_again_at_once() -> None:
-    host = running(CONFIGURED, FILES).with_container("web", networks={}, state="exited")
-    change = host.changes()["web"]
-
-    assert (change.action, change.causes) == (Action.RECREATE, (Cause.ENGINE_DRIFT, Cause.UNHEALTHY))
-
-
-def test_a_container_that_was_never_started_is_in_no_network_yet() -> None:
-    host = running(CONFIGURED, FILES).with_container("web", networks={"shop_default": ""}, state="created")
-
-    assert host.changes()["web"].causes == (Cause.UNHEALTHY,)
 
 
 @pytest.mark.parametrize(

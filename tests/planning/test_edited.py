@@ -6,7 +6,7 @@ from platformctl.model.desired import Delivery
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.plan import Action, Cause
 from tests.contracts.releases import MODULE, a_release
-from tests.planning.test_diff import CONFIGURED, FILES, running
+from tests.planning.running_host import CONFIGURED, FILES, running
 from tests.planning.test_removal import record_of
 
 

@@ -10,7 +10,7 @@ from platformctl.model.names import Digest
 from platformctl.model.observed import Earlier, FileSeen
 from platformctl.model.plan import Action, Change
 from tests.contracts.releases import a_release
-from tests.planning.test_diff import Host, running
+from tests.planning.running_host import Host, running
 
 WEB = "services: {web: {image: 'web:1', %s}}"
 MOUNT = "volumes: ['./conf:/etc/conf:ro']"

@@ -9,7 +9,7 @@ from platformctl.model.names import Digest
 from platformctl.model.plan import Action, Cause
 from platformctl.model.state import HostRecord, Receipt, RunningContainer, SignedReceipt
 from tests.contracts.releases import MODULE, a_release
-from tests.planning.test_diff import IGNORING, Host, hash_of, running
+from tests.planning.running_host import IGNORING, Host, hash_of, running
 from tests.planning.test_fields import keeping
 from tests.planning.test_removal import record_of
 

@@ -13,7 +13,7 @@ from platformctl.model.state import RunningContainer
 from platformctl.planning.build import build
 from tests.contracts.releases import MODULE, a_release
 from tests.lab import Host
-from tests.planning.test_diff import IMAGE, running
+from tests.planning.running_host import IMAGE, running
 from tests.planning.test_removal import COMPOSE, DRIVER, WHEN, record_of
 from tests.platform_repo import PlatformRepo
 

@@ -15,7 +15,7 @@ from platformctl.model.state import HostRecord, Receipt, SignedReceipt
 from platformctl.planning.build import Circumstances
 from platformctl.planning.removal import build_removal
 from tests.contracts.releases import MODULE, SHA, a_release
-from tests.planning.test_diff import IMAGE, Host, hide, running
+from tests.planning.running_host import IMAGE, Host, hide, running
 
 COMPOSE = """
 services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'db:1', volumes: ['data:/data']}}

@@ -13,7 +13,7 @@ from platformctl.model.observed import ImageSeen, ResourceSeen
 from platformctl.model.plan import PlannedImage
 from platformctl.planning.build import build
 from tests.contracts.releases import a_release
-from tests.planning.test_diff import IMAGE, NETWORK, running
+from tests.planning.running_host import IMAGE, NETWORK, running
 from tests.planning.test_removal import WHEN, record_of
 
 COMPOSE = """

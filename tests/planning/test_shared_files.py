@@ -9,8 +9,8 @@ from platformctl.model.plan import Action, Cause
 from platformctl.model.state import HostRecord, RunningContainer
 from tests.contracts.releases import a_release
 from tests.lab import Host
+from tests.planning.running_host import IGNORING, IMAGE, hash_of, running
 from tests.planning.test_closure_on_engine import AT_ONCE, containers
-from tests.planning.test_diff import IGNORING, IMAGE, hash_of, running
 from tests.planning.test_edits_on_engine import touched
 from tests.planning.test_removal import record_of
 from tests.platform_repo import PlatformRepo

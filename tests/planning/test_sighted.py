@@ -12,7 +12,7 @@ from platformctl.model.plan import Action, Cause, Plan
 from platformctl.model.state import Computed, HostRecord
 from platformctl.planning.sighted import build_sighted, build_unseen
 from tests.contracts.releases import MODULE, a_release
-from tests.planning.test_diff import IMAGE, Host, hash_of, running
+from tests.planning.running_host import IMAGE, Host, hash_of, running
 from tests.planning.test_removal import WHEN, record_of
 
 COMPOSE = "services: {web: {image: 'web:1', depends_on: [db]}, db: {image: 'web:1'}}"

@@ -13,7 +13,7 @@ from platformctl.store.host_files import stage
 from platformctl.transports.local import LocalTransport
 from platformctl.workflows.earlier import with_earlier
 from tests.contracts.releases import HOST, a_release
-from tests.planning.test_diff import running
+from tests.planning.running_host import running
 from tests.planning.test_removal import record_of
 from tests.store.hosts import ask, prepared
 
