@@ -1,11 +1,9 @@
 """Somebody who has a plan, an approval or even the planner's key wants something else to run than what was approved."""
 
 import json
-import os
-import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,95 +12,16 @@ import pytest
 from platformctl.model import approval as approval_model
 from platformctl.model import plan as model
 from platformctl.model import strict_json
-from platformctl.model.approval import Approval
 from platformctl.model.moment import Moment
-from platformctl.model.names import Digest, GitSha, HostName, ModuleId, ServiceName
+from platformctl.model.names import Digest, GitSha, ModuleId, ServiceName
 from platformctl.trust import envelope
-from platformctl.trust.approvals import encode_approval
-from platformctl.trust.envelope import Envelope
-from platformctl.trust.keys import make_key, seal
-from platformctl.trust.plan_codec import decode_plan, encode_plan
+from platformctl.trust.keys import make_key
+from platformctl.trust.plan_codec import encode_plan
+from tests.attacks.scene import ENVIRONMENT, HOUR, Scene, the_plan
 from tests.e2e.refusals import refusal
 from tests.e2e.witness import untouched
-from tests.lab import Host, Lab
+from tests.lab import Host
 from tests.platform_repo import WEB, PlatformRepo, host_entry
-
-ENVIRONMENT = {"PATH": os.environ["PATH"]}
-HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A repository with an approved plan that nobody applied, and its host. Attacks leave both as they are."""
-
-    repo: PlatformRepo
-    host: Host
-    plan: Path
-
-    @property
-    def good(self) -> Envelope:
-        return envelope.read(self.plan.read_bytes())
-
-    def forge(self, payload: bytes, *, key: Path | None = None) -> Envelope:
-        """A plan of the attacker's making, signed with the planner's own key unless another is named."""
-        return seal(
-            payload, model.PAYLOAD_TYPE, key or self.repo.keys / "planner_ed25519", "plan@platformctl", ENVIRONMENT
-        )
-
-    def approval(self, of: Envelope, **changes: object) -> Path:
-        """The operator's approval of `of`, but for what `changes` says: a person who did not look closely."""
-        now = datetime.now(UTC)
-        usual = Approval(
-            subject=of.digest,
-            approver="ann@example.org",
-            hosts=(HostName("rs2000"),),
-            source_sha=GitSha(self.repo.head),
-            allows_destructive=True,
-            comment="",
-            approved_at=Moment.of(now - HOUR),
-            expires_at=Moment.of(now + HOUR),
-        )
-        payload = encode_approval(replace(usual, **changes))  # type: ignore[arg-type]
-        key = self.repo.keys / "approver_ed25519"
-        sealed = seal(payload, approval_model.PAYLOAD_TYPE, key, "approval@platformctl", ENVIRONMENT)
-        return self.file("approval.json", envelope.write(sealed))
-
-    def file(self, name: str, content: bytes) -> Path:
-        path = self.repo.folder / name
-        path.write_bytes(content)
-        return path
-
-    def apply(self, content: bytes, code: int, reason: str | None = None, *more: str | Path) -> dict[str, Any]:
-        """Apply a forged file; it must be refused so, and the host must not have felt it."""
-        forged = self.file("forged.json", content)
-        with untouched(self.host):
-            ended = self.repo.run("apply", forged, "--approved-sha", self.repo.head, "--json", *more)
-        return refusal(ended, code, reason)
-
-    def apply_approved(self, plan: model.Plan | bytes, code: int, reason: str | None = None) -> dict[str, Any]:
-        """The worst case: the planner's key signed it and a person approved it."""
-        sealed = self.forge(plan if isinstance(plan, bytes) else encode_plan(plan))
-        return self.apply(envelope.write(sealed), code, reason, "--approval", self.approval(sealed))
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Iterator[Scene]:
-    """One for all attacks, as none may change anything; on a host that no test here asks for by fixture."""
-    host = lab.hosts[-1]
-    repo = PlatformRepo.create(tmp_path_factory.mktemp("scene"), {"rs2000": host})
-    repo.add_module("web", WEB)
-    repo.add_module("other", {"services": {"other": {"image": "platformctl-lab/sleeper:1"}}})
-    plan = repo.plan("web")
-    repo.approve(plan)
-    yield Scene(repo, host, plan)
-    host.reset()
-
-
-def the_plan(scene: Scene) -> model.Plan:
-    return decode_plan(scene.good.payload)
-
-
-# --- the file -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9, 0.999])
@@ -152,53 +71,6 @@ def test_an_approver_who_plans(scene: Scene) -> None:
 
 def test_a_plan_without_a_signature(scene: Scene) -> None:
     assert scene.apply(envelope.write(replace(scene.good, signatures=())), 5)["reason"] in ("unsigned", "signature")
-
-
-# --- the approval -------------------------------------------------------------------------------
-
-
-def test_an_approval_of_another_plan(scene: Scene) -> None:
-    other = scene.repo.plan("other")
-    scene.repo.approve(other)
-    (approval,) = (
-        scene.repo.root / ".platform/approvals" / envelope.read(other.read_bytes()).digest.hexadecimal
-    ).iterdir()
-    later = scene.forge(encode_plan(replace(the_plan(scene), source_ref="refs/heads/evil")))
-    scene.apply(envelope.write(later), 5, "digest", "--approval", approval)
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"hosts": (HostName("elsewhere"),)}, "approval_other_host"),
-        ({"source_sha": GitSha("a" * 40)}, None),
-        ({"expires_at": "2026-01-01T00:00:00Z", "approved_at": "2025-12-31T00:00:00Z"}, "approval_expired"),
-        ({"subject": Digest("sha256:" + "0" * 64)}, "digest"),
-    ],
-)
-def test_an_approval_that_does_not_fit(scene: Scene, changes: dict[str, object], reason: str | None) -> None:
-    sealed = scene.forge(encode_plan(replace(the_plan(scene), source_ref="refs/heads/approved-badly")))
-    scene.apply(envelope.write(sealed), 5, reason, "--approval", scene.approval(sealed, **changes))
-
-
-def test_an_approval_without_leave_to_destroy(scene: Scene) -> None:
-    plan = the_plan(scene)
-    (change,) = plan.changes
-    sealed = scene.forge(encode_plan(replace(plan, changes=(replace(change, destructive=True),))))
-    approval = scene.approval(sealed, allows_destructive=False)
-    scene.apply(envelope.write(sealed), 6, None, "--approval", approval)
-
-
-def test_the_planner_approves_itself(scene: Scene) -> None:
-    planner = scene.repo.keys / "planner_ed25519"
-    refused = scene.repo.run(
-        "approve", scene.plan, "--yes", "--key", planner, "--out", scene.repo.folder / "x", "--json"
-    )
-    refusal(refused, 5, "signer")
-    assert not (scene.repo.folder / "x").exists()
-
-
-# --- the planner's key in the wrong hands ---------------------------------------------------------
 
 
 def test_a_plan_whose_time_is_over(scene: Scene) -> None:
@@ -361,42 +233,6 @@ def test_doubled_keys_and_numbers_that_are_none(scene: Scene) -> None:
     scene.apply_approved(twice, 65)
     scene.apply_approved(payload.replace(b'"exitCode":1', b'"exitCode":NaN'), 65)
     scene.apply_approved(payload.replace(b'"exitCode":1', b'"exitCode":0'), 65)
-
-
-# --- twice ----------------------------------------------------------------------------------------
-
-
-def test_a_plan_used_twice(tmp_path: Path, host: Host) -> None:
-    """Also from a fresh clone, which knows of the first use from the host alone, and after the change was undone."""
-    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
-    repo.add_module("web", WEB)
-    plan = repo.plan("web")
-    repo.approve(plan)
-    repo.apply(plan)
-    with untouched(host):
-        refusal(repo.apply(plan, expect=7), 7, "used")
-    host.docker("rm", "-f", "web-web-1")
-    clone = tmp_path / "clone"
-    subprocess.run(("git", "clone", "--quiet", str(repo.root), str(clone)), check=True, env=repo.environment)
-    (approval,) = (repo.root / ".platform/approvals").glob("*/*.json")
-    with untouched(host):
-        ended = repo.run("-C", clone, "apply", plan, "--approved-sha", repo.head, "--approval", approval, "--json")
-    refusal(ended, 7, "used")
-
-
-def test_the_same_plan_under_another_armour(tmp_path: Path, host: Host) -> None:
-    """What is used up is the payload, however its signature is written."""
-    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
-    repo.add_module("web", WEB)
-    plan = repo.plan("web")
-    repo.approve(plan)
-    repo.apply(plan)
-    good = envelope.read(plan.read_bytes())
-    again = seal(good.payload, good.payload_type, repo.keys / "planner_ed25519", "plan@platformctl", ENVIRONMENT)
-    host.docker("rm", "-f", "web-web-1")
-    plan.write_bytes(envelope.write(again))
-    with untouched(host):
-        refusal(repo.apply(plan, expect=7), 7, "used")
 
 
 def test_hosts_swapped_in_the_allow_list(tmp_path: Path, hosts: tuple[Host, ...]) -> None:

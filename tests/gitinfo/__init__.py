@@ -1,0 +1,1 @@
+"""Git's answers about real repositories."""

@@ -1,0 +1,1 @@
+"""Releases read from real commits and real folders."""
