@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from platformctl.policy.rules import Case, Rule, Sighting
+from platformctl.policy.rules import Candidate, Rule, Sighting
 
 
-def _never_asked(case: Case) -> Iterator[Sighting]:
+def _never_asked(candidate: Candidate) -> Iterator[Sighting]:
     """Addresses as they are written; what a name leads to is seen when it is asked."""
-    if case.module.canary is None:
+    if candidate.module.canary is None:
         return
     from platformctl.model.addresses import never_asked  # with it comes ipaddress, which most modules do without
 
-    place, local = "spec.canary.url", case.host.transport == "local"
+    place, local = "spec.canary.url", candidate.host.transport == "local"
     try:
-        parts = urlsplit(case.module.canary.url)
+        parts = urlsplit(candidate.module.canary.url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         yield Sighting(place, "the canary's URL is malformed", in_manifest=True)

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from platformctl.model.compose import ComposeService
 from platformctl.model.desired import ModuleKind
-from platformctl.policy.rules import Case, Rule, Sighting, is_off, shown
+from platformctl.policy.rules import Candidate, Rule, Sighting, is_off, shown
 
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*(@sha256:[0-9a-f]{64})?\Z")
 _BY_DIGEST = re.compile(r"(.*@)?sha256:[0-9a-f]{64}\Z")
@@ -50,9 +50,9 @@ def _is_on_docker_hub(image: str) -> bool:
     return not slash or first == "docker.io" or not is_registry
 
 
-def _unresolved(case: Case) -> Iterator[Sighting]:
-    unset = {place for _, place in case.compose.unset}
-    for service in case.services:
+def _unresolved(candidate: Candidate) -> Iterator[Sighting]:
+    unset = {place for _, place in candidate.compose.unset}
+    for service in candidate.services:
         place = f"services.{service.name}.image"
         if place in unset:
             yield Sighting(place, f"the image of service {service.name} has a variable without a value")
@@ -62,34 +62,34 @@ def _unresolved(case: Case) -> Iterator[Sighting]:
             yield Sighting(place, f"the image of service {service.name} is not a reference")
 
 
-def _named(case: Case) -> Iterator[tuple[ComposeService, str, str]]:
-    for service in case.services:
+def _named(candidate: Candidate) -> Iterator[tuple[ComposeService, str, str]]:
+    for service in candidate.services:
         if service.image:
             yield service, service.image, f"services.{service.name}.image"
 
 
-def _not_allowed(case: Case) -> Iterator[Sighting]:
-    for service, image, place in _named(case):
-        if not any(allows(pattern, image) for pattern in case.policy.images_allow):
+def _not_allowed(candidate: Candidate) -> Iterator[Sighting]:
+    for service, image, place in _named(candidate):
+        if not any(allows(pattern, image) for pattern in candidate.policy.images_allow):
             yield Sighting(place, f"service {service.name} uses {shown(image)}")
 
 
-def _without_digest(case: Case, *, required: bool) -> Iterator[Sighting]:
-    if case.policy.require_digest is not required:
+def _without_digest(candidate: Candidate, *, required: bool) -> Iterator[Sighting]:
+    if candidate.policy.require_digest is not required:
         return
-    for service, image, place in _named(case):
+    for service, image, place in _named(candidate):
         if not _BY_DIGEST.match(image):
             yield Sighting(place, f"service {service.name} names {shown(image)} without a digest")
 
 
-def _without_health_check(case: Case) -> Iterator[Sighting]:
-    service = case.compose.services[case.module.runtime.compose_service]
-    if case.module.kind is ModuleKind.SERVICE and not service.has_healthcheck:
+def _without_health_check(candidate: Candidate) -> Iterator[Sighting]:
+    service = candidate.compose.services[candidate.module.runtime.compose_service]
+    if candidate.module.kind is ModuleKind.SERVICE and not service.has_healthcheck:
         yield Sighting(f"services.{service.name}", f"service {service.name} has no health check")
 
 
-def _without_limits(case: Case) -> Iterator[Sighting]:
-    for service in case.services:
+def _without_limits(candidate: Candidate) -> Iterator[Sighting]:
+    for service in candidate.services:
         deploy = service.definition.get("deploy")
         resources = deploy.get("resources") if isinstance(deploy, dict) else None
         limits = resources.get("limits") if isinstance(resources, dict) else None
@@ -116,13 +116,13 @@ IMAGE_RULES = (
         "image-digest",
         why="policy.yaml has images.require_digest, and a tag can be moved",
         instead="write name:tag@sha256:…",
-        look=lambda case: _without_digest(case, required=True),
+        look=lambda candidate: _without_digest(candidate, required=True),
     ),
     Rule(
         "image-tag",
         why="a tag can be moved; the plan pins what it is today",
         instead="write name:tag@sha256:…",
-        look=lambda case: _without_digest(case, required=False),
+        look=lambda candidate: _without_digest(candidate, required=False),
         only_warns=True,
     ),
     Rule(

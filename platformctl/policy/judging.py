@@ -13,7 +13,7 @@ from platformctl.policy.logs import LOG_RULES
 from platformctl.policy.mounts import MOUNT_RULES
 from platformctl.policy.networks import NETWORK_RULES
 from platformctl.policy.own import OWN_RULES
-from platformctl.policy.rules import Case, Rule, Sighting
+from platformctl.policy.rules import Candidate, Rule, Sighting
 from platformctl.policy.sections import SECTION_RULES
 from platformctl.policy.services import SERVICE_RULES
 
@@ -29,21 +29,21 @@ def judge(release: Release, policy: Policy, today: str, *, planning: bool = True
     A denial with a waiver that has not expired becomes a warning with the waiver's reason. `validate` sets `planning`
     to False: then rules with `plans_only`, such as the one about variables without a value, only warn.
     """
-    case = Case(release, policy)
-    findings = (_finding(rule, seen, case, today, planning) for rule in RULES for seen in rule.look(case))
+    candidate = Candidate(release, policy)
+    findings = (_finding(rule, seen, candidate, today, planning) for rule in RULES for seen in rule.look(candidate))
     return tuple(sorted(findings, key=_gravity))
 
 
-def _finding(rule: Rule, seen: Sighting, case: Case, today: str, planning: bool) -> Finding:
+def _finding(rule: Rule, seen: Sighting, candidate: Candidate, today: str, planning: bool) -> Finding:
     denies = not rule.only_warns and (planning or not rule.plans_only)
-    waiver = _waiver(rule, case)
+    waiver = _waiver(rule, candidate)
     holds = waiver is not None and rule.waivable and waiver.expires >= today
     return Finding(
-        module=case.module.id,
+        module=candidate.module.id,
         rule=rule.id,
         severity="deny" if denies and not holds else "warn",
-        file=case.module.path if seen.in_manifest else case.compose.path,
-        line=None if seen.in_manifest else case.compose.line_of(seen.field),
+        file=candidate.module.path if seen.in_manifest else candidate.compose.path,
+        line=None if seen.in_manifest else candidate.compose.line_of(seen.field),
         field=seen.field,
         message=f"{seen.what}: {rule.why}",
         hint="; ".join([rule.instead, *_remark(rule, waiver, holds)]),
@@ -51,9 +51,9 @@ def _finding(rule: Rule, seen: Sighting, case: Case, today: str, planning: bool)
     )
 
 
-def _waiver(rule: Rule, case: Case) -> Waiver | None:
+def _waiver(rule: Rule, candidate: Candidate) -> Waiver | None:
     """Return the waiver for this rule and module that expires last, None where there is none."""
-    mine = (w for w in case.policy.waivers if w.module == case.module.id and w.rule == rule.id)
+    mine = (w for w in candidate.policy.waivers if w.module == candidate.module.id and w.rule == rule.id)
     return max(mine, key=lambda waiver: waiver.expires, default=None)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from platformctl.policy.rules import Case, Rule, Sighting, shown, words
+from platformctl.policy.rules import Candidate, Rule, Sighting, shown, words
 
 _HARMLESS_IN_SERVICE = words("""
     attach blkio_config cap_drop command container_name cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period
@@ -59,9 +59,9 @@ _IN_SECTION: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def _unknown_keys(case: Case) -> Iterator[Sighting]:
-    yield from _unknown("", case.compose.document, _FILE_KEYS)
-    for service in case.compose.services.values():
+def _unknown_keys(candidate: Candidate) -> Iterator[Sighting]:
+    yield from _unknown("", candidate.compose.document, _FILE_KEYS)
+    for service in candidate.compose.services.values():
         place = f"services.{service.name}"
         yield from _unknown(place, service.definition, SERVICE_KEYS)
         for path, known in _IN_SERVICE.items():
@@ -69,7 +69,7 @@ def _unknown_keys(case: Case) -> Iterator[Sighting]:
                 yield from _unknown(inner, mapping, known)
     for path, known in _IN_SECTION.items():
         section, *rest = path.split(".")
-        for name, definition in case.section(section).items():
+        for name, definition in candidate.section(section).items():
             for inner, mapping in _at(definition, rest, f"{section}.{name}"):
                 yield from _unknown(inner, mapping, known)
 

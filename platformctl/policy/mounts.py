@@ -15,7 +15,7 @@ from platformctl.model.frozen import dataclass
 from platformctl.model.names import RepoPath
 from platformctl.model.plan import OWN_FOLDER
 from platformctl.policy.definitions import definitions
-from platformctl.policy.rules import Case, Look, Rule, Sighting, in_services, shown, words
+from platformctl.policy.rules import Candidate, Look, Rule, Sighting, in_services, shown, words
 
 SACRED = (".git", ".platform", ".forgejo", ".github")
 
@@ -55,17 +55,17 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def binds(case: Case) -> Iterator[Mount]:
+def binds(candidate: Candidate) -> Iterator[Mount]:
     """Yield every bind mount of the closure."""
-    for service in case.services:
+    for service in candidate.services:
         for index, mount in enumerate(service.definition.get("volumes", ())):
             if mount["type"] == "bind":
-                yield _mount(case, service, index, mount)
+                yield _mount(candidate, service, index, mount)
 
 
-def _mount(case: Case, service: ComposeService, index: int, mount: dict[str, Any]) -> Mount:
+def _mount(candidate: Candidate, service: ComposeService, index: int, mount: dict[str, Any]) -> Mount:
     source = mount["source"]
-    place = posixpath.join(case.host.root, case.compose.path.parent, source)
+    place = posixpath.join(candidate.host.root, candidate.compose.path.parent, source)
     return Mount(
         service=service.name,
         field=f"services.{service.name}.volumes.{index}",
@@ -80,15 +80,15 @@ def normal(path: str) -> str:
     return "/" + posixpath.normpath(path).lstrip("/")
 
 
-def broken_rule(case: Case, mount: Mount) -> str | None:
+def broken_rule(candidate: Candidate, mount: Mount) -> str | None:
     """Return the id of the gravest rule that a bind mount breaks, None when it is harmless."""
-    root, path = normal(case.host.root), mount.path
+    root, path = normal(candidate.host.root), mount.path
     if _ENGINE_SOCKET.search(path) or _RUNTIME_FOLDER.match(path):
         return "docker-socket"
     if path == root or is_within(path.casefold(), f"{root}/{OWN_FOLDER}".casefold()):
         return "platform-root"
     if is_within(path, root) and not _is_sensitive(path, but_for=root):
-        return _broken_inside(case, mount, path[len(root) :].lstrip("/"))
+        return _broken_inside(candidate, mount, path[len(root) :].lstrip("/"))
     if mount.read_only and any(is_within(path, harmless) for harmless in _HARMLESS_TO_READ):
         return None
     if path.startswith("~") or is_within(root, path) or _is_sensitive(path):
@@ -96,15 +96,15 @@ def broken_rule(case: Case, mount: Mount) -> str | None:
     return "mount-outside-root"
 
 
-def _broken_inside(case: Case, mount: Mount, inside: str) -> str | None:
+def _broken_inside(candidate: Candidate, mount: Mount, inside: str) -> str | None:
     try:
         RepoPath.parse(inside)
     except InvalidInput:
         return "mount-outside-root"
-    sacred = case.policy.sacred_paths
+    sacred = candidate.policy.sacred_paths
     if is_sacred(inside, sacred) or any(is_within(path.casefold(), inside.casefold()) for path in sacred):
         return "sacred-path"
-    if not mount.read_only and any(is_within(path, inside) for path in definitions(case)):
+    if not mount.read_only and any(is_within(path, inside) for path in definitions(candidate)):
         return "writable-definition"
     return None
 
@@ -115,35 +115,35 @@ def _is_sensitive(path: str, but_for: str = "/") -> bool:
     return any(is_within(path, place) or is_within(place, path) for place in places)
 
 
-def _below_writable(case: Case) -> Iterator[Sighting]:
-    writable = {mount.path for mount in binds(case) if not mount.read_only}
-    for (service, path), field in _sources(case).items():
+def _below_writable(candidate: Candidate) -> Iterator[Sighting]:
+    writable = {mount.path for mount in binds(candidate) if not mount.read_only}
+    for (service, path), field in _sources(candidate).items():
         if any(path != folder and is_within(path, folder) for folder in writable):
             yield Sighting(field, f"service {service} is given something below a folder that a container may write to")
 
 
-def _sources(case: Case) -> dict[tuple[str, str], str]:
+def _sources(candidate: Candidate) -> dict[tuple[str, str], str]:
     """Return the field that names each path of the host a service mounts or is read from, by service and path."""
-    root = normal(case.host.root)
-    found = {(mount.service, mount.path): mount.field for mount in binds(case)}
-    for service in case.services:  # configs, secrets and env files beside the bind mounts
+    root = normal(candidate.host.root)
+    found = {(mount.service, mount.path): mount.field for mount in binds(candidate)}
+    for service in candidate.services:  # configs, secrets and env files beside the bind mounts
         for path in (*service.mounted, *service.env_files):
             found.setdefault((service.name, normal(f"{root}/{path}")), f"services.{service.name}")
     return found
 
 
 def _binds_that_break(rule: str) -> Look:
-    def look(case: Case) -> Iterator[Sighting]:
-        for mount in binds(case):
-            if broken_rule(case, mount) == rule:
+    def look(candidate: Candidate) -> Iterator[Sighting]:
+        for mount in binds(candidate):
+            if broken_rule(candidate, mount) == rule:
                 yield Sighting(mount.field, f"service {mount.service} mounts {shown(mount.source)}")
 
     return look
 
 
-def _engine_sockets(case: Case) -> Iterator[Sighting]:
-    yield from _binds_that_break("docker-socket")(case)
-    for service in case.services:
+def _engine_sockets(candidate: Candidate) -> Iterator[Sighting]:
+    yield from _binds_that_break("docker-socket")(candidate)
+    for service in candidate.services:
         if service.definition.get("use_api_socket") not in (None, False, "false"):
             yield Sighting(f"services.{service.name}.use_api_socket", f"service {service.name} has use_api_socket")
 
@@ -164,22 +164,25 @@ def _unknown_types(service: ComposeService) -> Iterator[tuple[str, str]]:
             yield f"volumes.{index}", "names a volume by something that is no name"
 
 
-def _sacred_files(case: Case) -> Iterator[Sighting]:
-    named = {"spec.runtime.compose_file": case.module.runtime.compose_file, "spec.env.file": case.module.env.file}
+def _sacred_files(candidate: Candidate) -> Iterator[Sighting]:
+    named = {
+        "spec.runtime.compose_file": candidate.module.runtime.compose_file,
+        "spec.env.file": candidate.module.env.file,
+    }
     for field, path in named.items():
-        if path is not None and is_sacred(path, case.policy.sacred_paths):
+        if path is not None and is_sacred(path, candidate.policy.sacred_paths):
             yield Sighting(field, f"{shown(path)} lies under a sacred path", in_manifest=True)
-    for service in case.services:
+    for service in candidate.services:
         bound = {mount["source"] for mount in service.definition.get("volumes", ()) if mount["type"] == "bind"}
         for path in (*service.mounted, *service.env_files):
-            if is_sacred(path, case.policy.sacred_paths) and not _is_bound(case, path, bound):
+            if is_sacred(path, candidate.policy.sacred_paths) and not _is_bound(candidate, path, bound):
                 yield Sighting(f"services.{service.name}", f"service {service.name} reads {shown(path)}")
-    yield from _binds_that_break("sacred-path")(case)
+    yield from _binds_that_break("sacred-path")(candidate)
 
 
-def _is_bound(case: Case, path: str, sources: set[str]) -> bool:
+def _is_bound(candidate: Candidate, path: str, sources: set[str]) -> bool:
     """Whether a bind mount has this path as its source, so that it is reported there."""
-    return any(posixpath.normpath(posixpath.join(case.compose.path.parent, source)) == path for source in sources)
+    return any(posixpath.normpath(posixpath.join(candidate.compose.path.parent, source)) == path for source in sources)
 
 
 MOUNT_RULES = (

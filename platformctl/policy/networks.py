@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from platformctl.policy.rules import Case, Rule, Sighting, is_off, shown, words
+from platformctl.policy.rules import Candidate, Rule, Sighting, is_off, shown, words
 from platformctl.policy.sections import called, used
 
 _HARMLESS_OPTIONS = words("""
@@ -21,8 +21,8 @@ _HARMLESS_OPTIONS = words("""
 _NOBODYS = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "2001:db8::/32")))
 
 
-def _network_drivers(case: Case) -> Iterator[Sighting]:
-    for name, network in used(case, "networks"):
+def _network_drivers(candidate: Candidate) -> Iterator[Sighting]:
+    for name, network in used(candidate, "networks"):
         ipam = network.get("ipam")
         if isinstance(ipam, Mapping) and ipam.get("driver") not in (None, "", "default"):
             yield Sighting(f"networks.{name}.ipam.driver", f"network {shown(name)} has an address driver of its own")
@@ -32,14 +32,14 @@ def _network_drivers(case: Case) -> Iterator[Sighting]:
             )
 
 
-def _host_networks(case: Case) -> Iterator[Sighting]:
-    for name, network in used(case, "networks"):
+def _host_networks(candidate: Candidate) -> Iterator[Sighting]:
+    for name, network in used(candidate, "networks"):
         if called(name, network) == "host":
             yield Sighting(f"networks.{name}", f"network {shown(name)} is the host's own")
 
 
-def _network_options(case: Case) -> Iterator[Sighting]:
-    for name, network in used(case, "networks"):
+def _network_options(candidate: Candidate) -> Iterator[Sighting]:
+    for name, network in used(candidate, "networks"):
         options = network.get("driver_opts")
         if not isinstance(options, Mapping):
             options = {} if is_off(options) else {"driver_opts": options}
@@ -47,8 +47,8 @@ def _network_options(case: Case) -> Iterator[Sighting]:
             yield Sighting(f"networks.{name}.driver_opts", f"network {shown(name)} has the option {shown(option)}")
 
 
-def _subnets(case: Case) -> Iterator[Sighting]:
-    for name, network in used(case, "networks"):
+def _subnets(candidate: Candidate) -> Iterator[Sighting]:
+    for name, network in used(candidate, "networks"):
         ipam = network.get("ipam")
         pools = ipam.get("config") if isinstance(ipam, Mapping) else None
         for index, pool in enumerate(pools if isinstance(pools, list) else ()):

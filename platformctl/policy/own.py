@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from platformctl.policy.rules import Case, Rule, Sighting
+from platformctl.policy.rules import Candidate, Rule, Sighting
 
 _SHORT = re.compile(
     r"(?:(?:\[[^\]]*\]|[0-9.]+|localhost|):)?(?:(?P<low>[0-9]{1,5})(?:-(?P<high>[0-9]{1,5}))?)?:"
@@ -16,22 +16,22 @@ _PUBLISHED = re.compile(r"(?P<low>[0-9]{1,5})(?:-(?P<high>[0-9]{1,5}))?\Z")
 Ports = tuple[int, int]
 
 
-def _missing_labels(case: Case) -> Iterator[Sighting]:
-    for service in case.services:
+def _missing_labels(candidate: Candidate) -> Iterator[Sighting]:
+    for service in candidate.services:
         labels = service.definition.get("labels") or {}
-        for name in case.policy.required_labels:
+        for name in candidate.policy.required_labels:
             if not labels.get(name):
                 yield Sighting(f"services.{service.name}", f"service {service.name} has no label {name}")
 
 
-def _forbidden_ports(case: Case) -> Iterator[Sighting]:
-    if not case.policy.forbidden_ports:
+def _forbidden_ports(candidate: Candidate) -> Iterator[Sighting]:
+    if not candidate.policy.forbidden_ports:
         return
-    for service in case.services:
+    for service in candidate.services:
         items = service.definition.get("ports") or ()
         for index, item in enumerate(items if isinstance(items, list) else [items]):
             for ports in _published(item):
-                if ports is None or any(_overlap(ports, forbidden) for forbidden in case.policy.forbidden_ports):
+                if ports is None or any(_overlap(ports, forbidden) for forbidden in candidate.policy.forbidden_ports):
                     place = f"services.{service.name}.ports.{index}"
                     yield Sighting(place, f"service {service.name} takes {_named(ports)}")
 

@@ -17,8 +17,8 @@ _SHOWABLE = re.compile(r"[A-Za-z0-9_./:@-]{1,100}\Z")
 
 
 @dataclass(frozen=True)
-class Case:
-    """What rules look at: a release and the policy."""
+class Candidate:
+    """What rules look at: a release that is to be planned, and the policy."""
 
     release: Release
     policy: Policy
@@ -60,7 +60,7 @@ class Sighting:
     in_manifest: bool = False
 
 
-Look = Callable[[Case], Iterator[Sighting]]
+Look = Callable[[Candidate], Iterator[Sighting]]
 LookAtService = Callable[[ComposeService], Iterator[tuple[str, str]]]
 
 
@@ -83,7 +83,7 @@ class Rule:
 
 def in_services(look: LookAtService) -> Look:
     """Return a look at each service of the closure, from one at a single service that yields (key, what)."""
-    return lambda case: _looked(case.services, look)
+    return lambda candidate: _looked(candidate.services, look)
 
 
 def in_whole_file(look: LookAtService) -> Look:
@@ -91,7 +91,7 @@ def in_whole_file(look: LookAtService) -> Look:
 
     It does so whichever service is started.
     """
-    return lambda case: _looked(case.compose.services.values(), look)
+    return lambda candidate: _looked(candidate.compose.services.values(), look)
 
 
 def _looked(services: Iterable[ComposeService], look: LookAtService) -> Iterator[Sighting]:

@@ -13,7 +13,7 @@ from platformctl.model.compose import GIVEN
 from platformctl.model.finding import SHARED_VOLUME
 from platformctl.model.names import RepoPath
 from platformctl.policy.mounts import normal
-from platformctl.policy.rules import Case, Look, Rule, Sighting, is_off, shown
+from platformctl.policy.rules import Candidate, Look, Rule, Sighting, is_off, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _VOLUME_OPTIONS = frozenset({"type", "o", "device", "size"})
@@ -22,10 +22,10 @@ _ORDERS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "LD_", "OTEL_")
 _MOUNT_FLAGS = frozenset({"bind", "rbind", "remount", "move", "shared", "rshared"})
 
 
-def used(case: Case, section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def used(candidate: Candidate, section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield name and definition of everything in `section` that the closure uses, in the file's order."""
-    names = {name for service in case.services for name in _names(service.definition, section)}
-    for name, definition in case.section(section).items():
+    names = {name for service in candidate.services for name in _names(service.definition, section)}
+    for name, definition in candidate.section(section).items():
         if name in names:
             yield name, definition or {}
 
@@ -37,8 +37,8 @@ def _names(definition: Mapping[str, Any], section: str) -> Iterator[str]:
         yield from (item["source"] for item in definition.get(section, ()) if item.get("source"))
 
 
-def _volume_options(case: Case) -> Iterator[Sighting]:
-    for name, volume in used(case, "volumes"):
+def _volume_options(candidate: Candidate) -> Iterator[Sighting]:
+    for name, volume in used(candidate, "volumes"):
         if not is_off(volume.get("driver_opts")) and not _is_harmless(volume["driver_opts"]):
             yield Sighting(f"volumes.{name}.driver_opts", f"volume {shown(name)} mounts what its options say")
 
@@ -60,21 +60,21 @@ def _is_harmless(options: Any) -> bool:
     return kind == "tmpfs" or (start is not None and given.get("device", "").startswith(start))
 
 
-def _volume_drivers(case: Case) -> Iterator[Sighting]:
-    for name, volume in used(case, "volumes"):
+def _volume_drivers(candidate: Candidate) -> Iterator[Sighting]:
+    for name, volume in used(candidate, "volumes"):
         if volume.get("driver") not in (None, "", "local"):
             yield Sighting(f"volumes.{name}.driver", f"volume {shown(name)} has a driver of its own")
 
 
-def _shared_volumes(case: Case) -> Iterator[Sighting]:
-    for name, volume in used(case, "volumes"):
+def _shared_volumes(candidate: Candidate) -> Iterator[Sighting]:
+    for name, volume in used(candidate, "volumes"):
         if volume.get("name") is not None or not is_off(volume.get("external")):
             yield Sighting(f"volumes.{name}", f"volume {shown(name)} may be another project's")
 
 
-def _odd_names(case: Case) -> Iterator[Sighting]:
+def _odd_names(candidate: Candidate) -> Iterator[Sighting]:
     for section in ("volumes", "networks"):
-        for name, definition in used(case, section):
+        for name, definition in used(candidate, section):
             there = called(name, definition)
             if not isinstance(there, str) or not _NAME.match(there):
                 yield Sighting(f"{section}.{name}", f"what {shown(name)} in {section} is called on the host is no name")
@@ -87,41 +87,41 @@ def called(name: str, definition: Mapping[str, Any]) -> Any:
     return definition.get("name") or legacy or name
 
 
-def _outside_files(case: Case) -> Iterator[Sighting]:
-    for service in case.compose.services.values():  # Compose reads the env files of all services with the file
+def _outside_files(candidate: Candidate) -> Iterator[Sighting]:
+    for service in candidate.compose.services.values():  # Compose reads the env files of all services with the file
         for path in (file["path"] for file in service.definition.get("env_file", ())):
-            if not _is_inside(case, path):
+            if not _is_inside(candidate, path):
                 yield Sighting(f"services.{service.name}.env_file", f"service {service.name} reads {shown(path)}")
     for section in ("configs", "secrets"):
-        for name, definition in used(case, section):
+        for name, definition in used(candidate, section):
             file = definition.get("file")
-            if file is not None and not _is_inside(case, file):
+            if file is not None and not _is_inside(candidate, file):
                 yield Sighting(f"{section}.{name}.file", f"{shown(name)} in {section} reads {shown(file)}")
 
 
-def _is_inside(case: Case, file: Any) -> bool:
+def _is_inside(candidate: Candidate, file: Any) -> bool:
     """Whether a file is a relative path that stays below the repository, which on the host is the root."""
     if not isinstance(file, str) or file.startswith(("/", "~")):
         return False
-    top = normal(case.host.root)
-    path = normal(f"{top}/{case.compose.path.parent}/{file}")
+    top = normal(candidate.host.root)
+    path = normal(f"{top}/{candidate.compose.path.parent}/{file}")
     try:
         return path.startswith(top.rstrip("/") + "/") and bool(RepoPath.parse(path[len(top) :].lstrip("/")))
     except InvalidInput:
         return False
 
 
-def _host_values(case: Case) -> Iterator[Sighting]:
+def _host_values(candidate: Candidate) -> Iterator[Sighting]:
     for section in ("configs", "secrets"):
-        for name, definition in used(case, section):
+        for name, definition in used(candidate, section):
             for key in ("environment", "driver", "template_driver"):
                 if definition.get(key) is not None:
                     yield Sighting(f"{section}.{name}.{key}", f"{shown(name)} in {section} has {key}")
 
 
-def _reserved_labels(case: Case) -> Iterator[Sighting]:
+def _reserved_labels(candidate: Candidate) -> Iterator[Sighting]:
     for section in ("volumes", "networks"):
-        for name, definition in used(case, section):
+        for name, definition in used(candidate, section):
             labels = definition.get("labels") or ()
             labels = labels if isinstance(labels, list | dict) else (labels,)
             if any(str(label).lower().startswith("com.docker.compose.") for label in labels):
@@ -129,46 +129,46 @@ def _reserved_labels(case: Case) -> Iterator[Sighting]:
 
 
 def _top_level(key: str) -> Look:
-    def look(case: Case) -> Iterator[Sighting]:
-        if not is_off(case.compose.document.get(key)):
+    def look(candidate: Candidate) -> Iterator[Sighting]:
+        if not is_off(candidate.compose.document.get(key)):
             yield Sighting(key, f"the compose file has {key}")
 
     return look
 
 
-def _project_name(case: Case) -> Iterator[Sighting]:
-    name = case.compose.document.get("name")
-    if name is not None and name != case.module.runtime.project:
+def _project_name(candidate: Candidate) -> Iterator[Sighting]:
+    name = candidate.compose.document.get("name")
+    if name is not None and name != candidate.module.runtime.project:
         yield Sighting("name", f"the compose file calls its project {shown(name)}")
 
 
-def _compose_variables(case: Case) -> Iterator[Sighting]:
+def _compose_variables(candidate: Candidate) -> Iterator[Sighting]:
     """Yield variables that Compose, Docker or their loader have or obey on a host, in `env.set` or in the file.
 
     What Compose is given in its environment wins over `env.set` and over any default.
     """
-    for name in case.module.env.set:
+    for name in candidate.module.env.set:
         if name.startswith(_ORDERS) or GIVEN.match(name):
             yield Sighting(f"spec.env.set.{name}", f"env.set has {name}", in_manifest=True)
-    for variable, place in case.compose.deciding:
-        if GIVEN.match(variable) and _concerns(case, place):
+    for variable, place in candidate.compose.deciding:
+        if GIVEN.match(variable) and _concerns(candidate, place):
             yield Sighting(place, f"the variable {variable} is used")
 
 
-def _unset_variables(case: Case) -> Iterator[Sighting]:
-    images = {f"services.{service.name}.image" for service in case.services}
-    for name, place in case.compose.unset:
-        if place not in images and _concerns(case, place):
+def _unset_variables(candidate: Candidate) -> Iterator[Sighting]:
+    images = {f"services.{service.name}.image" for service in candidate.services}
+    for name, place in candidate.compose.unset:
+        if place not in images and _concerns(candidate, place):
             yield Sighting(place, f"the variable {name} has neither a value nor a default")
-    for name, place in case.compose.left_to_host if case.module.env.file is None else ():
-        if _concerns(case, place):
+    for name, place in candidate.compose.left_to_host if candidate.module.env.file is None else ():
+        if _concerns(candidate, place):
             yield Sighting(place, f"the variable {name} has no value, no default, and no spec.env.file to set it")
 
 
-def _concerns(case: Case, place: str) -> bool:
+def _concerns(candidate: Candidate, place: str) -> bool:
     if not place.startswith("services."):
         return True
-    return any(place.startswith(f"services.{service.name}.") for service in case.services)
+    return any(place.startswith(f"services.{service.name}.") for service in candidate.services)
 
 
 SECTION_RULES = (
