@@ -14,8 +14,8 @@ from platformctl.model.moment import SIGNER_SKEW, Moment
 from platformctl.model.names import Digest
 from platformctl.model.plan import Plan
 from platformctl.trust.approvals import decode_approval
-from platformctl.trust.case import Ballot, SignedIndex
 from platformctl.trust.envelope import Envelope
+from platformctl.trust.evidence import Ballot, SignedIndex
 from platformctl.trust.keys import Keyring, Signer
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import APPROVAL

@@ -16,7 +16,7 @@ from platformctl.errors import (
 from platformctl.model.moment import SIGNER_SKEW, Moment
 from platformctl.model.names import GitSha
 from platformctl.model.policy import ApprovalRule
-from platformctl.trust.case import Ballot, Case, Rule
+from platformctl.trust.evidence import Ballot, Evidence, Rule
 
 Reasons = tuple[Refusal, ...]
 
@@ -37,12 +37,12 @@ def for_apply(approvals: ApprovalRule, *, tool_version: str) -> Rule:
 
 def all_of(*rules: Rule) -> Rule:
     """Return the rule that holds when all `rules` do."""
-    return lambda case: _NO_RULE if not rules else tuple(reason for rule in rules for reason in rule(case))
+    return lambda evidence: _NO_RULE if not rules else tuple(reason for rule in rules for reason in rule(evidence))
 
 
 def any_of(*rules: Rule) -> Rule:
     """Return the rule that holds when one of `rules` does; else it gives the reasons of the one with the fewest."""
-    return lambda case: min((rule(case) for rule in rules), key=len, default=_NO_RULE)
+    return lambda evidence: min((rule(evidence) for rule in rules), key=len, default=_NO_RULE)
 
 
 def approved_sha(text: str) -> GitSha:
@@ -61,70 +61,72 @@ def approved_sha(text: str) -> GitSha:
 def made_by(tool_version: str) -> Rule:
     """Return the rule that the plan was made by `tool_version` of this tool, patch number aside."""
 
-    def judge(case: Case) -> Reasons:
-        if _minor(case.plan.tool_version) == _minor(tool_version):
+    def reasons(evidence: Evidence) -> Reasons:
+        if _minor(evidence.plan.tool_version) == _minor(tool_version):
             return ()
-        detail = f"made by {case.plan.tool_version}, this is {tool_version}"
+        detail = f"made by {evidence.plan.tool_version}, this is {tool_version}"
         return (StalePlan("a plan is of another version of platformctl", detail=detail, reason="tool_version"),)
 
-    return judge
+    return reasons
 
 
-def is_of_approved_commit(case: Case) -> Reasons:
+def is_of_approved_commit(evidence: Evidence) -> Reasons:
     """Require that the commit that was planned is the one the operator named."""
-    if case.head is None or case.head == case.plan.source_sha:
+    if evidence.head is None or evidence.head == evidence.plan.source_sha:
         return ()
-    return _mismatch("sha", "the plan is of another commit", f"of {case.plan.source_sha}, approved was {case.head}")
+    return _mismatch(
+        "sha", "the plan is of another commit", f"of {evidence.plan.source_sha}, approved was {evidence.head}"
+    )
 
 
-def is_listed_truly(case: Case) -> Reasons:
+def is_listed_truly(evidence: Evidence) -> Reasons:
     """Require that the index, if there is one, lists the plan and says of it what it says of itself."""
-    if case.index is None:
+    if evidence.index is None:
         return ()
-    entry, plan = case.index.index.entry(case.digest), case.plan
-    told = entry and (entry.module, entry.host, entry.destructive, case.index.index.source_sha)
+    entry, plan = evidence.index.index.entry(evidence.digest), evidence.plan
+    told = entry and (entry.module, entry.host, entry.destructive, evidence.index.index.source_sha)
     if told == (plan.module, plan.host.name, plan.destructive, plan.source_sha):
         return ()
-    return _mismatch("digest", "the index does not list this plan as it is", f"index {case.index.digest}")
+    return _mismatch("digest", "the index does not list this plan as it is", f"index {evidence.index.digest}")
 
 
-def is_not_speculative(case: Case) -> Reasons:
+def is_not_speculative(evidence: Evidence) -> Reasons:
     """Require that the plan was made to be applied."""
-    if not case.plan.speculative:
+    if not evidence.plan.speculative:
         return ()
     return _mismatch("speculative", "a speculative plan can not be applied", "it was made without asking the host")
 
 
-def is_not_dirty(case: Case) -> Reasons:
+def is_not_dirty(evidence: Evidence) -> Reasons:
     """Require that everything the plan was made from is in the commit it names."""
-    if not case.plan.source_dirty:
+    if not evidence.plan.source_dirty:
         return ()
-    return _mismatch("dirty", "a plan of uncommitted files can not be applied", f"beside {case.plan.source_sha}")
+    return _mismatch("dirty", "a plan of uncommitted files can not be applied", f"beside {evidence.plan.source_sha}")
 
 
-def is_not_from_the_future(case: Case) -> Reasons:
+def is_not_from_the_future(evidence: Evidence) -> Reasons:
     """The plan was made before now, give or take `SIGNER_SKEW`."""
-    if Moment(case.plan.created_at).at <= case.now + SIGNER_SKEW:
+    if Moment(evidence.plan.created_at).at <= evidence.now + SIGNER_SKEW:
         return ()
-    return _mismatch("created_in_future", "a plan is from the future", f"made at {case.plan.created_at}")
+    return _mismatch("created_in_future", "a plan is from the future", f"made at {evidence.plan.created_at}")
 
 
-def is_in_date(case: Case) -> Reasons:
+def is_in_date(evidence: Evidence) -> Reasons:
     """Require that the plan has not expired."""
-    if case.now < Moment(case.plan.expires_at).at:
+    if evidence.now < Moment(evidence.plan.expires_at).at:
         return ()
-    detail = f"it ended at {case.plan.expires_at}"
+    detail = f"it ended at {evidence.plan.expires_at}"
     return (StalePlan("a plan has expired", detail=detail, hint="platformctl plan", reason="plan_expired"),)
 
 
 def has_quorum(rule: ApprovalRule) -> Rule:
     """Return the rule that enough people approved the plan itself."""
 
-    def judge(case: Case) -> Reasons:
-        needed = rule.people_for(case.plan.host.name, destructive=case.plan.destructive)
-        return _short_of(needed, [ballot for ballot in case.ballots if not ballot.of_index], rule, case)
+    def reasons(evidence: Evidence) -> Reasons:
+        needed = rule.people_for(evidence.plan.host.name, destructive=evidence.plan.destructive)
+        return _short_of(needed, [ballot for ballot in evidence.ballots if not ballot.of_index], rule, evidence)
 
-    return judge
+    return reasons
 
 
 def has_quorum_of_index(rule: ApprovalRule) -> Rule:
@@ -133,27 +135,29 @@ def has_quorum_of_index(rule: ApprovalRule) -> Rule:
     Approvals of the plan itself count too. If there is no index, this asks for the plan's own quorum.
     """
 
-    def judge(case: Case) -> Reasons:
-        if case.index is None:
-            return has_quorum(rule)(case)
-        return _short_of(case.index.index.people_for(rule), case.ballots, rule, case)
+    def reasons(evidence: Evidence) -> Reasons:
+        if evidence.index is None:
+            return has_quorum(rule)(evidence)
+        return _short_of(evidence.index.index.people_for(rule), evidence.ballots, rule, evidence)
 
-    return judge
+    return reasons
 
 
-def _short_of(needed: int, ballots: list[Ballot] | tuple[Ballot, ...], rule: ApprovalRule, case: Case) -> Reasons:
+def _short_of(
+    needed: int, ballots: list[Ballot] | tuple[Ballot, ...], rule: ApprovalRule, evidence: Evidence
+) -> Reasons:
     """Return the reasons if too few approve. People are counted: with two keys or two approvals one is one person."""
-    if not case.plan.has_changes:
+    if not evidence.plan.has_changes:
         return ()
     if needed < 1:
         return (PolicyViolation("the policy asks for nobody's approval", hint=_ASK_SOMEBODY),)
     valid = [ballot for ballot in ballots if ballot.signer.hardware or not rule.hardware_only]
     people = {ballot.signer.principal for ballot in valid}
     if len(people) < needed:
-        return (*case.discounted, _missing(len(people), needed, rule))
+        return (*evidence.discounted, _missing(len(people), needed, rule))
     allowing = {ballot.signer.principal for ballot in valid if ballot.allows_destructive}
-    if case.plan.destructive and len(allowing) < needed:
-        return (_destructive(len(allowing), needed, case),)
+    if evidence.plan.destructive and len(allowing) < needed:
+        return (_destructive(len(allowing), needed, evidence),)
     return ()
 
 
@@ -167,10 +171,10 @@ def _missing(found: int, needed: int, rule: ApprovalRule) -> Refusal:
     )
 
 
-def _destructive(found: int, needed: int, case: Case) -> Refusal:
+def _destructive(found: int, needed: int, evidence: Evidence) -> Refusal:
     return DestructiveNeedsApproval(
         "a destructive plan needs approvals that allow it",
-        detail=f"{case.plan.module} on {case.plan.host.name}: allowed by {found} of {needed} people",
+        detail=f"{evidence.plan.module} on {evidence.plan.host.name}: allowed by {found} of {needed} people",
         hint="platformctl approve PLAN --allow-destructive",
     )
 

@@ -8,8 +8,8 @@ from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, 
 from platformctl.model.names import Digest, GitSha
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE, Plan
 from platformctl.trust.ballots import Polling
-from platformctl.trust.case import Case, Rule, SignedIndex
 from platformctl.trust.envelope import Envelope
+from platformctl.trust.evidence import Evidence, Rule, SignedIndex
 from platformctl.trust.index import decode_index
 from platformctl.trust.keys import Keyring, Signer
 from platformctl.trust.plan_codec import decode_plan
@@ -104,9 +104,9 @@ def assess(
         return Verdict(envelope.digest, None, signed_by.principal if signed_by else None, (), (refusal,))
     makers = frozenset(maker.principal for maker in (signed_by, signed_index and signed_index.signed_by) if maker)
     ballots, discounted = Polling(plan, envelope.digest, makers, signed_index, now).count(approvals, keyring)
-    case = Case(plan, envelope.digest, signed_by, ballots, discounted, signed_index, head, now)
+    evidence = Evidence(plan, envelope.digest, signed_by, ballots, discounted, signed_index, head, now)
     approved_by = tuple(sorted({ballot.signer.principal for ballot in ballots}))
-    return Verdict(case.digest, plan, signed_by.principal, approved_by, rule(case))
+    return Verdict(evidence.digest, plan, signed_by.principal, approved_by, rule(evidence))
 
 
 def _signed_index(index: Envelope | None, keyring: Keyring, now: datetime) -> SignedIndex | None:

@@ -21,8 +21,8 @@ from platformctl.model.names import GitSha, HostName
 from platformctl.model.plan import Action, Rollback
 from platformctl.model.policy import ApprovalRule
 from platformctl.trust import rules
-from platformctl.trust.case import Rule
 from platformctl.trust.envelope import Envelope
+from platformctl.trust.evidence import Rule
 from platformctl.trust.signers import APPROVAL
 from platformctl.trust.verify import Verdict, VerifiedPlan, assess, verify
 from tests.trust.security_key import SecurityKey

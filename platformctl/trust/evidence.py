@@ -30,7 +30,7 @@ class Ballot:
 
 
 @dataclass(frozen=True)
-class Case:
+class Evidence:
     """A plan whose signature holds, and everything a rule may ask.
 
     `discounted` say why each approval that does not count does not. `head` is the commit the operator named, None where
@@ -47,5 +47,5 @@ class Case:
     now: datetime
 
 
-Rule = Callable[[Case], tuple[Refusal, ...]]
+Rule = Callable[[Evidence], tuple[Refusal, ...]]
 """Returns every reason why the plan may not run, the most important first; empty when it may."""
