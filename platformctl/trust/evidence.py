@@ -21,7 +21,7 @@ class SignedIndex:
 
 
 @dataclass(frozen=True)
-class Ballot:
+class CountedApproval:
     """An approval that counts for the plan; `of_index` when it approves the index that lists the plan."""
 
     signer: Signer
@@ -33,14 +33,14 @@ class Ballot:
 class Evidence:
     """A plan whose signature holds, and everything a rule may ask.
 
-    `discounted` say why each approval that does not count does not. `head` is the commit the operator named, None where
+    `discounted` say of each approval that does not count why. `head` is the commit the operator named, None where
     nobody was asked to name one.
     """
 
     plan: Plan
     digest: Digest
     signed_by: Signer
-    ballots: tuple[Ballot, ...]
+    approvals: tuple[CountedApproval, ...]
     discounted: tuple[Refusal, ...]
     index: SignedIndex | None
     head: GitSha | None

@@ -5,6 +5,8 @@ empty policy allows nothing. What needs git or the host is not judged here: that
 roots are not older than the host remembers (`history`), that the plan was not used before.
 """
 
+from collections.abc import Sequence
+
 from platformctl.errors import (
     ApprovalMismatch,
     DestructiveNeedsApproval,
@@ -16,7 +18,7 @@ from platformctl.errors import (
 from platformctl.model.moment import SIGNER_SKEW, Moment
 from platformctl.model.names import GitSha
 from platformctl.model.policy import ApprovalRule
-from platformctl.trust.evidence import Ballot, Evidence, Rule
+from platformctl.trust.evidence import CountedApproval, Evidence, Rule
 
 Reasons = tuple[Refusal, ...]
 
@@ -124,7 +126,8 @@ def has_quorum(rule: ApprovalRule) -> Rule:
 
     def reasons(evidence: Evidence) -> Reasons:
         needed = rule.people_for(evidence.plan.host.name, destructive=evidence.plan.destructive)
-        return _short_of(needed, [ballot for ballot in evidence.ballots if not ballot.of_index], rule, evidence)
+        of_plan = [approval for approval in evidence.approvals if not approval.of_index]
+        return _short_of(needed, of_plan, rule, evidence)
 
     return reasons
 
@@ -138,24 +141,22 @@ def has_quorum_of_index(rule: ApprovalRule) -> Rule:
     def reasons(evidence: Evidence) -> Reasons:
         if evidence.index is None:
             return has_quorum(rule)(evidence)
-        return _short_of(evidence.index.index.people_for(rule), evidence.ballots, rule, evidence)
+        return _short_of(evidence.index.index.people_for(rule), evidence.approvals, rule, evidence)
 
     return reasons
 
 
-def _short_of(
-    needed: int, ballots: list[Ballot] | tuple[Ballot, ...], rule: ApprovalRule, evidence: Evidence
-) -> Reasons:
+def _short_of(needed: int, counted: Sequence[CountedApproval], rule: ApprovalRule, evidence: Evidence) -> Reasons:
     """Return the reasons if too few approve. People are counted: with two keys or two approvals one is one person."""
     if not evidence.plan.has_changes:
         return ()
     if needed < 1:
         return (PolicyViolation("the policy asks for nobody's approval", hint=_ASK_SOMEBODY),)
-    valid = [ballot for ballot in ballots if ballot.signer.hardware or not rule.hardware_only]
-    people = {ballot.signer.principal for ballot in valid}
+    valid = [approval for approval in counted if approval.signer.hardware or not rule.hardware_only]
+    people = {approval.signer.principal for approval in valid}
     if len(people) < needed:
         return (*evidence.discounted, _missing(len(people), needed, rule))
-    allowing = {ballot.signer.principal for ballot in valid if ballot.allows_destructive}
+    allowing = {approval.signer.principal for approval in valid if approval.allows_destructive}
     if evidence.plan.destructive and len(allowing) < needed:
         return (_destructive(len(allowing), needed, evidence),)
     return ()

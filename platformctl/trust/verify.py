@@ -7,7 +7,7 @@ from datetime import datetime
 from platformctl.errors import ApprovalMismatch, InvalidInput, PolicyViolation, Refusal
 from platformctl.model.names import Digest, GitSha
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE, PAYLOAD_TYPE, Plan
-from platformctl.trust.ballots import Polling
+from platformctl.trust.counting import Approvable
 from platformctl.trust.envelope import Envelope
 from platformctl.trust.evidence import Evidence, Rule, SignedIndex
 from platformctl.trust.index import decode_index
@@ -103,9 +103,9 @@ def assess(
     except (ApprovalMismatch, InvalidInput, PolicyViolation) as refusal:
         return Verdict(envelope.digest, None, signed_by.principal if signed_by else None, (), (refusal,))
     makers = frozenset(maker.principal for maker in (signed_by, signed_index and signed_index.signed_by) if maker)
-    ballots, discounted = Polling(plan, envelope.digest, makers, signed_index, now).count(approvals, keyring)
-    evidence = Evidence(plan, envelope.digest, signed_by, ballots, discounted, signed_index, head, now)
-    approved_by = tuple(sorted({ballot.signer.principal for ballot in ballots}))
+    counted, discounted = Approvable(plan, envelope.digest, makers, signed_index, now).count(approvals, keyring)
+    evidence = Evidence(plan, envelope.digest, signed_by, counted, discounted, signed_index, head, now)
+    approved_by = tuple(sorted({approval.signer.principal for approval in counted}))
     return Verdict(evidence.digest, plan, signed_by.principal, approved_by, rule(evidence))
 
 

@@ -15,14 +15,14 @@ from platformctl.model.names import Digest
 from platformctl.model.plan import Plan
 from platformctl.trust.approvals import decode_approval
 from platformctl.trust.envelope import Envelope
-from platformctl.trust.evidence import Ballot, SignedIndex
+from platformctl.trust.evidence import CountedApproval, SignedIndex
 from platformctl.trust.keys import Keyring, Signer
 from platformctl.trust.signatures import sole_signer
 from platformctl.trust.signers import APPROVAL
 
 
 @dataclass(frozen=True)
-class Polling:
+class Approvable:
     """What approvals of one plan are compared with; `makers` signed the plan or its index and may not approve it."""
 
     plan: Plan
@@ -31,23 +31,25 @@ class Polling:
     index: SignedIndex | None
     now: datetime
 
-    def count(self, approvals: Sequence[Envelope], keyring: Keyring) -> tuple[tuple[Ballot, ...], tuple[Refusal, ...]]:
-        """Return the ballots that count, and a refusal for each approval that does not."""
-        ballots: list[Ballot] = []
+    def count(
+        self, approvals: Sequence[Envelope], keyring: Keyring
+    ) -> tuple[tuple[CountedApproval, ...], tuple[Refusal, ...]]:
+        """Return the approvals that count, and a refusal for each that does not."""
+        counted: list[CountedApproval] = []
         discounted: list[Refusal] = []
         for envelope in approvals:
             try:
-                ballots.append(self._ballot(envelope, keyring))
+                counted.append(self._counted(envelope, keyring))
             except (ApprovalMismatch, InvalidInput) as refusal:
                 discounted.append(refusal)
-        return tuple(ballots), tuple(discounted)
+        return tuple(counted), tuple(discounted)
 
-    def _ballot(self, envelope: Envelope, keyring: Keyring) -> Ballot:
+    def _counted(self, envelope: Envelope, keyring: Keyring) -> CountedApproval:
         signer = sole_signer(envelope, PAYLOAD_TYPE, APPROVAL, keyring, self.now)
         approval = decode_approval(envelope.payload)
         for check in _CHECKS:
             check(self, signer, approval)
-        return Ballot(signer, approval.allows_destructive, approval.subject != self.digest)
+        return CountedApproval(signer, approval.allows_destructive, approval.subject != self.digest)
 
     @property
     def subjects(self) -> Iterable[Digest]:
@@ -55,37 +57,37 @@ class Polling:
         return (self.digest, self.index.digest) if self.index else (self.digest,)
 
 
-def _is_by_another_person(polling: Polling, signer: Signer, _: Approval) -> None:
-    if signer.is_planner or signer.principal in polling.makers:
+def _is_by_another_person(wanted: Approvable, signer: Signer, _: Approval) -> None:
+    if signer.is_planner or signer.principal in wanted.makers:
         raise _refused("signer", f"{signer.principal} made the plan or is a planner, and can not approve it")
 
 
-def _is_of_this_plan(polling: Polling, signer: Signer, approval: Approval) -> None:
-    if approval.subject not in polling.subjects:
+def _is_of_this_plan(wanted: Approvable, signer: Signer, approval: Approval) -> None:
+    if approval.subject not in wanted.subjects:
         raise _refused("digest", f"{signer.principal} approved another plan: {approval.subject}")
 
 
-def _is_of_this_commit(polling: Polling, signer: Signer, approval: Approval) -> None:
-    if approval.source_sha != polling.plan.source_sha:
+def _is_of_this_commit(wanted: Approvable, signer: Signer, approval: Approval) -> None:
+    if approval.source_sha != wanted.plan.source_sha:
         raise _refused("sha", f"{signer.principal} approved commit {approval.source_sha}")
 
 
-def _is_for_this_host(polling: Polling, signer: Signer, approval: Approval) -> None:
-    if polling.plan.host.name not in approval.hosts:
-        raise _refused("approval_other_host", f"{signer.principal} approved other hosts than {polling.plan.host.name}")
+def _is_for_this_host(wanted: Approvable, signer: Signer, approval: Approval) -> None:
+    if wanted.plan.host.name not in approval.hosts:
+        raise _refused("approval_other_host", f"{signer.principal} approved other hosts than {wanted.plan.host.name}")
 
 
-def _is_not_from_the_future(polling: Polling, signer: Signer, approval: Approval) -> None:
-    if Moment(approval.approved_at).at > polling.now + SIGNER_SKEW:
+def _is_not_from_the_future(wanted: Approvable, signer: Signer, approval: Approval) -> None:
+    if Moment(approval.approved_at).at > wanted.now + SIGNER_SKEW:
         raise _refused("created_in_future", f"{signer.principal} approved at {approval.approved_at}")
 
 
-def _is_in_date(polling: Polling, signer: Signer, approval: Approval) -> None:
-    if Moment(approval.expires_at).at <= polling.now:
+def _is_in_date(wanted: Approvable, signer: Signer, approval: Approval) -> None:
+    if Moment(approval.expires_at).at <= wanted.now:
         raise _refused("approval_expired", f"{signer.principal}'s approval ended at {approval.expires_at}")
 
 
-_CHECKS: tuple[Callable[[Polling, Signer, Approval], None], ...] = (
+_CHECKS: tuple[Callable[[Approvable, Signer, Approval], None], ...] = (
     _is_by_another_person,
     _is_of_this_plan,
     _is_of_this_commit,
