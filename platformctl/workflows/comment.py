@@ -15,8 +15,8 @@ from platformctl.model.names import GitSha
 from platformctl.model.plan import INDEX_PAYLOAD_TYPE
 from platformctl.model.reports import NoteReport, PlannedModule, PlanReport, Report
 from platformctl.trust.index import decode_index
-from platformctl.workflows.outcome_file import Outcome, read_outcome
 from platformctl.workflows.parts import Parts
+from platformctl.workflows.result_file import ResultFile, read_result_file
 from platformctl.workflows.signed import planned, read_envelope, read_plan
 
 LIMIT = 60_000
@@ -40,7 +40,7 @@ class CommentRequest:
 
 def comment(parts: Parts, forge: Forge, request: CommentRequest, show: Show) -> NoteReport:
     """Post or edit the comment of each host that the plans are for, and mark those of older commits as stale."""
-    outcomes = [read_outcome(path) for path in request.results]
+    results = [read_result_file(path) for path in request.results]
     by_host: dict[str, list[PlannedModule]] = {}
     for each in _read(parts, request.plans):
         by_host.setdefault(each.plan.host.name, []).append(each)
@@ -48,7 +48,7 @@ def comment(parts: Parts, forge: Forge, request: CommentRequest, show: Show) -> 
     mine = _mine(forge, request.number)
     done = {}
     for host, plans in sorted(by_host.items()):
-        body = _body(host, plans, outcomes, there, show)
+        body = _body(host, plans, results, there, show)
         done[host] = _put(forge, request.number, mine.pop(host, None), body)
     for host, old in sorted(mine.items()):
         done[host] = _outdate(forge, host, old, there)
@@ -115,14 +115,14 @@ def _head(host: str, commit: GitSha) -> str:
     return f"<!-- platformctl host={host} commit={commit} -->\n### platformctl: `{host}`\n\n"
 
 
-def _body(host: str, plans: list[PlannedModule], outcomes: list[Outcome], there: PullRequest, show: Show) -> str:
+def _body(host: str, plans: list[PlannedModule], results: list[ResultFile], there: PullRequest, show: Show) -> str:
     commit = plans[0].plan.source_sha
     stale = next((each.plan.source_sha for each in plans if not _is_of(each, there)), None)
     head = _head(host, stale or commit)
     if stale is not None:
         head += f"**Stale**: made for `{stale[:12]}`, and the pull request is at `{there.head[:12]}`.\n\n"
     digests = {each.digest for each in plans}
-    about = [each for each in outcomes if host in each.hosts or each.plan_digest in digests]
+    about = [each for each in results if host in each.hosts or each.plan_digest in digests]
     if about:
         head += show(_told(about[-1]), LIMIT // 4) + "\n"
     return head + show(PlanReport(plans=tuple(plans)), LIMIT - len(head))
@@ -132,18 +132,18 @@ def _is_of(planned_module: PlannedModule, there: PullRequest) -> bool:
     return planned_module.plan.source_sha in (there.head, there.merge_commit)
 
 
-def _told(outcome: Outcome) -> NoteReport:
-    code = outcome.code
+def _told(result: ResultFile) -> NoteReport:
+    code = result.code
     details = {
         "exit": f"{int(code)} {code.name}: {EXIT_CODES[code].meaning}",
-        "host touched": outcome.mutated,
-        "canary": outcome.canary or "",
-        "reason": outcome.reason,
-        "plan": outcome.plan_digest or "",
+        "host touched": result.mutated,
+        "canary": result.canary or "",
+        "reason": result.reason,
+        "plan": result.plan_digest or "",
     }
-    sign = "✓" if outcome.is_good else "✗"
+    sign = "✓" if result.is_good else "✗"
     return NoteReport(
-        message=_cut(f"{sign} {outcome.command}: {outcome.outcome}"),
+        message=_cut(f"{sign} {result.command}: {result.outcome}"),
         details={name: _cut(text) for name, text in details.items() if text},
     )
 

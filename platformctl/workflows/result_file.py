@@ -8,7 +8,7 @@ from platformctl.model.frozen import dataclass
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ResultFile:
     """The fields that are told on. `plan_digest` is that of the plan the operator gave, whether or not it ran."""
 
     command: str
@@ -31,13 +31,13 @@ class Outcome:
         return self.code in (ExitCode.APPLIED, ExitCode.NO_CHANGES, ExitCode.CHANGES_PRESENT)
 
 
-def read_outcome(path: Path) -> Outcome:
-    """Return the outcome in a file. Raises `Usage` if it can not be read, `InvalidInput` if it is no result file."""
+def read_result_file(path: Path) -> ResultFile:
+    """Return what a file says. Raises `Usage` if it can not be read, `InvalidInput` if it is no result file."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise Usage("a result file can not be read", detail=f"{path}: {error.strerror}", hint="name another") from error
-    found = codec.decode(Outcome, strict_json.load(content, path.name), path.name, ignore_unknown=True)
+    found = codec.decode(ResultFile, strict_json.load(content, path.name), path.name, ignore_unknown=True)
     if found.exit_code not in list(ExitCode):
         raise InvalidInput("a result file has an exit code that there is not", file=str(path))
     return found
