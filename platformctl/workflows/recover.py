@@ -29,7 +29,7 @@ from platformctl.workflows.open_here import open_here
 from platformctl.workflows.parts import Parts, keyring, moment, trust_roots
 from platformctl.workflows.readiness import wish_of
 from platformctl.workflows.records import Memory, next_record, record_bytes, remember
-from platformctl.workflows.verdict import judge, planned
+from platformctl.workflows.unsettled import applied_plan, what_became
 
 Row = Mapping[str, str]
 """What became of one apply: on which host (empty where none knows), of which plan, the outcome and why."""
@@ -150,8 +150,8 @@ def _settle(visit: _Round, entry: HostEntry, digest: Digest) -> Iterator[Row]:
             yield {**told, "outcome": "settled", "why": "somebody else settled it meanwhile"}
             return
         journal = parse(digest, content, f"{entry.name}: .platformctl/journal/{digest.hexadecimal}")
-        plan = planned(parts, session, entry, digest)
-        outcome, why = judge(parts, visit.roots, session, entry, plan, journal)
+        plan = applied_plan(parts, session, entry, digest)
+        outcome, why = what_became(parts, visit.roots, session, entry, plan, journal)
         fields = {**told, "outcome": outcome}
         if outcome == "applied" and plan is not None:
             receipt, what = _receipt(visit, session, plan, digest)

@@ -1,4 +1,4 @@
-"""Judge what became of an apply whose end nobody saw, by comparing what runs with its plan. It only asks."""
+"""What became of an apply whose end nobody saw, told by comparing what runs with its plan. It only asks."""
 
 from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
@@ -24,7 +24,7 @@ _OTHER = PlannedFile(RepoPath.parse("other"), Digest.of(b""), 0)
 """Stands for what is no file, or can not be read: it equals nothing that a plan leaves."""
 
 
-def planned(parts: Parts, session: HostSession, entry: HostEntry, digest: Digest) -> Plan | None:
+def applied_plan(parts: Parts, session: HostSession, entry: HostEntry, digest: Digest) -> Plan | None:
     """Return the plan that was applied, from the host or this clone; None if neither has it.
 
     It is believed because its digest is the journal's.
@@ -40,7 +40,7 @@ def planned(parts: Parts, session: HostSession, entry: HostEntry, digest: Digest
     return None
 
 
-def judge(
+def what_became(
     parts: Parts, roots: TrustRoots, session: HostSession, entry: HostEntry, plan: Plan | None, journal: Journal
 ) -> tuple[str, str]:
     """Compare the containers and files on the host with the plan: all of it, none, or something between.
@@ -64,7 +64,7 @@ def judge(
         changed=_other_than(files, (each for step in plan.steps for each in step.undo)),
     )
     events = frozenset((r.detail.get("event", ""), r.detail.get("complaint", "")) for r in journal.records)
-    return _verdict(seen, events, only_files=not plan.touched_services)
+    return _outcome(seen, events, only_files=not plan.touched_services)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Sight:
         return not self.unlike_before
 
 
-def _verdict(seen: _Sight, events: Set[tuple[str, str]], *, only_files: bool) -> tuple[str, str]:
+def _outcome(seen: _Sight, events: Set[tuple[str, str]], *, only_files: bool) -> tuple[str, str]:
     """Return the outcome by what is seen and, where that is the same before and after, by the journal."""
     undoing, undone = any(event == "undo" for event, _ in events), ("undone", "") in events
     done = ("done", "") in events and not undoing
