@@ -72,8 +72,8 @@ def plain_paramiko(host: Host, _: str) -> Iterator[Run]:
 def plain_ssh(host: Host, _: str) -> Iterator[Run]:
     with tempfile.TemporaryDirectory() as folder:
         settings = host.key_path.with_name("lab_ssh_config")
-        words = ("ssh", "-F", str(settings), "-o", "ControlMaster=auto", "-o", f"ControlPath={folder}/m")
-        words += ("-o", "ControlPersist=yes", host.name)
+        options = ("ControlMaster=auto", f"ControlPath={folder}/m", "ControlPersist=yes")
+        words = ("ssh", "-F", str(settings), *(word for each in options for word in ("-o", each)), host.name)
 
         def run() -> None:
             subprocess.run((*words, "true"), check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

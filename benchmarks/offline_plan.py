@@ -60,7 +60,8 @@ def main() -> None:
     row(*["---"] * 9)
     for name, each in timed.items():
         beside = timed.get(THEIRS)
-        times = _times(each.fastest, beside and beside.fastest), _times(each.processor, beside and beside.processor)
+        theirs = (beside.fastest, beside.processor) if beside else (None, None)
+        times = _times(each.fastest, theirs[0]), _times(each.processor, theirs[1])
         walls = f"{each.seconds:.2f} s", f"{each.fastest:.2f} s", times[0]
         row(f"`{name}`", count, *walls, f"{each.processor:.2f} s", times[1], f"{each.mebibytes:.0f} MiB", each.status)
 

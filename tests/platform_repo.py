@@ -117,7 +117,7 @@ class PlatformRepo:
         """`.platform/hosts.yaml` with these hosts, not committed."""
         return self.write(".platform/hosts.yaml", json.dumps({"hosts": entries}, indent=2) + "\n")
 
-    def add_module(self, name: str, compose: object = None, *, host: str = "rs2000", **spec: object) -> str:
+    def add_module(self, name: str, compose: object = None, *, host: object = "rs2000", **spec: object) -> str:
         """A module with its compose file, committed; `spec` is put over the defaults. The new HEAD is returned."""
         path = f"modules/{name}/compose.yaml"
         if compose is not None:

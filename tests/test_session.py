@@ -54,9 +54,9 @@ def succeeded(tmp_path: Path) -> None:
 
 def test_operations_run_as_far_as_each_ends_well(tmp_path: Path) -> None:
     with session(tmp_path) as there:
-        assert there.untouched
-        assert perform(there, ("touch", "a"), ("false",), ("touch", "b")) == [0, 1]
-        assert not there.untouched
+        before = there.untouched
+        done = perform(there, ("touch", "a"), ("false",), ("touch", "b"))
+        assert (before, done, there.untouched) == (True, [0, 1], False)
 
     assert (tmp_path / "host/a").exists()
     assert not (tmp_path / "host/b").exists()

@@ -101,12 +101,13 @@ def proof(
     asked: list[str] | None = None,
 ) -> Proof:
     rows = [(look,) if isinstance(look, Container) else tuple(look) for look in looks]
+    events: list[Event] = [] if told is None else told
     return prove(
         wish,
         ProjectSeen(before, resources[0]),
         hands=Watched(rows, resources[1], [] if asked is None else asked),
         driver=Reading(),
-        tell=[].append if told is None else told.append,
+        tell=events.append,
         clock=StillClock(),
         interrupted=lambda: False,
     )

@@ -24,7 +24,8 @@ SECRET = Command(("docker", "compose", "up"), b"a secret")
 def hosts(tmp_path: Path) -> Iterator[tuple[OddHost, OddHost]]:
     """The pinned host, and an impostor who lets everybody in to hear what they say."""
     with ExitStack() as stack:
-        yield tuple(stack.enter_context(odd_host(tmp_path / name)) for name in ("pinned", "impostor"))
+        pinned, impostor = (stack.enter_context(odd_host(tmp_path / name)) for name in ("pinned", "impostor"))
+        yield pinned, impostor
 
 
 def settings(host: OddHost, text: str) -> dict[str, str]:

@@ -100,7 +100,7 @@ def test_a_plan_for_another_host(scene: Scene) -> None:
         {"port": 2222},
         {"host_key": ("SHA256:x",)},
     ):
-        scene.apply_approved(replace(plan, host=replace(plan.host, **changes)), 7, "host_entry_changed")  # type: ignore[arg-type]
+        scene.apply_approved(replace(plan, host=replace(plan.host, **changes)), 7, "host_entry_changed")
 
 
 def test_a_plan_of_another_version_of_the_tool(scene: Scene) -> None:

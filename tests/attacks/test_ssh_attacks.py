@@ -12,6 +12,7 @@ import pytest
 
 from platformctl.errors import InvalidInput, Unreachable, WrongHost
 from platformctl.model.command import Command
+from platformctl.model.names import HostName
 from platformctl.transports.local import LocalTransport
 from tests.contracts.odd_host import OddHost, odd_host
 from tests.contracts.reach import Reach, each_way, each_way_by_address
@@ -67,7 +68,7 @@ def test_who_shows_the_pinned_key_without_having_it_is_told_nothing(
 ) -> None:
     """A public key is public; what counts is what it signs."""
     forged = copy.copy(impostor.key)
-    forged.sign = asyncssh.generate_private_key("ssh-ed25519").sign
+    vars(forged)["sign"] = asyncssh.generate_private_key("ssh-ed25519").sign
     with (
         odd_host(tmp_path / "forger", key=forged) as forger,
         reach(replace(impostor.entry, port=forger.port), impostor.environment, timeout=3) as transport,
@@ -102,7 +103,12 @@ def test_a_word_of_a_manifest_stays_one_word_on_the_wire(reach: Reach, impostor:
 def test_what_another_program_would_read_as_an_option_is_refused(
     reach: Reach, impostor: OddHost, name: str, text: str
 ) -> None:
-    transport = reach(replace(impostor.entry, **{name: text}), impostor.environment)
+    entries = {
+        "name": replace(impostor.entry, name=HostName(text)),
+        "address": replace(impostor.entry, address=text),
+        "user": replace(impostor.entry, user=text),
+    }
+    transport = reach(entries[name], impostor.environment)
     with pytest.raises(InvalidInput):
         transport.run(Command(("true",)))
     assert impostor.logins == []

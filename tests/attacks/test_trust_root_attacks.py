@@ -78,7 +78,7 @@ class Ann:
 
 
 def tagged(tag: int) -> str:
-    return WEB["services"]["web"]["image"].replace(":1", f":{tag}")  # type: ignore[index,attr-defined]
+    return str(WEB["services"]["web"]["image"]).replace(":1", f":{tag}")
 
 
 def test_a_rotated_key_is_out_for_good_and_the_new_one_in(tmp_path: Path, host: Host) -> None:

@@ -14,6 +14,17 @@ from platformctl.model.names import Digest
 
 CONFIG = Digest.of(b"configuration")
 IMAGE, OTHER_IMAGE = Digest.of(b"image"), Digest.of(b"other image")
+SETTINGS: dict[str, object] = {
+    "RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
+    **dict.fromkeys(("Memory", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota"), 0),
+    **dict.fromkeys(("MemorySwap", "BlkioWeight"), 0),
+    **dict.fromkeys(("CpusetCpus", "CpusetMems"), ""),
+    "PidsLimit": None,
+    "CapAdd": None,
+    "CapDrop": ["CAP_CHOWN"],
+    "Privileged": False,
+    "ReadonlyRootfs": False,
+}
 CONTAINER = {
     "id": "0123456789ab" * 5 + "0123",
     "name": "/shop-web-1",
@@ -32,17 +43,7 @@ CONTAINER = {
     "folder": "/opt/platform/modules/shop",
     "files": "/opt/platform/modules/shop/compose.yaml",
     "networks": {"shop_default": {"NetworkID": "n" * 64, "Aliases": ["shop-web-1", "web"]}},
-    "settings": {
-        "RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
-        **dict.fromkeys(("Memory", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota"), 0),
-        **dict.fromkeys(("MemorySwap", "BlkioWeight"), 0),
-        **dict.fromkeys(("CpusetCpus", "CpusetMems"), ""),
-        "PidsLimit": None,
-        "CapAdd": None,
-        "CapDrop": ["CAP_CHOWN"],
-        "Privileged": False,
-        "ReadonlyRootfs": False,
-    },
+    "settings": SETTINGS,
 }
 """A container as the question's template prints it."""
 

@@ -76,4 +76,5 @@ def local() -> LocalTransport:
 
 @pytest.fixture(params=["local", "ssh", "openssh", "tailscale"])
 def transport(request: pytest.FixtureRequest) -> Transport:
-    return request.getfixturevalue(request.param)
+    wanted: Transport = request.getfixturevalue(request.param)
+    return wanted

@@ -3,11 +3,11 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
 
@@ -115,8 +115,13 @@ class _Open(asyncssh.SSHServer):
         self._host.asked_for.append("forwarding")
         return False
 
-    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> object:
-        return self._connection.forward_connection("127.0.0.1", self._host.leads_to) if self._host.leads_to else False
+    def connection_requested(
+        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
+    ) -> bool | Awaitable[asyncssh.SSHTCPSession[bytes]]:
+        if not self._host.leads_to:
+            return False
+        forwarder = self._connection.forward_connection("127.0.0.1", self._host.leads_to)
+        return cast("Awaitable[asyncssh.SSHTCPSession[bytes]]", forwarder)  # as asyncssh documents, and does not type
 
 
 @contextmanager

@@ -111,7 +111,9 @@ class Sshd:
     def _greet(self, connection: socket.socket) -> None:
         with (self.folder / "log").open("ab") as log:
             words = [str(PROGRAM), "-i", "-e", "-f", str(self.folder / "config")]
-            self.servers.append(subprocess.Popen(words, stdin=connection, stdout=connection, stderr=log))
+            self.servers.append(
+                subprocess.Popen(words, stdin=connection.fileno(), stdout=connection.fileno(), stderr=log)
+            )
 
     def _host_key(self, kind: str) -> Path:
         path = self.folder / f"host_{kind}"

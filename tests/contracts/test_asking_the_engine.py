@@ -14,7 +14,7 @@ import pytest
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.errors import Unreachable
 from platformctl.model.observed import Container, Identity
-from tests.contracts.compose_host import CONTAINER, FakeDocker, http, line, listing
+from tests.contracts.compose_host import CONTAINER, SETTINGS, FakeDocker, http, line, listing
 from tests.contracts.releases import HOST
 
 DRIVER = DockerCompose()
@@ -87,7 +87,7 @@ def identify(host: FakeDocker, **environment: str) -> Identity:
     command = DRIVER.identify()
     words = tuple(word.replace("/var/run/docker.sock", f"{host.here}/engine.sock") for word in command.argv)
     assert words != command.argv
-    return DRIVER.read_identity(host.run(replace(command, argv=words), **environment), HOST)
+    return DRIVER.read_identity(host.run(replace(command, argv=words), as_nobody=False, **environment), HOST)
 
 
 def test_the_socket_is_asked_without_docker_and_nobody_hangs_up_before_the_answer(host: FakeDocker) -> None:
@@ -189,21 +189,24 @@ LABELS = {
     "com.docker.compose.project.config_files": CONTAINER["files"],
     'Id": "9", "State': '\\"}, {[<Id> hunter2',
 }
+STATE: dict[str, object] = {
+    "Pid": 7,
+    "Status": CONTAINER["state"],
+    "ExitCode": CONTAINER["exit_code"],
+    "StartedAt": CONTAINER["started_at"],
+    "Health": {"Log": [{"Output": 'hunter2 "Status": "unhealthy"'}], "Status": CONTAINER["health"]},
+}
+CONFIG: dict[str, object] = {"Env": ["PASSWORD=hunter2"], "Labels": LABELS, "Image": CONTAINER["image_ref"]}
+HOST_CONFIG: dict[str, object] = {**SETTINGS, "Binds": ["hunter2:/x"]}
 WHOLE = {
     "Path": "hunter2",
-    "State": {
-        "Pid": 7,
-        "Status": CONTAINER["state"],
-        "ExitCode": CONTAINER["exit_code"],
-        "StartedAt": CONTAINER["started_at"],
-        "Health": {"Log": [{"Output": 'hunter2 "Status": "unhealthy"'}], "Status": CONTAINER["health"]},
-    },
-    "Config": {"Env": ["PASSWORD=hunter2"], "Labels": LABELS, "Image": CONTAINER["image_ref"]},
+    "State": STATE,
+    "Config": CONFIG,
     "Id": ID,
     "Name": CONTAINER["name"],
     "Image": CONTAINER["image_id"],
     "RestartCount": CONTAINER["restarts"],
-    "HostConfig": {**dict(CONTAINER["settings"]), "Binds": ["hunter2:/x"]},
+    "HostConfig": HOST_CONFIG,
     "NetworkSettings": {"Networks": CONTAINER["networks"]},
 }
 """The same container as the engine's API has it, among what nobody else is to know."""
@@ -228,7 +231,7 @@ def test_of_a_container_the_socket_tells_what_docker_would_and_nothing_else(host
 
 
 def test_a_container_that_has_nothing_at_a_place_is_told_so(host: FakeDocker) -> None:
-    without = {**WHOLE, "State": {**dict(WHOLE["State"]), "Health": None}, "Config": {"Image": "web:1", "Labels": None}}
+    without = {**WHOLE, "State": {**STATE, "Health": None}, "Config": {"Image": "web:1", "Labels": None}}
     with engine(host, LIST, http(without)) as (place, _):
         (found,) = watch(host, place)
 
@@ -256,9 +259,9 @@ def test_a_list_that_ends_amid_a_secret_stays_on_the_host(host: FakeDocker) -> N
 
 
 LARGE = {
-    "many ports": {"HostConfig": {**WHOLE["HostConfig"], "PortBindings": {f"{n}/udp": [{}] for n in range(70_000)}}},
-    "a long text": {"Config": {**WHOLE["Config"], "Env": ["A=" + '"' * 70_000]}},
-    "many labels": {"Config": {**WHOLE["Config"], "Labels": {**{f"l{n}": "" for n in range(70_000)}, **LABELS}}},
+    "many ports": {"HostConfig": {**HOST_CONFIG, "PortBindings": {f"{n}/udp": [{}] for n in range(70_000)}}},
+    "a long text": {"Config": {**CONFIG, "Env": ["A=" + '"' * 70_000]}},
+    "many labels": {"Config": {**CONFIG, "Labels": {**{f"l{n}": "" for n in range(70_000)}, **LABELS}}},
 }
 
 

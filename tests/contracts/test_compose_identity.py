@@ -24,7 +24,9 @@ def well(docker: FakeDocker) -> FakeDocker:
 
 
 def identify(docker: FakeDocker, **environment: str) -> Identity:
-    answer = docker.run(DRIVER.identify(version=True), **{"DOCKER_HOST": "unix:///nowhere", **environment})
+    answer = docker.run(
+        DRIVER.identify(version=True), as_nobody=False, **{"DOCKER_HOST": "unix:///nowhere", **environment}
+    )
     return DRIVER.read_identity(answer, HOST)
 
 

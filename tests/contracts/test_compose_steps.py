@@ -68,7 +68,7 @@ def receipt(release: Release, **about: object) -> Receipt:
     return replace(old, **about)  # type: ignore[arg-type]
 
 
-def words(operations: tuple[Run | Place | Remove, ...]) -> list[object]:
+def words(operations: tuple[Run | Place | Remove, ...]) -> list[tuple[str, ...]]:
     """Runs by their words, files by what happens to them."""
     return [
         operation.argv if isinstance(operation, Run) else (type(operation).__name__.lower(), operation.path)

@@ -198,7 +198,8 @@ NOT_OPTIONAL = sorted(CONTAINER.keys() - set(OPTIONAL))
 
 
 IN_NO_NETWORK: tuple[str, object] = ("networks", {})
-WRONG = [(f, wrong) for f in CONTAINER for wrong in (["x"], {}, 1.5, True) if (f, wrong) != IN_NO_NETWORK]
+OF_OTHER_TYPES: tuple[object, ...] = (["x"], {}, 1.5, True)
+WRONG = [(f, wrong) for f in CONTAINER for wrong in OF_OTHER_TYPES if (f, wrong) != IN_NO_NETWORK]
 
 
 @pytest.mark.parametrize(("field", "wrong"), WRONG)

@@ -117,9 +117,10 @@ def observed(driver: Driver, release: Release) -> Observation:
 
 
 @cache
-def readers(driver: Driver) -> Mapping[str, tuple[Mapping[str, bytes], Reader]]:
+def readers(name: str) -> Mapping[str, tuple[Mapping[str, bytes], Reader]]:
     """The sections of each good answer, and what reads them."""
-    sample, release, who = SAMPLES[driver.name], releases(driver)[0], identified(driver)
+    driver = known(name)
+    sample, release, who = SAMPLES[name], releases(driver)[0], identified(driver)
     return {
         "identity": (sample.identity, lambda told: driver.read_identity(Completed(0, told, b""), HOST)),
         "look": (
@@ -222,7 +223,7 @@ def test_the_watch_for_what_a_driver_runs_sees_it() -> None:
 
 @answers
 def test_a_good_answer_is_read_alike_each_time(driver: Driver, answer: str) -> None:
-    sections, read = readers(driver)[answer]
+    sections, read = readers(driver.name)[answer]
     told = SAMPLES[driver.name].framed(sections)
 
     assert read(told) == read(told)
@@ -230,7 +231,7 @@ def test_a_good_answer_is_read_alike_each_time(driver: Driver, answer: str) -> N
 
 @answers
 def test_an_answer_that_was_cut_anywhere_is_no_answer(driver: Driver, answer: str) -> None:
-    sections, read = readers(driver)[answer]
+    sections, read = readers(driver.name)[answer]
     told = SAMPLES[driver.name].framed(sections)
     for length in range(len(told)):
         with pytest.raises(Unreachable) as caught:
@@ -240,7 +241,7 @@ def test_an_answer_that_was_cut_anywhere_is_no_answer(driver: Driver, answer: st
 
 @answers
 def test_an_answer_without_one_of_its_sections_is_no_answer(driver: Driver, answer: str) -> None:
-    sections, read = readers(driver)[answer]
+    sections, read = readers(driver.name)[answer]
     for missing in sections:
         with pytest.raises(Unreachable) as caught:
             read(SAMPLES[driver.name].framed({name: body for name, body in sections.items() if name != missing}))
@@ -250,7 +251,7 @@ def test_an_answer_without_one_of_its_sections_is_no_answer(driver: Driver, answ
 
 @answers
 def test_no_part_of_an_answer_that_failed_is_taken_for_an_empty_one(driver: Driver, answer: str) -> None:
-    sections, read = readers(driver)[answer]
+    sections, read = readers(driver.name)[answer]
     for failed in sections:
         with pytest.raises(Refusal):
             read(SAMPLES[driver.name].framed({**sections, failed: (1, b"")}))
@@ -273,7 +274,7 @@ def is_read_or_refused(read: Reader, told: bytes) -> None:
 def test_noise_is_no_answer(answer: str, told: bytes) -> None:
     for name in SAMPLES:
         with pytest.raises(Unreachable):
-            readers(known(name))[answer][1](told)
+            readers(name)[answer][1](told)
 
 
 values = st.recursive(
@@ -298,6 +299,6 @@ bodies = st.one_of(
 @given(data=st.data(), body=bodies, status=st.sampled_from([0, 0, 1, 66]))
 def test_whatever_a_section_says_is_read_or_refused(answer: str, data: st.DataObject, body: bytes, status: int) -> None:
     for name, sample in SAMPLES.items():
-        sections, read = readers(known(name))[answer]
+        sections, read = readers(name)[answer]
         section = data.draw(st.sampled_from(sorted(sections)))
         is_read_or_refused(read, sample.framed({**sections, section: (status, body)}))

@@ -390,6 +390,7 @@ def test_the_cheap_key_exchange_and_cipher_come_first_and_nothing_waits_for_more
     connection = ssh._connection
     assert connection
     assert connection.get_security_options().kex[0] == "curve25519-sha256@libssh.org"
-    assert connection.local_cipher == connection.remote_cipher == "aes128-gcm@openssh.com"
+    assert connection.local_cipher == vars(connection)["remote_cipher"] == "aes128-gcm@openssh.com"
+    assert isinstance(connection.sock, socket.socket)
     assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert connection.packetizer._Packetizer__keepalive_interval == KEEPALIVE  # type: ignore[attr-defined]

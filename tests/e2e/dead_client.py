@@ -31,7 +31,7 @@ def approved(repo: PlatformRepo, version: str, number: int = 0) -> Path:
     repo.write("modules/web/compose.yaml", text)
     repo.commit()
     (planned,) = repo.run("plan", "web", "--json", expect=1).json["plans"]
-    path = repo.root / planned["path"]
+    path = repo.root / str(planned["path"])
     repo.approve(path)
     return path
 

@@ -71,7 +71,7 @@ def test_no_home_no_path_no_terminal_is_never_one(bare: PlatformRepo) -> None:
         {"LANG": "C", "LC_ALL": "POSIX"},
     ):
         for words in (("validate",), ("plan", "web"), ("status",), ("exit-codes",)):
-            ended = bare.run(*words, **environment)
+            ended = bare.run(*words, expect=None, stdin="", **environment)
             assert ended.code != 1, ended
             assert "Traceback" not in ended.stderr
 
@@ -96,9 +96,15 @@ def test_a_reader_who_went_away_changes_no_exit_code(bare: PlatformRepo, words: 
     expected = bare.run(*words).code
     reading, writing = os.pipe()
     os.close(reading)
-    for streams in ({"stdout": writing, "stderr": writing}, {"stdout": writing, "stderr": subprocess.PIPE}):
+    for complaints in (writing, subprocess.PIPE):
         ended = subprocess.run(
-            (str(PROGRAM), *words), cwd=bare.root, env=dict(bare.environment), check=False, timeout=60, **streams
+            (str(PROGRAM), *words),
+            cwd=bare.root,
+            env=dict(bare.environment),
+            check=False,
+            timeout=60,
+            stdout=writing,
+            stderr=complaints,
         )
         assert ended.returncode == expected
         assert b"Traceback" not in (ended.stderr or b"")

@@ -96,8 +96,8 @@ def test_a_plan_sees_what_the_one_before_it_did_to_their_project(tmp_path: Path,
     """The second one's compose file, network and neighbour are of the first: it is compared with a look of its own."""
     repo = PlatformRepo.create(tmp_path, {"rs2000": host})
     path = "modules/a-db/compose.yaml"
-    both = {name: {"image": "platformctl-lab/sleeper:1"} for name in ("db", "api")}
-    both["api"]["depends_on"] = ["db"]
+    sleeper = {"image": "platformctl-lab/sleeper:1"}
+    both = {"db": sleeper, "api": {**sleeper, "depends_on": ["db"]}}
     for name, service in (("a-db", "db"), ("b-api", "api")):
         runtime = {"orchestrator": "docker-compose", "compose_file": path, "compose_service": service, "project": "one"}
         compose = {"services": both} if name == "a-db" else None

@@ -81,12 +81,12 @@ def test_only_a_pull_request_that_agrees_lets_a_plan_run(tmp_path: Path, host: H
         words = ("apply", plan, "--approved-sha", repo.head, "--json")
         token = {f"{kind.name}_TOKEN": TOKEN}
 
-        refusal(repo.run(*words, **token), 5, "pr_missing")
+        refusal(repo.run(*words, expect=None, stdin="", **token), 5, "pr_missing")
         for spoil, reason in SPOILT.items():
             good(forge, repo.head)
             forge.tokens[TOKEN] = "bot"
             spoil(forge, repo.head)
-            ended = repo.run(*words, "--approved-pr", "7", **token)
+            ended = repo.run(*words, "--approved-pr", "7", expect=None, stdin="", **token)
             refusal(ended, 5, reason)
             assert TOKEN not in ended.stdout + ended.stderr
         good(forge, repo.head)

@@ -331,18 +331,13 @@ def test_the_codes_are_the_same_everywhere(repo: PlatformRepo) -> None:
 
 def test_a_release_is_applied_whole_or_not_at_all(repo: PlatformRepo, host: Host) -> None:
     """P59: a good change of db does not stay when api, of the same plan, fails."""
-    pair = {
-        "services": {
-            "db": {"image": "platformctl-lab/sleeper:1", "environment": {"GENERATION": "one"}},
-            "api": {"image": "platformctl-lab/web:1", "depends_on": ["db"]},
-        }
-    }
+    db, api = "platformctl-lab/sleeper:1", {"image": "platformctl-lab/web:1", "depends_on": ["db"]}
+    pair = {"services": {"db": {"image": db, "environment": {"GENERATION": "one"}}, "api": api}}
     runtime = {"orchestrator": "docker-compose", "compose_file": "modules/api/compose.yaml", "compose_service": "api"}
     repo.add_module("api", pair, runtime=runtime, health=SHORT)
     repo.deploy("api")
-    pair["services"]["db"]["environment"] = {"GENERATION": "two"}
-    pair["services"]["api"]["image"] = CRASH
-    repo.write("modules/api/compose.yaml", json.dumps(pair))
+    second = {"services": {"db": {"image": db, "environment": {"GENERATION": "two"}}, "api": {**api, "image": CRASH}}}
+    repo.write("modules/api/compose.yaml", json.dumps(second))
     repo.commit()
     failed = repo.deploy("api", expect=11).json
     assert failed["applied"] == []

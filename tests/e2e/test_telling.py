@@ -69,7 +69,8 @@ def test_at_a_terminal_what_is_under_way_is_one_line_that_is_rewritten(approved:
 def test_a_terminal_that_can_not_go_back_gets_a_line_for_each_event(
     approved: tuple[PlatformRepo, Path], terminal: str
 ) -> None:
-    text = at_terminal(*approved, **({"TERM": terminal} if terminal else {}))
+    repo, plan = approved
+    text = at_terminal(repo, plan, **({"TERM": terminal} if terminal else {}))
 
     assert "\x1b" not in text
     assert text.count("watching health: web running") == 1

@@ -104,7 +104,8 @@ class FakeForge:
             found = re.fullmatch(pattern, bare)
             if verb == method and found:
                 query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-                return handler(self, *found.groups(), login=login, query=query, body=body)
+                answer: tuple[int, Any] = handler(self, *found.groups(), login=login, query=query, body=body)
+                return answer
         return 404, {"message": "not found"}
 
     @property

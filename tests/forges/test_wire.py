@@ -26,8 +26,8 @@ from tests.applying.web_server import Behaviour, Talk, WebServer, answer, hangin
 TOKEN = "f0rge-t0ken-0123456789"
 
 
-def to(server: WebServer, **settings: float) -> Wire:
-    return Wire(ForgeUrl.parse(server.url), credentials("token", Secret(TOKEN)), **{"pause": 0.0, **settings})
+def to(server: WebServer, seconds: float = wire.SECONDS) -> Wire:
+    return Wire(ForgeUrl.parse(server.url), credentials("token", Secret(TOKEN)), seconds=seconds, pause=0.0)
 
 
 def test_a_question_carries_the_token_and_its_answer_is_read() -> None:

@@ -57,10 +57,10 @@ def carry(one: str, other: str, delay: float) -> None:
     sys.stdout.flush()
     while True:
         left = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
-        ready = select.select([*ends, sys.stdin], [], [], left)[0]
-        if sys.stdin in ready:
+        ready = select.select([*across, sys.stdin.fileno()], [], [], left)[0]
+        if sys.stdin.fileno() in ready:
             return
-        for end in ready:
+        for end in (each for each in ends if each.fileno() in ready):
             heapq.heappush(waiting, (time.monotonic() + delay, next(number), across[end.fileno()], end.recv(LARGEST)))
         while waiting and waiting[0][0] <= time.monotonic():
             _, _, end, frame = heapq.heappop(waiting)

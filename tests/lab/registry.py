@@ -61,7 +61,9 @@ def _next() -> int:
     """Numbers are given in turn: who looks whether a lab is gone must not find the one that came after it."""
     last = HOME / "last"
     at = int(last.read_text()) if last.exists() else 0
-    number = next((each for each in (*NUMBERS[at:], *NUMBERS[:at]) if not (HOME / str(each)).exists()), None)
+    number: int | None = next(
+        (each for each in (*NUMBERS[at:], *NUMBERS[:at]) if not (HOME / str(each)).exists()), None
+    )
     if number is None:
         raise LabError(f"all {len(NUMBERS)} labs of this machine are in use")
     last.write_text(str(number))

@@ -19,6 +19,7 @@ from platformctl.model.names import RepoPath, ServiceName
 from platformctl.redaction import Redactor
 
 FILE = RepoPath("compose/core/compose.yaml")
+WEB = ServiceName("web")
 
 
 def read(text: str, **variables: str) -> ComposeModel:
@@ -52,7 +53,7 @@ DATABASES = "  db: {image: postgres}\n  other: {image: postgres}\n"
 def test_what_a_service_starts_or_looks_at_is_what_it_needs(line: str) -> None:
     model = read(web(line) + DATABASES)
 
-    assert set(model.services["web"].needs) == {"db", "other"}
+    assert set(model.services[WEB].needs) == {"db", "other"}
     assert model.closure(next(iter(model.services)))[-1] == "web"
 
 
@@ -106,7 +107,7 @@ def test_files_a_container_sees_are_named_by_their_path_in_the_repository() -> N
         + "configs: {site: {file: site.conf}, inline: {content: text}}\nsecrets: {key: {file: ../../keys/key}}\n"
     )
 
-    assert model.services["web"].mounted == (
+    assert model.services[WEB].mounted == (
         "compose/core/nginx.conf",
         "compose/shared/certs",
         "compose/core/.hidden",
@@ -120,9 +121,9 @@ def test_files_a_container_sees_are_named_by_their_path_in_the_repository() -> N
 def test_a_path_that_leaves_the_repository_is_left_to_policy() -> None:
     model = read(web("volumes: ['../../../etc:/etc', '../..:/all']", "env_file: ../../../outside.env"))
 
-    assert model.services["web"].mounted == ()
-    assert model.services["web"].env_files == ()
-    assert [mount["source"] for mount in model.services["web"].definition["volumes"]] == ["../../../etc", "../.."]
+    assert model.services[WEB].mounted == ()
+    assert model.services[WEB].env_files == ()
+    assert [mount["source"] for mount in model.services[WEB].definition["volumes"]] == ["../../../etc", "../.."]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_a_path_that_leaves_the_repository_is_left_to_policy() -> None:
     ["env_file: a.env", "env_file: [a.env]", "env_file: [{path: ./a.env, required: false, format: raw}]"],
 )
 def test_each_form_of_env_file_names_the_same_file(line: str) -> None:
-    assert read(web(line)).services["web"].env_files == ("compose/core/a.env",)
+    assert read(web(line)).services[WEB].env_files == ("compose/core/a.env",)
 
 
 @pytest.mark.parametrize(
@@ -145,19 +146,19 @@ def test_each_form_of_env_file_names_the_same_file(line: str) -> None:
     ],
 )
 def test_an_env_file_may_be_absent_where_no_entry_asks_for_it(line: str, optional: set[str]) -> None:
-    assert read(web(line)).services["web"].may_be_absent == optional
+    assert read(web(line)).services[WEB].may_be_absent == optional
 
 
 @pytest.mark.parametrize("line", ["environment: {A: x, B: }", "environment: [A=x, B]"])
 def test_each_form_of_environment_reads_the_same(line: str) -> None:
-    assert read(web(line)).services["web"].definition["environment"] == {"A": "x", "B": None}
+    assert read(web(line)).services[WEB].definition["environment"] == {"A": "x", "B": None}
 
 
 def test_each_form_of_a_bind_mount_reads_the_same() -> None:
     short = read(web("volumes: ['./a:/a:ro']"))
     long = read(web("volumes: [{type: bind, source: ./a, target: /a, read_only: true}]"))
 
-    assert short.services["web"].definition["volumes"] == long.services["web"].definition["volumes"]
+    assert short.services[WEB].definition["volumes"] == long.services[WEB].definition["volumes"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_each_form_of_a_bind_mount_reads_the_same() -> None:
     ],
 )
 def test_a_health_check_is_one_that_checks_something(line: str, expected: bool) -> None:
-    assert read(web(line)).services["web"].has_healthcheck is expected
+    assert read(web(line)).services[WEB].has_healthcheck is expected
 
 
 def test_anchors_and_merge_keys_are_followed_and_written_keys_win() -> None:
@@ -183,14 +184,14 @@ def test_anchors_and_merge_keys_are_followed_and_written_keys_win() -> None:
         "services:\n  web:\n    <<: *common\n    user: '2000'\n"
     )
 
-    assert model.services["web"].definition == {"image": "redis:7", "user": "2000", "restart": "always"}
+    assert model.services[WEB].definition == {"image": "redis:7", "user": "2000", "restart": "always"}
 
 
 def test_variables_come_from_what_is_set_and_from_defaults() -> None:
     model = read("services: {web: {image: 'redis:${TAG}', user: '${OWNER:-1000}'}}", TAG="7")
 
-    assert model.services["web"].image == "redis:7"
-    assert model.services["web"].definition["user"] == "1000"
+    assert model.services[WEB].image == "redis:7"
+    assert model.services[WEB].definition["user"] == "1000"
     assert model.unset == ()
 
 
@@ -343,7 +344,7 @@ def _compose_is_missing() -> bool:
 def test_compose_itself_reads_every_accepted_volume_in_the_same_way(spec: str, tmp_path: Path) -> None:
     text = web(f"volumes: [{json.dumps(spec)}]") + "volumes: {data: }\n"
     try:
-        ours = read(text).services["web"].definition["volumes"][0]
+        ours = read(text).services[WEB].definition["volumes"][0]
     except InvalidInput:
         return
 

@@ -21,7 +21,7 @@ from platformctl.model.desired import (
 )
 from platformctl.model.duration import seconds
 from platformctl.model.finding import Finding
-from platformctl.model.names import ModuleId, RepoPath
+from platformctl.model.names import ModuleId, RepoPath, VariableName
 
 PATH = RepoPath("modules/honcho-redis/module.yaml")
 DOCS = Path(__file__).parents[2] / "docs"
@@ -63,9 +63,9 @@ def test_the_annotated_example_means_what_it_says() -> None:
     assert module.runtime.compose_file == "compose/core/compose.yaml"
     assert (module.runtime.compose_service, module.runtime.project) == ("redis", "honcho")
     assert module.env == Environment(
-        {"DATA_DIR": "/srv/honcho"},
+        {VariableName("DATA_DIR"): "/srv/honcho"},
         RepoPath("secrets/honcho.env"),
-        ("REDIS_PASSWORD",),  # type: ignore[arg-type,dict-item]
+        (VariableName("REDIS_PASSWORD"),),
     )
     assert module.canary == Canary(
         "https://cache.example/health", 200, "ok", ServedVersion("{tag}", "X-App-Version"), 3, 20

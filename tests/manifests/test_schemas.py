@@ -47,7 +47,7 @@ EXAMPLES: Mapping[str, tuple[Fields, Any]] = {
         },
     ),
 }
-JUNK = st.sampled_from(
+JUNK: st.SearchStrategy[object] = st.sampled_from(
     [
         *(
             None,
@@ -212,9 +212,11 @@ def texts_of(shape: Shape) -> Iterator[Text]:
                 yield from texts_of(case)
 
 
-@pytest.mark.parametrize(
-    "text", sorted({text for shape in (MODULE, HOSTS, POLICY) for text in texts_of(shape)}, key=lambda t: t.meaning)
-)
+SHAPES: tuple[Shape, ...] = (MODULE, HOSTS, POLICY)
+TEXTS = sorted({text for shape in SHAPES for text in texts_of(shape)}, key=lambda text: text.meaning)
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_every_text_accepts_its_own_example_and_no_newline_at_the_end(text: Text) -> None:
     assert not list(text.problems(text.example, ""))
     if text is not schemas._VALUE:

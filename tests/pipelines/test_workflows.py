@@ -33,8 +33,8 @@ class Scene:
     @classmethod
     def set(cls, folder: Path, host: Host, forge: FakeForge, *, required: bool = True) -> "Scene":
         repo = PlatformRepo.create(folder, {"rs2000": host})
-        rule = {"kind": forge.kind.value, "url": forge.url, "repository": REPOSITORY}
-        rule |= {"reviewers": ["ben"], "checks": ["plan"], "required": required}
+        where = {"kind": forge.kind.value, "url": forge.url, "repository": REPOSITORY}
+        rule = {**where, "reviewers": ["ben"], "checks": ["plan"], "required": required}
         repo.write(".platform/policy.yaml", json.dumps({"approvals": {"required": 1}, "forge": rule}))
         repo.run("ci", "init", "--forge", forge.kind.value, "--from", "installed", expect=0)
         repo.commit("pipelines")
@@ -89,7 +89,7 @@ class Scene:
         self.repo.git("worktree", "add", "--quiet", "--detach", str(there), "origin/platformctl/plans")
         shown = {path: self.repo.run("show", path, "--json") for path in (there / "plans").glob("*.json")}
         ((path, ended),) = [(path, ended) for path, ended in shown.items() if ended.code == 0]  # the other is the index
-        digest = ended.json["digest"].removeprefix("sha256:")
+        digest = str(ended.json["digest"]).removeprefix("sha256:")
         (there / "approvals" / digest).mkdir(parents=True)
         self.repo.run("approve", path, "--yes", "--out", there / "approvals" / digest / "ann.json", expect=0)
         for words in (["add", "approvals"], ["commit", "--quiet", "--message=approve"]):

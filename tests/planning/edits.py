@@ -38,7 +38,8 @@ class _Drawn:
 
     @property
     def definition(self) -> dict[str, Any]:
-        return self.document["services"][self.service]
+        found: dict[str, Any] = self.document["services"][self.service]
+        return found
 
     @property
     def number(self) -> int:

@@ -44,7 +44,9 @@ def release(
     files: tuple[InputFile, ...] = (),
 ) -> Release:
     """A release of `module` whose compose file says `text`; `files` travel along."""
-    compose = read_compose(text.encode(), module.runtime.compose_file, variables or {})
+    compose = read_compose(
+        text.encode(), module.runtime.compose_file, {str(name): value for name, value in (variables or {}).items()}
+    )
     module = replace(module, env=replace(module.env, set=variables or module.env.set))
     return Release(module, replace(HOST, root=root), GitSha("0" * 40), False, files, compose, DIGEST, DIGEST)
 

@@ -1,5 +1,6 @@
 """May this plan run? One test of keeping and one of refusing for each thing that is asked."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from platformctl.errors import (
 )
 from platformctl.model.approval import PAYLOAD_TYPE
 from platformctl.model.moment import Moment
-from platformctl.model.names import GitSha, HostName
+from platformctl.model.names import GitSha, HostName, ModuleId
 from platformctl.model.plan import Action, Rollback
 from platformctl.model.policy import ApprovalRule
 from platformctl.trust import rules
@@ -87,8 +88,9 @@ def test_a_verified_plan_can_not_be_made_or_altered_elsewhere(workshop: Workshop
     verified = verify(envelope, [], rule=rule_for(), keyring=workshop.keyring(), head=SHA, now=NOW)
     with pytest.raises(TypeError):
         VerifiedPlan(verified.plan, verified.digest, "ann", (), object())
+    replaced: Callable[..., VerifiedPlan] = replace
     with pytest.raises((TypeError, ValueError)):
-        replace(verified, plan=a_plan())
+        replaced(verified, plan=a_plan())
 
 
 def test_a_plan_that_was_signed_by_nobody_is_refused_unread(workshop: Workshop) -> None:
@@ -305,7 +307,7 @@ def test_an_approval_of_an_index_counts_only_beside_that_index(workshop: Worksho
 
 def test_the_strictest_quorum_counts_for_an_index(workshop: Workshop) -> None:
     envelope, other = workshop.sealed_plan(a_plan()), workshop.sealed_plan(DESTRUCTIVE)
-    entry = replace(entry_of(DESTRUCTIVE, other), module="mail")
+    entry = replace(entry_of(DESTRUCTIVE, other), module=ModuleId("mail"))
     index = workshop.sealed_index(entry_of(a_plan(), envelope), entry)
     ann, bob = (workshop.approval(index, person) for person in ("ann", "bob"))
     rule = rule_for(destructive=2)
@@ -316,7 +318,7 @@ def test_the_strictest_quorum_counts_for_an_index(workshop: Workshop) -> None:
 
 def test_a_plan_approved_itself_needs_no_more_because_of_its_index(workshop: Workshop) -> None:
     envelope, other = workshop.sealed_plan(a_plan()), workshop.sealed_plan(DESTRUCTIVE)
-    entry = replace(entry_of(DESTRUCTIVE, other), module="mail")
+    entry = replace(entry_of(DESTRUCTIVE, other), module=ModuleId("mail"))
     index = workshop.sealed_index(entry_of(a_plan(), envelope), entry)
     rule = rule_for(destructive=2)
     assert judged(workshop, envelope, workshop.approval(envelope, "ann"), index=index, rule=rule).verified

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 from platformctl.model.desired import Environment, Release
-from platformctl.model.names import Digest, ServiceName
+from platformctl.model.names import Digest, ServiceName, VariableName
 from platformctl.model.observed import Observation
 from platformctl.model.plan import is_own
 from platformctl.store.host_files import stage
@@ -23,7 +23,7 @@ COMPOSE = "services: {web: {image: 'web:${TAG}', volumes: ['./conf:/conf:ro']}}\
 def release_of(version: str, tag: str, files: int, size: int = 64) -> Release:
     random = Random(version)
     conf = {f"conf/{number}": random.randbytes(size) for number in range(files)}
-    return a_release(COMPOSE % version, files=conf, environment=Environment(set={"TAG": tag}))
+    return a_release(COMPOSE % version, files=conf, environment=Environment(set={VariableName("TAG"): tag}))
 
 
 def seen_before(folder: Path, files: int, size: int = 64, forgotten: tuple[Digest, ...] = ()) -> Observation:

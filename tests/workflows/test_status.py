@@ -30,7 +30,11 @@ def test_a_host_that_is_silent_is_waited_for_once_whatever_is_on_it(tmp_path: Pa
         repo.add_module(name, {"services": {name: WEB["services"]["web"]}}, host="gone")
     ways: list[Transport] = []
 
-    report = status(parts_of(repo, lambda inner: ways.append(inner) or inner), ())
+    def noted(inner: Transport) -> Transport:
+        ways.append(inner)
+        return inner
+
+    report = status(parts_of(repo, noted), ())
 
     assert (report.exit_code, len(ways)) == (69, 1)
     assert [warning.partition(":")[0] for warning in report.warnings] == [*names]
