@@ -32,8 +32,8 @@ def left_behind(
 ) -> tuple[Bystander, ...]:
     """Return containers of the last release that are not part of this one.
 
-    Those of another project were not looked at: they are told by the ids that the receipt has. Also files that the
-    last release brought, and that stay for who uses them.
+    Containers of another project were not looked at, so they are named by the ids in the receipt. Files are returned
+    too: those that the last release brought and that stay because a service goes on using them.
     """
     current = record.current
     if current is None:
@@ -42,7 +42,7 @@ def left_behind(
 
 
 def _files(release: Release, current: Receipt) -> tuple[Bystander, ...]:
-    """Files that the last release brought and this one uses without bringing them: the host's own from now on."""
+    """Return files that the last release brought and this one uses without bringing them: they are the host's now."""
     services = {name: release.compose.services[name] for name in release.closure}
     left = {file.path for file in current.left_behind(file.path for file in release.files)}
     used = {n: left.intersection((*each.mounted, *each.env_files)) for n, each in services.items()}

@@ -91,7 +91,7 @@ def build(
     refuse_taken_names(release, observation, changes)
     refuse_absent(release, observation, driver, changes)
     refuse_unreadable(release, observation, driver, changes)
-    if pinned is None:  # what ran on this host before may run there again
+    if pinned is None:  # a rollback may always bring back what ran on this host before
         refuse_beyond_engine(release, observation, driver, changes)
     return assemble(
         release,

@@ -122,10 +122,11 @@ def _image_differs(wanted: Wanted, service: ServiceName, containers: Iterable[Co
 
 
 def files_differ(wanted: Wanted, service: ServiceName) -> bool:
-    """A mounted file may differ in its mode alone, and one that is gone from the repository is to go from the host.
+    """Whether a file that the service mounts or reads is not as the release has it: other contents, or another mode.
 
-    Another module that mounts the same file may have brought it already: what its own containers have is another one.
-    What is gone for a foreign service its owner's plan tells: it may have taken it away by now.
+    A file that the release no longer has counts too, as it is to go from the host. For a `foreign` service that is left
+    to the plan of its own module, which may have removed the file by now. The file on the host may also be right
+    already because another module brought it, while the containers were made with an older one.
     """
     used = wanted.release.compose.services[service]
     seen = {str(file.path): (file.digest, file.mode) for file in wanted.observation.files}
@@ -139,9 +140,11 @@ def files_differ(wanted: Wanted, service: ServiceName) -> bool:
 
 
 def _was_made_with_others(wanted: Wanted, service: ServiceName, mounted: Mapping[str, tuple[Digest, int]]) -> bool:
-    """Whether the last release that one of its containers was in had other files; of a foreign one its owner tells.
+    """Whether the service's containers were made by a release that had other files than are mounted now.
 
-    What that release did not have by itself may have been there all the same, unless all of a folder is mounted.
+    That release is the last proven one whose receipt names one of them. A file that it did not have counts if it lies
+    in a mounted folder; one that is mounted by itself may have been on the host all the same. A `foreign` service is
+    left to the plan of its own module.
     """
     there = set() if service in wanted.foreign else {container.id for container in wanted.observation.of(service)}
     receipts = (signed.receipt for signed in reversed(wanted.record.receipts) if signed.receipt.healthy)
@@ -174,9 +177,9 @@ def inlined_configs(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
 def _edited(wanted: Wanted, service: ServiceName) -> tuple[str, ...]:
     """Return the compose file's path if the host has neither this release's nor the recorded one; else empty.
 
-    Only the file is updated for it. It is told for the module's own service alone, so that it is told once. In a
-    project of several modules another one may have brought a newer file, which the host has kept then. With delivery
-    `verify` somebody else delivers, and a newer comment comes without any apply.
+    No container changes for it: only the file is written again. It is a cause of the module's own service alone, so
+    that it is told once. Another module of the project may have brought a newer file; the host has that among its kept
+    files. With delivery `verify` somebody else delivers the file, so it may be newer without any apply.
     """
     runtime, current = wanted.release.module.runtime, wanted.record.current
     is_ours = wanted.release.module.delivery is Delivery.PUSH

@@ -82,7 +82,7 @@ def _field(name: str, value: Any, hide: Hide) -> Any:
 
 
 def _inner(name: str, value: Any, hide: Hide) -> Any:
-    """One of a mapping; a name that nothing more is said of, as of a network, has what Compose does by itself."""
+    """Return what is shown of a value in a mapping: `default` if it is empty, as for a network with no options."""
     if value in ({}, []):
         return "default"
     return "" if value is None else _field(name, value, hide)
@@ -110,13 +110,13 @@ def _hidden(name: str, text: str, hide: Hide) -> str:
 
 
 def _another(before: Any, after: Any) -> frozenset[str]:
-    """Variables that both have, with values that differ as a container gets them."""
+    """Return the variables that both have and whose values differ as a container gets them."""
     old, new = before or {}, after or {}
     return frozenset(str(name) for name, value in new.items() if name in old and _given(old[name]) != _given(value))
 
 
 def _given(value: Any) -> Any:
-    """What a container is given for a value; None is what Compose has for the name itself."""
+    """Return the text that a container gets for a value; None for a variable that is named without one."""
     return None if value is None else as_text(value)
 
 

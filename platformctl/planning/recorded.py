@@ -13,10 +13,11 @@ from platformctl.planning.wanted import is_used
 def expected(
     release: Release, recorded: ModuleStatus | Receipt | None, there: Collection[ServiceName] | None = None
 ) -> tuple[Change, ...]:
-    """The changes as far as the record of a release can tell; `there` are services that somebody saw to be there.
+    """Return the changes as far as the record of an earlier release can tell.
 
-    `runs` says that the service has a container; without a record it is then recreated, not created. Services that use
-    a file which differs are named. A record does not tell which services a changed compose file affects.
+    `there` are the services that were seen to have containers, None if nobody looked: a service that has one is
+    recreated and not created. Services that use a file which differs are named. A record does not tell which services a
+    changed compose file affects, so that counts for the module's own service.
     """
     if recorded is not None and recorded.desired == release.digest:
         return ()
@@ -35,7 +36,7 @@ def expected(
 
 
 def _recorded_causes(release: Release, recorded: ModuleStatus | Receipt) -> Mapping[ServiceName, tuple[Cause, ...]]:
-    """Return the causes by service. A difference in no file that a service uses counts for the module's own service."""
+    """Return the causes by service. What no service uses, as the compose file, counts for the module's own service."""
     before, after = ({file.path: file.digest for file in files} for files in (recorded.files, release.files))
     changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
     services = {name: release.compose.services[name] for name in release.closure}

@@ -92,8 +92,8 @@ def input_paths(module: Module, release: Release) -> frozenset[RepoPath]:
 def _others(tree: Tree, module: Module, compose: ComposeModel) -> tuple[InputFile, ...]:
     """Return the mounted files and env files of the closure, without the compose file.
 
-    So is an env file that may be absent, and `env.file`, also where the tree has one: brought along, it would decide
-    what the host alone may decide.
+    An env file that may be absent is among them if the tree has it. The module's `env.file` never is, even if the tree
+    has one of that path: it is for the host alone to say what is in it.
     """
     closure = [compose.services[name] for name in compose.closure(module.runtime.compose_service)]
     mounted = {path for service in closure for name in service.mounted for path in _expanded(tree, name)}

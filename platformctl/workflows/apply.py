@@ -126,9 +126,10 @@ def applied_before(parts: Parts, case: Case, reached: Hosts) -> ApplyReport | No
 
 
 def _is_as_left(parts: Parts, case: Case, seen: Seen) -> bool:
-    """Return whether nothing is to change where the plan was the last that was applied.
+    """Return whether the host is still as the plan, which was the last one applied there, left it.
 
-    What was removed can not be planned again, as nothing is recorded of it: none of its containers may be there.
+    A removal can not be planned again, as nothing is recorded of the module any more. It is as it was left while none
+    of the removed services has a container.
     """
     if case.release.gone:
         removed = {change.service for change in case.plan.changes}
@@ -137,7 +138,7 @@ def _is_as_left(parts: Parts, case: Case, seen: Seen) -> bool:
 
 
 def _locked(parts: Parts, case: Case, reached: Hosts, driver: Driver) -> HostSession:
-    """Do steps 5 and 6: reach and lock the host. Returns the session in which the plan runs."""
+    """Reach the host and lock it: step 5, and the beginning of step 6. Returns the session in which the plan runs."""
     patience = Patience(case.lock_wait, lambda seconds: _pause(parts, seconds))
     why = f"apply {case.plan.module} {case.verified.digest[:19]}"
     held = reached.lock(case.release.host, driver, why, patience)
@@ -166,7 +167,7 @@ def _under_lock(parts: Parts, case: Case, session: HostSession, driver: Driver, 
 
 @contextmanager
 def _untouched(session: HostSession) -> Iterator[None]:
-    """Settle the journal as not applied if the block raises before an operation may have begun (step 10).
+    """Settle the journal as not applied if the block raises before any operation may have begun.
 
     Nothing was touched then, and `Unreachable` and `ToolError` are raised as `PrepareFailed`. If the host can no longer
     be told, its journal stays open and `recover` settles it.
@@ -186,7 +187,7 @@ def _untouched(session: HostSession) -> Iterator[None]:
 
 
 def _still_as_planned(parts: Parts, case: Case, sights: Iterator[Seen]) -> tuple[TrustSeen, Seen]:
-    """Do steps 6 and 7: the host remembers nothing against the plan, and planning again gives the same.
+    """Do the rest of step 6, and step 7: the host remembers nothing against the plan, which is made again the same.
 
     Returns the trust roots that the host is to remember, and the first of the `sights` from which the plan is the same.
     Raises what `refuse_by_record` raises, and `StalePlan` (`changed`) when none gives the same plan.
@@ -257,6 +258,6 @@ def _in_its_time(parts: Parts, host: HostEntry) -> Parts:
 
 
 def _pause(parts: Parts, seconds: float) -> None:
-    """Wait some seconds for the lock; raise as `_refuse_interrupted` does when somebody asks to stop."""
+    """Wait some seconds for the lock; raise as `refuse_interrupted` does when somebody asks to stop."""
     parts.clock.wait(seconds)
     refuse_interrupted(parts)

@@ -180,7 +180,10 @@ def _owners(tree: Tree, modules: Neighbours, roots: TrustRoots, release: Release
 
 
 def _behind(release: Release, named: Mapping[ServiceName, str]) -> Mapping[ServiceName, str]:
-    """Services that nobody names and that this module reaches only through another one's: they are that module's."""
+    """Return services that no module names, with the module whose service needs them, if it is not this one.
+
+    A service that this module reaches only through a named service of another module belongs to that module.
+    """
     compose = release.compose
     mine = compose.reached(release.module.runtime.compose_service, named)
     reached = {

@@ -131,7 +131,7 @@ def _root(transport: Transport, entry: HostEntry, who: Identity) -> Check:
 def _journal_and_lock(transport: Transport, entry: HostEntry) -> Iterator[Check]:
     """Yield whether an apply is unsettled, and whether the host is locked: by hand, or by an apply that is at work.
 
-    The journal of one that is at work is open too, and nothing for `recover`, which would find the host locked.
+    An apply at work has an open journal too. It is no case for `recover`, which would find the host locked.
     """
     layout = HostLayout(entry.root)
     owner = read_lock_look(transport.run(look_at_lock(layout)), entry.name)
@@ -158,9 +158,10 @@ def _ways_back(
     module: Module,
     there: frozenset[Digest] | None,
 ) -> Iterator[Check]:
-    """A clean-up of images takes the way back away, named or not; better said today than on the night it is needed.
+    """Yield whether the host still has the images of the running release and of the one before it.
 
-    Nothing where nobody knows which images are `there`.
+    `docker image prune -a` removes even those that were named to be kept. Nothing is yielded if `there`, the ids of the
+    host's images, is not known.
     """
     ring, now = keyring(parts, roots), parts.clock.now()
     record = remember(transport, HostLayout(entry.root), module.id, ring, now, whole=True).record

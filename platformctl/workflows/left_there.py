@@ -27,8 +27,7 @@ def left_behind(
 ) -> dict[ModuleId, GitSha | Refusal]:
     """Return modules without a manifest of which a host still has something, with its commit or a refusal.
 
-    Only hosts that were looked at are asked. They remember what no clone needs to know: in a pipeline no state was ever
-    written.
+    Only hosts that were looked at are asked. This clone's state does not tell: in a pipeline there is none.
     """
     known = {
         release.host.name: (release.host, seen.memory.recalled.modules)

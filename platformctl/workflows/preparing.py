@@ -1,4 +1,4 @@
-"""What must be on a host before the first mutation: bytes, images, and the way back: docs/architecture.md, 9 and 10."""
+"""Prepare a host before the first mutation: bytes, images and the way back (step 10 of docs/architecture.md)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -100,7 +100,7 @@ def prepare(
 
 
 def refuse_interrupted(parts: Parts) -> None:
-    """Before the first mutation a signal ends everything."""
+    """Raise `Interrupted` if somebody asked to stop: before the first mutation there is nothing to finish or undo."""
     kind = parts.interrupted()
     if kind is not None:
         raise kind("interrupted before anything was touched", hint="plan again, in case this plan was consumed")
@@ -129,7 +129,7 @@ def _deliveries(case: Case, way: Callable[[Step], tuple[Operation, ...]]) -> tup
 
 
 def _require_delivered(case: Case, places: Sequence[RepoPath], observation: Observation) -> None:
-    """With `delivery: verify` nothing is written: the host's own copy must match already."""
+    """Raise `PrepareFailed` if files would have to be written although the manifest says `delivery: verify`."""
     if case.release.module.delivery is Delivery.VERIFY and places:
         there = {file.path: file for file in observation.files}
         wanted = {file.path: file for file in case.release.files}
@@ -143,7 +143,7 @@ def _require_delivered(case: Case, places: Sequence[RepoPath], observation: Obse
 
 
 def _named(path: RepoPath, wanted: InputFile | None, there: FileSeen | None) -> str:
-    """A path, and its mode where nothing else of it is another one: git does not show that of a checkout."""
+    """Return a path, followed by both modes if only the mode differs: git shows no such difference in a checkout."""
     if wanted is None or there is None or there.mode is None or there.digest != wanted.digest:
         return str(path)
     return f"{path} has mode {there.mode:o} instead of {wanted.mode:o}"

@@ -57,10 +57,11 @@ class RollbackRequest:
 
 
 def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
-    """Go back to a recorded release: to the one before if one person approves, elsewhere as any apply does.
+    """Go back to a recorded release.
 
-    Raises `PolicyViolation` if there is no such release, and what an apply raises. If approvals are missing, the plan
-    is written for people to approve, and the same rollback continues from there.
+    One person may approve going back to the release before, if policy says so. Any other needs the approvals of an
+    apply: if they are missing, the plan is written for people to approve, and the same rollback continues from there.
+    Raises `PolicyViolation` if there is no such release, and what an apply raises.
     """
     roots = trust_roots(parts)
     record = recall_module(parts, roots, request.module)[1].record
@@ -85,9 +86,9 @@ def roll_back(parts: Parts, request: RollbackRequest) -> ApplyReport:
 
 
 def _full(text: str, record: HostRecord) -> GitSha:
-    """The commit of `--to`, in full as wherever a commit decides; `history` shows the beginning, which the hint ends.
+    """Return the commit of `--to`; raise `ApprovalMismatch` (`sha`) unless it is a full commit id.
 
-    Raises `ApprovalMismatch` (`sha`).
+    `history` shows only the beginning of commits, so the hint names those that begin like this.
     """
     try:
         return approved_sha(text)

@@ -80,14 +80,14 @@ def status(parts: Parts, names: tuple[str, ...]) -> StatusReport:
 
 
 def _named(tree: CommitTree, roots: TrustRoots, names: tuple[str, ...]) -> Iterator[HostEntry]:
-    """Yield the hosts that the manifests of these modules name, as far as they can be read; why not is told later."""
+    """Yield the hosts that these modules' manifests name; one that can not be read is told where it is read again."""
     for name in names:
         with suppress(Refusal):
             yield require_host(roots, read_manifest(tree, ModuleId.parse(name)).host)
 
 
 def _recalled(reached: Hosts, entry: HostEntry) -> Recalled:
-    """What a host remembers beside its modules."""
+    """Return what a host remembers apart from its modules."""
     transport = reached.reach(entry).transport
     return read_recall(transport.run(recall(HostLayout(entry.root))), entry.name)
 
@@ -95,7 +95,7 @@ def _recalled(reached: Hosts, entry: HostEntry) -> Recalled:
 def _left(
     parts: Parts, roots: TrustRoots, reached: Hosts, entry: HostEntry, recalled: Recalled, known: Sequence[ModuleId]
 ) -> Iterator[ModuleRow | Refusal]:
-    """Modules that a host has something of and no manifest names, or why that can not be told of one."""
+    """Yield a row for each module without a manifest of which the host has something, or why that is not known."""
     names = sorted(set(recalled.modules) - set(known))
     for memory in memories_at(parts, roots, reached, entry, names):
         if isinstance(memory, Refusal):
@@ -146,7 +146,7 @@ def recall_module(parts: Parts, roots: TrustRoots, name: str) -> tuple[HostName,
 def _remembered(
     parts: Parts, roots: TrustRoots, reached: Hosts, known: Sequence[ModuleId], name: str, *, whole: bool = False
 ) -> tuple[HostEntry, Memory]:
-    """The host that remembers a module without a manifest, and what; raises `InvalidInput` where none does."""
+    """Return the host that remembers a module without a manifest, and what; raise `InvalidInput` if none does."""
     if ModuleId.pattern.match(name):
         for entry, memory in remembering(parts, roots, reached, ModuleId(name), whole=whole):
             return entry, memory
@@ -170,7 +170,7 @@ def _row(parts: Parts, roots: TrustRoots, reached: Hosts, module: Module, memory
 
 
 def _row_of_removed(parts: Parts, reached: Hosts, entry: HostEntry, memory: Memory) -> ModuleRow:
-    """Of a module without a manifest: what is left of it, or that it was removed from the host too."""
+    """Return the row of a module without a manifest: what is left of it, or that it was removed."""
     healthy = (signed.receipt for signed in reversed(memory.record.receipts) if signed.receipt.healthy)
     last = next(healthy, None)
     note = _note(parts, reached, entry, memory, last)
@@ -192,7 +192,7 @@ def _row_of(
     *,
     runs: Set[str] = frozenset(),
 ) -> ModuleRow:
-    """`last` is the last release that was proven, or the removal that was; `runs` are services that are not to end."""
+    """Return the row of a module whose `last` proven release, or removal, this is; services of `runs` must not end."""
     return ModuleRow(
         module=memory.record.module,
         host=entry.name,
@@ -226,7 +226,7 @@ def _agrees(runs: Set[str], current: Receipt | None, containers: tuple[Container
 
 
 def _attempt(record: HostRecord, last: Receipt | None) -> Mapping[str, str]:
-    """The last apply, where it is not the last one that was proven; else nothing."""
+    """Return what is told of the last apply if it is not the last one that was proven; else nothing."""
     latest = record.latest
     if latest is None or latest == last:
         return {}
@@ -245,8 +245,11 @@ def _note(parts: Parts, reached: Hosts, entry: HostEntry, memory: Memory, last: 
 
 
 def _forgotten(parts: Parts, entry: HostEntry, module: ModuleId) -> str:
-    """That this clone applied what its host has no record of: its root was emptied, or it is another machine's disk."""
-    with suppress(Refusal):  # the host's word is what was asked for
+    """Return a note if this clone applied the module and the host has no record of it; else an empty text.
+
+    Its root was emptied then, or it is the disk of another machine.
+    """
+    with suppress(Refusal):  # a state that can not be read must not hide what the host says
         status = parts.states.read(module)
         if status is not None and status.host == entry.name and status.desired != NOTHING:
             applied = f"this clone applied {status.last_apply_sha[:12]} at {status.applied_at}"
@@ -255,9 +258,9 @@ def _forgotten(parts: Parts, entry: HostEntry, module: ModuleId) -> str:
 
 
 def _unsettled(parts: Parts, reached: Hosts, entry: HostEntry, recalled: Recalled) -> str:
-    """Why a host has an open journal: nobody saw its end, or it is at work just now and not for `recover`."""
+    """Return why a host has an open journal: nobody saw the end of an apply, or one is at work just now."""
     owner = None
-    if recalled.manual_lock is None:  # who locked by hand applies nothing
+    if recalled.manual_lock is None:  # no apply is at work on a host that is locked by hand
         transport = reached.reach(entry, parts.driver_for(DRIVER)).transport
         owner = read_lock_look(transport.run(look_at_lock(HostLayout(entry.root))), entry.name)
     return f"an apply is not settled yet: the host is {owner}" if owner else _UNSETTLED

@@ -29,7 +29,7 @@ from platformctl.workflows.vouching import Vouched, said
 def lock(parts: Parts, host: str, reason: str) -> NoteReport:
     """Lock a host until somebody unlocks it; such a lock never expires.
 
-    Where it was locked and that could not be told, the refusal says so: nobody else would find out.
+    If the host is locked and the record of it could not be written, the refusal says so: nobody else would find out.
     """
     entry = require_host(trust_roots(parts), HostName.parse(host))
     owner = Owner(parts.operator, moment(parts.clock.now()), reason)
@@ -49,7 +49,7 @@ def lock(parts: Parts, host: str, reason: str) -> NoteReport:
 def unlock(parts: Parts, host: str, reason: str) -> NoteReport:
     """Take back a lock made by hand; the lock of a running apply is not touched.
 
-    A clock that is off is a warning: nothing here is judged by it, and who can not unlock a host can not mend it so.
+    A host's clock that is off is only a warning, as nothing here is judged by it.
     """
     entry = require_host(trust_roots(parts), HostName.parse(host))
     with hosts(parts, at_any_time=True) as reached:
@@ -75,7 +75,7 @@ def _clock(parts: Parts, who: Identity, entry: HostEntry) -> Mapping[str, str]:
 
 @contextmanager
 def _saying(entry: HostEntry, what: str) -> Iterator[None]:
-    """A refusal in the block says too what the host is by then, and how to take that back."""
+    """Add to a refusal in the block what has become of the host by then, and how to take that back."""
     try:
         yield
     except Refusal as refusal:
@@ -95,9 +95,10 @@ def _tell_locked(parts: Parts, transport: Transport, recalled: Recalled, told: T
 
 
 def audit_show(parts: Parts) -> AuditReport:
-    """The records of this clone's chain, and what is wrong with it in itself; the rest takes `audit verify` to see.
+    """Return the records of this clone's chain, and what is wrong with the chain by itself.
 
-    Ends as `TOOL_ERROR` when an entry was changed, removed or added; a write that was cut off is said.
+    What only shows in comparison with receipts and hosts is for `audit verify`. The exit code is `TOOL_ERROR` if a
+    record was changed, removed or added; a write that was cut off is reported without it.
     """
     lines, torn = parts.audit.read()
     shown = _Chain("here", lines, chain.verify(lines, torn))

@@ -65,7 +65,7 @@ class Vouched:
         return f"was changed: {', '.join(other)} is not what its {kind} says" if other else None
 
     def _lifted(self, entry: Entry, text: Any) -> Lift:
-        """The lift of a record, made then and signed by who the record says did it."""
+        """Return the lift of a record; raise `ApprovalMismatch` unless time and signer are those of the record."""
         sealed = envelope.read(str(text).encode())
         at = Moment.parse(entry.at).at
         signer = sole_signer(sealed, LIFT_PAYLOAD_TYPE, APPROVAL, self.keyring, at, in_process=True)
@@ -95,10 +95,10 @@ class Vouched:
                 yield f"{self.where}: a record was removed: that of {receipt.plan_digest} ({receipt.outcome})"
 
     def dropped(self, kept: Mapping[ModuleId, Sequence[str]], unsettled: Container[str]) -> Iterator[str]:
-        """Receipts in these records that the host does not keep beside them, or in another order.
+        """Yield receipts in these records that the host record lacks, and modules whose receipts are in another order.
 
-        What it remembers of a module was put back then, or rearranged. That of an apply which `recover` settled, or is
-        to settle, may never have come there.
+        An older host record was put back then, or its receipts were rearranged. The receipt of an apply that `recover`
+        settled, or that is `unsettled`, is not expected: it may never have been written there.
         """
         recovered = {entry.fields.get("plan") for entry in self.entries if entry.event == "recover"}
         told_of: dict[str, list[Entry]] = {}
@@ -126,7 +126,7 @@ class Vouched:
 
 
 def _kind_of(entry: Entry) -> str:
-    """What vouches for a record, as its field is called."""
+    """Return the name of the field that has what vouches for a record."""
     return "lift" if entry.event == "unquarantine" else "receipt"
 
 
