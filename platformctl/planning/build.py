@@ -32,13 +32,11 @@ from platformctl.planning.diff import diff
 from platformctl.planning.fields import Hide
 from platformctl.planning.recorded import expected
 from platformctl.planning.refusals import (
-    refuse_absent,
-    refuse_beyond_engine,
     refuse_contradictions,
     refuse_leading_out,
     refuse_linked,
+    refuse_obstacles,
     refuse_taken_names,
-    refuse_unreadable,
 )
 from platformctl.planning.wanted import Wanted
 
@@ -89,10 +87,7 @@ def build(
     wanted = Wanted(release, observation, by_ref, record, driver, circumstances.hide, foreign)
     changes = diff(wanted)
     refuse_taken_names(release, observation, changes)
-    refuse_absent(release, observation, driver, changes)
-    refuse_unreadable(release, observation, driver, changes)
-    if pinned is None:  # a rollback may always bring back what ran on this host before
-        refuse_beyond_engine(release, observation, driver, changes)
+    refuse_obstacles(release, observation, driver, changes, ran_before=pinned is not None)
     return assemble(
         release,
         circumstances,

@@ -30,13 +30,26 @@ def refuse_taken_names(release: Release, observation: Observation, changes: Iter
         )
 
 
-def refuse_absent(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
-    """Raise `PolicyViolation` when an external network or volume does not exist and a container would be touched.
+def refuse_obstacles(
+    release: Release, observation: Observation, driver: Driver, changes: Iterable[Change], *, ran_before: bool
+) -> None:
+    """Raise `PolicyViolation` for what would keep the host from bringing the release up.
 
-    A plan that touches no container runs no `up`, which would fail without it.
+    A plan that touches no container brings nothing up, and meets no obstacle. What `ran_before` on the host does not
+    need a newer engine.
     """
+    if not any(change.action.touches_container for change in changes):
+        return
+    _refuse_absent(release, observation, driver)
+    _refuse_unreadable(release, observation, driver)
+    if not ran_before:
+        _refuse_beyond_engine(release, observation, driver)
+
+
+def _refuse_absent(release: Release, observation: Observation, driver: Driver) -> None:
+    """Raise `PolicyViolation` when an external network or volume does not exist."""
     absent = driver.absent(release, observation)
-    if absent and any(change.action.touches_container for change in changes):
+    if absent:
         raise PolicyViolation(
             "a network or volume that is not ours to make is not there",
             detail=f"{release.host.name}: {', '.join(absent)} (external in {release.module.runtime.compose_file})",
@@ -47,13 +60,13 @@ def refuse_absent(release: Release, observation: Observation, driver: Driver, ch
         )
 
 
-def refuse_unreadable(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
-    """Raise `PolicyViolation` when an env file that the host's Compose reads is missing and it would be run.
+def _refuse_unreadable(release: Release, observation: Observation, driver: Driver) -> None:
+    """Raise `PolicyViolation` when an env file that the host's Compose reads is missing.
 
-    It reads those of all services of the file. A plan that touches no container runs no `up`, and needs none.
+    It may read those of all services of the file.
     """
     missing = driver.unreadable(release, observation)
-    if missing and any(change.action.touches_container for change in changes):
+    if missing:
         raise PolicyViolation(
             "an env file of another service is not on the host",
             detail=f"{release.host.name}: {', '.join(missing)}: its Compose reads those of all services of the file",
@@ -64,13 +77,10 @@ def refuse_unreadable(release: Release, observation: Observation, driver: Driver
         )
 
 
-def refuse_beyond_engine(release: Release, observation: Observation, driver: Driver, changes: Iterable[Change]) -> None:
-    """Raise `PolicyViolation` when the host's engine does not know a setting and a container would be touched.
-
-    It would make a container without it, or none.
-    """
+def _refuse_beyond_engine(release: Release, observation: Observation, driver: Driver) -> None:
+    """Raise `PolicyViolation` when the host's engine does not know a setting: it would ignore or refuse it."""
     found = driver.beyond_engine(release, observation)
-    if found and any(change.action.touches_container for change in changes):
+    if found:
         raise PolicyViolation(
             "the host's engine does not know what the file asks for",
             detail="\n".join(found),
