@@ -10,7 +10,7 @@ from platformctl.errors import ExitCode, Unreachable, WrongHost
 from platformctl.model.command import NO_ROOM, Command, Completed
 from platformctl.model.desired import HostEntry
 from platformctl.observing import identify, observe
-from platformctl.transports.interface import Held
+from tests.asked import Asked
 from tests.contracts.compose_host import IDENTITY, frame
 from tests.contracts.releases import HOST, a_release
 from tests.contracts.test_drivers import identified
@@ -23,7 +23,7 @@ WELL = frame(IDENTITY)
 
 
 @dataclass
-class Answers:
+class Answers(Asked):
     """A transport whose host gives one answer to everything."""
 
     answer: Completed
@@ -33,18 +33,6 @@ class Answers:
     def run(self, _command: Command) -> Completed:
         self.exchanges += 1
         return self.answer
-
-    def hold(self, command: Command) -> Held:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def __enter__(self) -> "Answers":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
 
 
 @pytest.mark.parametrize("apart", [-300, 0, 300])

@@ -20,7 +20,6 @@ from platformctl.model.names import Digest, GitSha, HostName, ModuleId
 from platformctl.model.state import RECEIPT_PAYLOAD_TYPE, Computed, HostRecord, Receipt, TrustSeen
 from platformctl.store.host import HostLayout
 from platformctl.store.host_records import Recalled, write_record
-from platformctl.transports.interface import Held
 from platformctl.transports.local import LocalTransport
 from platformctl.trust import envelope
 from platformctl.trust.signers import RECEIPT
@@ -34,6 +33,7 @@ from platformctl.workflows.records import (
     remember_each,
     require_receipt_key,
 )
+from tests.asked import Asked
 from tests.store.hosts import ask, prepared
 from tests.trust.workshop import ENVIRONMENT, HOST, NOW, SHA, Workshop, some_digest, workshop
 
@@ -61,7 +61,7 @@ ENTRY = HostEntry(HOST, "ssh", "/opt/platform")
 
 
 @dataclass
-class Remembering:
+class Remembering(Asked):
     """A transport to a host that remembers one record and answers nothing else."""
 
     content: bytes
@@ -78,18 +78,6 @@ class Remembering:
         return Completed(
             0, b"names modules/web.json\ntar %b\nmodules modules/web.json\nends %b\nrecalled\n" % (files, end), b""
         )
-
-    def hold(self, command: Command) -> Held:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def __enter__(self) -> "Remembering":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
 
 
 def sealed(workshop: Workshop, receipt: Receipt, by: str = "ann", namespace: str = RECEIPT) -> str:
