@@ -25,7 +25,7 @@ from platformctl.workflows.parts import Parts, keyring, moment, roots_at, shown,
 from platformctl.workflows.signed import (
     PlanFile,
     approval_path,
-    planned,
+    planned_module,
     read_envelope,
     read_plan,
     verdict,
@@ -58,7 +58,9 @@ class ApproveRequest:
 def show(parts: Parts, path: Path) -> ShowReport:
     """Return a plan as it is, with what is known of its signatures."""
     file = read_plan(parts, path)
-    return ShowReport(plan=planned(file), verification=verification(file, verdict(parts, file, trust_roots(parts))))
+    return ShowReport(
+        plan=planned_module(file), verification=verification(file, verdict(parts, file, trust_roots(parts)))
+    )
 
 
 def show_bytes(path: Path, what: str, number: int) -> TextReport:
@@ -176,7 +178,7 @@ def _subject(parts: Parts, file: PlanFile, ring: Keyring) -> tuple[Subject, tupl
     if found.plan is None or speaks_against:
         raise speaks_against[0] if speaks_against else found.refusals[0]
     subject = Subject((found.plan.host.name,), found.plan.source_sha, found.plan.destructive, found.plan.module)
-    return subject, (ShowReport(plan=planned(file), verification=verification(file, found)),)
+    return subject, (ShowReport(plan=planned_module(file), verification=verification(file, found)),)
 
 
 def _counts(refusal: Exception) -> bool:

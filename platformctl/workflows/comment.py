@@ -17,7 +17,7 @@ from platformctl.model.reports import NoteReport, PlannedModule, PlanReport, Rep
 from platformctl.trust.index import decode_index
 from platformctl.workflows.parts import Parts
 from platformctl.workflows.result_file import ResultFile, read_result_file
-from platformctl.workflows.signed import planned, read_envelope, read_plan
+from platformctl.workflows.signed import planned_module, read_envelope, read_plan
 
 LIMIT = 60_000
 """The most characters that we put into a comment; forges refuse more than 65,536."""
@@ -59,7 +59,7 @@ def _read(parts: Parts, paths: Iterable[Path]) -> Iterator[PlannedModule]:
     """Yield each plan once, whether it is named itself or listed by an index that lies beside it."""
     seen = set()
     for path in (single for each in paths for single in _singles(each)):
-        found = planned(read_plan(parts, path))
+        found = planned_module(read_plan(parts, path))
         if found.digest not in seen:
             seen.add(found.digest)
             yield found
@@ -128,8 +128,8 @@ def _body(host: str, plans: list[PlannedModule], results: list[ResultFile], ther
     return head + show(PlanReport(plans=tuple(plans)), LIMIT - len(head))
 
 
-def _is_of(planned_module: PlannedModule, there: PullRequest) -> bool:
-    return planned_module.plan.source_sha in (there.head, there.merge_commit)
+def _is_of(planned: PlannedModule, there: PullRequest) -> bool:
+    return planned.plan.source_sha in (there.head, there.merge_commit)
 
 
 def _told(result: ResultFile) -> NoteReport:

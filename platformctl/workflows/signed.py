@@ -99,7 +99,7 @@ def verification(file: PlanFile, found: Verdict) -> VerifyReport:
     )
 
 
-def planned(file: PlanFile) -> PlannedModule:
+def planned_module(file: PlanFile) -> PlannedModule:
     """Return a plan to look at, whether or not its signature holds; raise `InvalidInput` when it is no plan at all."""
     if file.sealed.payload_type != PAYLOAD_TYPE:
         raise InvalidInput(
