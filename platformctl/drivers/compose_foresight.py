@@ -11,6 +11,7 @@ from dataclasses import replace
 from platformctl.drivers import compose_resources as resources
 from platformctl.drivers.compose_definitions import makes_beside, network_of, volume_of
 from platformctl.drivers.interface import Preceding
+from platformctl.model.compose import is_made
 from platformctl.model.desired import Release
 from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Container, FileSeen, ImageSeen, Observation, ResourceSeen
@@ -97,10 +98,10 @@ def _resources(before: Preceding, seen: Observation) -> Observation:
     volumes: dict[str, ResourceSeen] = {volume.name: volume for volume in seen.volumes}
     for service in _made_for(before):
         for name, declared in (resources.networks(release, service) or {}).items():
-            if resources.is_own(declared):
+            if is_made(declared):
                 networks.setdefault(name, ResourceSeen(name, network_of(declared), _NEW))
         for name, declared in resources.volumes(release, service).items():
-            if resources.is_own(declared):
+            if is_made(declared):
                 volumes.setdefault(name, ResourceSeen(name, volume_of(declared)))
     return replace(
         seen,

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from platformctl.drivers.compose_dependents import number_of
-from platformctl.drivers.compose_resources import external_networks, is_own, volumes
+from platformctl.drivers.compose_resources import external_networks, volumes
+from platformctl.model.compose import is_made
 from platformctl.model.desired import Release
 from platformctl.model.names import RepoPath
 from platformctl.model.observed import Observation
@@ -26,7 +27,7 @@ def absent(release: Release, observation: Observation) -> tuple[str, ...]:
     Compose does not make them, and `up` fails without them (seen with 2.26.1).
     """
     mounted = (pair for service in release.closure for pair in volumes(release, service).items())
-    needed = {f"volume {name}" for name, declared in mounted if not is_own(declared)}
+    needed = {f"volume {name}" for name, declared in mounted if not is_made(declared)}
     needed |= {f"network {name}" for name in external_networks(release)}
     there = {f"volume {each.name}" for each in observation.lent} | {f"network {n.name}" for n in observation.external}
     return tuple(sorted(needed - there))

@@ -12,7 +12,7 @@ from platformctl.drivers.compose_definitions import (
     volume_differs,
 )
 from platformctl.drivers.compose_settings import drifted, wanted_settings
-from platformctl.model.compose import truth
+from platformctl.model.compose import is_made
 from platformctl.model.desired import Release
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Container, Observation
@@ -79,7 +79,7 @@ def bind_sources(release: Release) -> frozenset[str]:
 def lent_names(release: Release) -> frozenset[str]:
     """Return the engine's names of mounted volumes that may be another project's: external, or with a `name`."""
     mounted = (pair for service in release.closure for pair in volumes(release, service).items())
-    return frozenset(name for name, declared in mounted if declared.get("name") or not is_own(declared))
+    return frozenset(name for name, declared in mounted if declared.get("name") or not is_made(declared))
 
 
 def external_networks(release: Release) -> frozenset[str]:
@@ -89,7 +89,7 @@ def external_networks(release: Release) -> frozenset[str]:
     """
     asked = release.compose.brought_by(release.module.runtime.compose_service)
     attached = (pair for service in asked for pair in (networks(release, service) or {}).items())
-    return frozenset(name for name, declared in attached if not is_own(declared))
+    return frozenset(name for name, declared in attached if not is_made(declared))
 
 
 def leading_out(release: Release, observation: Observation) -> tuple[str, ...]:
@@ -109,11 +109,6 @@ def _leads_out(definition: Mapping[str, Any]) -> bool:
     return definition["driver"] != "local" or (bool(options) and not elsewhere)
 
 
-def is_own(declared: Mapping[str, Any]) -> bool:
-    """Whether Compose makes a network or volume with this declaration if it does not exist: it is not external."""
-    return declared.get("external") is None or truth(declared["external"]) is False
-
-
 def made_with(release: Release) -> Iterator[tuple[str, str]]:
     """Yield the networks and volumes that `up` makes if they do not exist: `network` or `volume`, and the name.
 
@@ -126,7 +121,7 @@ def made_with(release: Release) -> Iterator[tuple[str, str]]:
 
 
 def _own(declared: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    return (name for name, each in declared.items() if is_own(each))
+    return (name for name, each in declared.items() if is_made(each))
 
 
 def are_own(release: Release) -> bool:
@@ -134,14 +129,14 @@ def are_own(release: Release) -> bool:
     services = release.closure
     declared = [each for name in services for each in (networks(release, name) or {}).values()]
     declared += [each for name in services for each in volumes(release, name).values()]
-    return all(is_own(each) and not each.get("name") for each in declared)
+    return all(is_made(each) and not each.get("name") for each in declared)
 
 
 def _named(release: Release, section: str, key: str) -> tuple[str, Mapping[str, Any]]:
     declared = (release.compose.document.get(section) or {}).get(key) or {}
     external = declared.get("external")
     elsewhere = (external.get("name") if isinstance(external, Mapping) else None) or key
-    default = f"{release.module.runtime.project}_{key}" if is_own(declared) else elsewhere
+    default = f"{release.module.runtime.project}_{key}" if is_made(declared) else elsewhere
     return str(declared.get("name") or default), declared
 
 
@@ -153,7 +148,7 @@ def lost_networks(release: Release, observation: Observation, container: Contain
     own = {network.name: network.id for network in observation.networks}
     others = {network.name: network.id for network in observation.external if network.id}
     needed = (networks(release, container.service) or {}).items()
-    there = {name: own if is_own(declared) else others for name, declared in needed}
+    there = {name: own if is_made(declared) else others for name, declared in needed}
     known = {name: seen for name, seen in there.items() if seen is own or name in seen}
     return tuple(sorted(name for name, seen in known.items() if _is_lost(container, name, seen)))
 
@@ -225,13 +220,13 @@ def _contradicting(release: Release, observation: Observation, service: ServiceN
     there = {network.name: network for network in observation.networks}
     version = observation.identity.compose_version
     for key, (name, declared) in _keyed(release, service).items():
-        if is_own(declared):
+        if is_made(declared):
             yield from network_moves(key, name, observation.networks, version)
             if name in there:
                 yield from network_differs(declared, there[name], version)
     mounted = volumes(release, service)
     for volume in observation.volumes:
-        if volume.name in mounted and is_own(mounted[volume.name]):
+        if volume.name in mounted and is_made(mounted[volume.name]):
             yield from volume_differs(mounted[volume.name], volume)
 
 
@@ -241,5 +236,5 @@ def _remade_beside(release: Release, observation: Observation) -> Iterator[str]:
         there = {network.name: network for network in observation.networks}
         for service in sorted(release.compose.brought_by(release.module.runtime.compose_service)):
             declared = networks(release, service) or {}
-            own = (name for name in declared if name in there and is_own(declared[name]))
+            own = (name for name in declared if name in there and is_made(declared[name]))
             yield from (told for name in own for told in network_remade(declared[name], there[name]))

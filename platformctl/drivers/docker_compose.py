@@ -17,6 +17,7 @@ from platformctl.drivers.compose_up import SHORT_TIMEOUT, bring_up
 from platformctl.drivers.interface import Preceding, Question
 from platformctl.errors import Refusal
 from platformctl.model.command import Command, Completed
+from platformctl.model.compose import is_made
 from platformctl.model.desired import HostEntry, ModuleKind, Release
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Container, Identity, Observation, ProjectSeen
@@ -197,7 +198,7 @@ class DockerCompose:
         """Return the service's own volumes that do not exist yet and will be made empty."""
         there = {volume.name for volume in observation.volumes}
         declared = resources.volumes(release, service)
-        return tuple(name for name in sorted(declared) if resources.is_own(declared[name]) and name not in there)
+        return tuple(name for name in sorted(declared) if is_made(declared[name]) and name not in there)
 
     def contradictions(self, release: Release, observation: Observation) -> tuple[str, ...]:
         """Return one sentence for each network or volume that exists with another definition.

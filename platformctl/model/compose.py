@@ -32,6 +32,11 @@ def truth(value: Any) -> bool | None:
     return True if word in _ON else False if word in _OFF else None
 
 
+def is_made(declared: Mapping[str, Any]) -> bool:
+    """Whether Compose makes a network or volume with this declaration if it does not exist: it is not external."""
+    return declared.get("external") is None or truth(declared["external"]) is False
+
+
 def as_text(value: Any) -> str:
     """Return a scalar as Compose writes it where text is wanted: in labels, options and variables.
 

@@ -220,13 +220,16 @@ class Release:
         return {name: path for name, path in {**used.granted, **read}.items() if path not in brought}
 
     @property
+    def beside(self) -> tuple[ServiceName, ...]:
+        """The services that Compose loads with the closure and does not start."""
+        loaded = self.compose.brought_by(self.module.runtime.compose_service)
+        return tuple(sorted(loaded.difference(self.closure)))
+
+    @property
     def read_beside(self) -> tuple[RepoPath, ...]:
         """Env files of services beside the closure that must be there where all of a compose file is read at once."""
-        services, closure = self.compose.services, self.closure
-        beside = self.compose.brought_by(self.module.runtime.compose_service).difference(closure)
-        read = {
-            path for name in beside for path in services[name].env_files if path not in services[name].may_be_absent
-        }
+        services = [self.compose.services[name] for name in self.beside]
+        read = {path for service in services for path in service.env_files if path not in service.may_be_absent}
         return tuple(sorted(read.difference(file.path for file in self.files)))
 
     @property

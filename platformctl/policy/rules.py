@@ -43,6 +43,11 @@ class Candidate:
         """The services of the closure, dependencies first."""
         return tuple(self.compose.services[name] for name in self.release.closure)
 
+    @property
+    def beside(self) -> tuple[ComposeService, ...]:
+        """The services that Compose loads with those of the closure, and does not start."""
+        return tuple(self.compose.services[name] for name in self.release.beside)
+
     def section(self, name: str) -> dict[str, Any]:
         """Return the top-level mapping of this name, empty when there is none."""
         return self.compose.document.get(name) or {}

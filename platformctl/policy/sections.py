@@ -1,7 +1,7 @@
 """Rules about a compose file outside its services: volumes, configs and secrets, its name, variables and other files.
 
-A file may be shared by several modules, so only what the closure uses is judged. Networks are judged in
-`platformctl.policy.networks`.
+A file may be shared by several modules, so only what the closure uses is judged, and the networks and volumes that
+come along with it. Networks are judged in `platformctl.policy.networks`.
 """
 
 import re
@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from platformctl.errors import InvalidInput
-from platformctl.model.compose import GIVEN
+from platformctl.model.compose import GIVEN, is_made
 from platformctl.model.finding import SHARED_VOLUME
 from platformctl.model.names import RepoPath
 from platformctl.policy.mounts import normal
 from platformctl.policy.rules import Candidate, Look, Rule, Sighting, is_off, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_MADE = ("networks", "volumes")
 _VOLUME_OPTIONS = frozenset({"type", "o", "device", "size"})
 _SHARED_FILE_SYSTEMS = {"nfs": ":", "nfs4": ":", "cifs": "//", "smb3": "//"}
 _ORDERS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "LD_", "OTEL_")
@@ -23,10 +24,16 @@ _MOUNT_FLAGS = frozenset({"bind", "rbind", "remount", "move", "shared", "rshared
 
 
 def used(candidate: Candidate, section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield name and definition of everything in `section` that the closure uses, in the file's order."""
+    """Yield name and definition of everything in `section` that the closure uses, in the file's order.
+
+    Networks and volumes of services beside it are included unless they are external: the first `up` of any service
+    makes them too, with those of all services that it loads (seen with Compose 2.26.1).
+    """
     names = {name for service in candidate.services for name in _names(service.definition, section)}
+    beside = {name for service in candidate.beside for name in _names(service.definition, section)}
     for name, definition in candidate.section(section).items():
-        if name in names:
+        comes_along = name in beside and section in _MADE and is_made(definition or {})
+        if name in names or comes_along:
             yield name, definition or {}
 
 

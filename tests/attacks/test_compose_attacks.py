@@ -133,6 +133,9 @@ def test_the_hosts_files_are_out_of_reach(text: str) -> None:
     assert denials(text)
 
 
+_BRIDGE = "com.docker.network.bridge.name"
+_ADDRESSES = "{ipam: {config: [{subnet: 8.8.8.0/24}]}}"
+_ALL = "{name: neighbour_data, driver_opts: {type: none, o: bind, device: /}}"
 POWER = {
     "privileged": service("privileged: true"),
     "privileged in quotes": service("privileged: 'true'"),
@@ -230,6 +233,18 @@ POWER = {
     "a key nobody knows inside of a mount": service("volumes: [{type: bind, source: ./d, target: /d, bind: {x: y}}]"),
     "a key nobody knows inside of a network": service("networks: {default: {host_power: true}}"),
     "a key nobody knows inside of a reservation": service("deploy: {resources: {reservations: {host: all}}}"),
+    **{
+        f"beside it: {what}": service() + f"  other: {{image: x, {section}}}\n" + declared
+        for what, section, declared in (
+            ("a bridge of the host", "networks: [n]", f"networks: {{n: {{driver_opts: {{{_BRIDGE}: vmbr0}}}}}}\n"),
+            ("somebody else's addresses", "networks: [n]", f"networks: {{n: {_ADDRESSES}}}\n"),
+            ("the same in words", "networks: [n]", f"networks: {{n: {{external: 'off', {_ADDRESSES[1:]}}}\n"),
+            ("a plugin for addresses", "networks: [n]", "networks: {n: {ipam: {driver: anything}}}\n"),
+            ("a network plugin", "networks: [n]", "networks: {n: {driver: macvlan}}\n"),
+            ("a volume plugin", "volumes: ['vol:/v']", "volumes: {vol: {driver: anything}}\n"),
+            ("a neighbour's volume that is all of the host", "volumes: ['vol:/v']", f"volumes: {{vol: {_ALL}}}\n"),
+        )
+    },
 }
 
 

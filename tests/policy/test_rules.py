@@ -74,6 +74,10 @@ HARMLESS = {
     "folders whose names begin alike": service("volumes: ['./a:/a', './ab:/b']"),
     "a volume by name": service("volumes: [data:/d]") + "volumes: {data: {external: true, name: shared}}\n",
     "a power of a service nobody starts": service() + "  other: {image: x, privileged: true}\n",
+    "a network of others beside it": service()
+    + "  other: {image: x, networks: [n, m]}\nnetworks: {n: {internal: true}, m: {external: true, name: host}}\n",
+    "a network of a service that another profile has": service()
+    + "  other: {image: x, profiles: [p], networks: [n]}\nnetworks: {n: {driver: macvlan}}\n",
     "a volume nobody uses": service() + "volumes: {data: {driver_opts: {type: none, o: bind, device: /}}}\n",
 }
 
