@@ -57,6 +57,9 @@ class Repository:
     _trees: dict[tuple[GitSha, tuple[str, ...]], Mapping[RepoPath, TreeEntry]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _unnameable: dict[tuple[GitSha, tuple[str, ...]], tuple[str, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     _ancestors: dict[tuple[GitSha, GitSha], bool] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -150,8 +153,15 @@ class Repository:
         if key not in self._trees:
             listed = self._listed("ls-tree", "-r", "-z", "--full-tree", commit, "--", *prefixes, of=commit)
             rows = (row.partition("\t") for row in listed.decode("utf-8", "surrogateescape").split("\0") if row)
-            self._trees[key] = {RepoPath(p): _entry(facts) for facts, _, p in rows if RepoPath.pattern.match(p)}
+            named = {path: facts for facts, _, path in rows}
+            self._trees[key] = {RepoPath(p): _entry(named[p]) for p in named if RepoPath.fits(p)}
+            self._unnameable[key] = tuple(path for path in named if not RepoPath.fits(path))
         return self._trees[key]
+
+    def unnameable(self, commit: GitSha, prefixes: Sequence[str] = ()) -> tuple[str, ...]:
+        """The paths that `tree` leaves out."""
+        self.tree(commit, prefixes)
+        return self._unnameable[commit, tuple(prefixes)]
 
     def blobs(self, ids: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of objects by id, in one question; small ones are remembered, as an id never means other bytes."""

@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 
 from platformctl.errors import InvalidInput
 
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
 _SAFE = re.compile(r"[\x21-\x7e]{1,120}\Z")
 
 
@@ -104,6 +105,11 @@ class RepoPath(Checked):
     __slots__ = ()
     pattern = re.compile(r"(?!~)(?:(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f\\\u0085\u2028\u2029]{1,255}(?:/(?!\Z)|\Z))+\Z")
     meaning = "a relative path inside the repository, without .. or ~"
+
+    @classmethod
+    def fits(cls, text: str) -> bool:
+        """Return whether a name that git or a folder has is such a path; bytes that are not UTF-8 make none."""
+        return cls.pattern.match(text) is not None and (text.isascii() or _NOT_UTF8.search(text) is None)
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 
+from platformctl.errors import InvalidInput
 from platformctl.manifests.compose import read_compose
 from platformctl.manifests.load import read_module
 from platformctl.model.compose import ComposeModel
@@ -19,11 +20,15 @@ MODULES = "modules"
 def module_ids(tree: Tree) -> tuple[ModuleId, ...]:
     """Return the id of every module of the tree: the folders directly below `modules` that have a manifest.
 
-    Raises `PolicyViolation` for a link or submodule in the place of such a folder, so that no module is overlooked.
+    So that no module is overlooked, raises `PolicyViolation` for a link or submodule in the place of such a folder or
+    of `modules` itself, and `InvalidInput` for a folder whose name is no module's.
     """
+    if tree.object_id(RepoPath(MODULES)):
+        tree.read(RepoPath(MODULES))
     paths = tree.below(MODULES)
     tree.read_all(path for path in paths if len(path.parts) == 2)
-    manifests = (path.parts for path in paths if len(path.parts) == 3 and path.parts[2] == "module.yaml")
+    named = (path.split("/") for path in (*paths, *tree.unnameable(MODULES)))
+    manifests = (parts for parts in named if len(parts) == 3 and parts[2] == "module.yaml")
     return tuple(ModuleId.parse(parts[1]) for parts in manifests)
 
 
@@ -106,11 +111,26 @@ def _others(tree: Tree, module: Module, compose: ComposeModel) -> tuple[InputFil
 def _expanded(tree: Tree, name: RepoPath) -> tuple[RepoPath, ...]:
     """Return the files at or below a mounted path.
 
-    Raises `PolicyViolation` when a folder above it is a link or submodule: what is behind that is not in the tree.
+    Raises `PolicyViolation` when a folder above it is a link or submodule: what is behind that is not in the tree. And
+    `InvalidInput` for a file with a name that can not be planned: the folder would travel without it.
     """
     above = (RepoPath("/".join(name.parts[:length])) for length in range(1, len(name.parts)))
     tree.read_all(path for path in above if tree.object_id(path))
-    return (name,) if tree.object_id(name) else tree.below(name)
+    if tree.object_id(name):
+        return (name,)
+    _require_nameable(tree, name)
+    return tree.below(name)
+
+
+def _require_nameable(tree: Tree, folder: RepoPath) -> None:
+    left_out = tree.unnameable(folder)
+    if left_out:
+        raise InvalidInput(
+            "a file has a name that can not be planned",
+            detail=f"{left_out[0]!a} lies in {folder}, which is mounted",
+            hint="give it a name in UTF-8 without control characters and backslashes",
+            file=folder,
+        )
 
 
 def _desired_digest(module: Module, host: HostEntry, compose: ComposeModel, others: Iterable[InputFile]) -> Digest:

@@ -34,6 +34,9 @@ class Tree(Protocol):
     def below(self, folder: str) -> tuple[RepoPath, ...]:
         """Return every file below a folder, sorted; empty when it is no folder."""
 
+    def unnameable(self, folder: str) -> tuple[str, ...]:
+        """Return what `below` leaves out: files with a name that no `RepoPath` can have."""
+
 
 @dataclass(frozen=True)
 class CommitTree:
@@ -77,6 +80,10 @@ class CommitTree:
         """List as `Tree.below`."""
         return tuple(sorted(path for path in self._entries if path.startswith(folder + "/")))
 
+    def unnameable(self, folder: str) -> tuple[str, ...]:
+        """List as `Tree.unnameable`."""
+        return tuple(path for path in self.repository.unnameable(self.commit) if path.startswith(folder + "/"))
+
 
 @dataclass(frozen=True)
 class FolderTree:
@@ -102,8 +109,14 @@ class FolderTree:
 
     def below(self, folder: str) -> tuple[RepoPath, ...]:
         """List as `Tree.below`; links and submodules are listed too, as in git, and refused when they are read."""
-        found = (path.relative_to(self.root).as_posix() for path in _leaves(self.root / folder))
-        return tuple(sorted(map(RepoPath.parse, found)))
+        return tuple(sorted(RepoPath(path) for path in self._below(folder) if RepoPath.fits(path)))
+
+    def unnameable(self, folder: str) -> tuple[str, ...]:
+        """List as `Tree.unnameable`."""
+        return tuple(path for path in self._below(folder) if not RepoPath.fits(path))
+
+    def _below(self, folder: str) -> Iterator[str]:
+        return (path.relative_to(self.root).as_posix() for path in _leaves(self.root / folder))
 
 
 def _is_leaf(path: Path) -> bool:

@@ -42,6 +42,9 @@ class Files:
     def below(self, folder: str) -> tuple[RepoPath, ...]:
         return tuple(sorted(RepoPath(path) for path in self.by_path if path.startswith(folder + "/")))
 
+    def unnameable(self, folder: str) -> tuple[str, ...]:
+        return tuple(path for path in self.by_path if path.startswith(folder) and not RepoPath.fits(path))
+
 
 def a_release(
     compose: str,
