@@ -141,7 +141,13 @@ def _code(value: str, redactor: Redactor, longest: int = _NAME) -> str:
 
 
 def _in_columns(line: str) -> str:
-    """Return a line as `diff` colours it: with its sign, or one that diff knows for it, in the first column."""
+    """Return a line as `diff` colours it: with its sign, or one that diff knows for it, in the first column.
+
+    A line of a text has its sign at one place. Whatever else it begins with is a part of the text, which stays.
+    """
+    if line.startswith(plans.BEFORE_TEXT):
+        text = line.removeprefix(plans.BEFORE_TEXT)
+        return f"{text[:1]}{plans.BEFORE_TEXT[2:]}{text[1:]}" if text[:1] in ("+", "-", " ") else line
     line = line.removeprefix("  ")
     bare = line.lstrip()
     sign = _COLUMN_SIGNS.get(bare[:1])

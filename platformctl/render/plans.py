@@ -20,6 +20,8 @@ SIGNS = {
     Action.DELETE: "-",
     Action.KEEP: " ",
 }
+BEFORE_TEXT = " " * 8
+"""What stands before each line of a text that differs, and before its sign."""
 _AGES = ((86400, "d"), (3600, "h"), (60, "min"))
 _SOURCES = {Source.OBSERVATION: "as observed at", Source.STATE: "as recorded at"}
 _UPGRADE = "the host's Compose is another version, and nothing else differs"
@@ -186,7 +188,7 @@ def _is_text(before: Any, after: Any) -> bool:
 def _text(before: str, after: str) -> Lines:
     """Only what differs, with a few lines around it."""
     found = unified_diff(_lines_of(before), _lines_of(after), lineterm="")
-    return (f"        {line}" for line in islice(found, 2, None))  # the first two name the files
+    return (f"{BEFORE_TEXT}{line}" for line in islice(found, 2, None))  # the first two name the files
 
 
 def _lines_of(text: str) -> list[str]:

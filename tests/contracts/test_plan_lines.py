@@ -144,6 +144,14 @@ def test_the_lines_of_a_text_are_coloured_for_a_pull_request() -> None:
     assert "\n-      2\n+      3\n" in text
 
 
+def test_a_line_that_stays_is_not_coloured_for_the_sign_it_begins_with() -> None:
+    before, after = "jobs:\n- one\n+ two\n  - three\n! four\nx: 1\n", "jobs:\n- one\n+ two\n  - three\n! four\nx: 2\n"
+    text = markdown.render(PlanReport(plans=(planned("shop", changed({"a": before}, {"a": after})),)), Redactor())
+
+    stays = ("+ two", "  - three", "! four")
+    assert "\n" + "".join(f"       {line}\n" for line in stays) + "-      x: 1\n+      x: 2\n" in text
+
+
 def test_what_is_not_there_is_told_apart_from_an_empty_text_and_from_no() -> None:
     before, after = {"labels": {"a": "x"}, "read_only": True}, {"labels": {"a": "", "b": ""}, "read_only": False}
 
