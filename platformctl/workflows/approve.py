@@ -28,6 +28,7 @@ from platformctl.workflows.signed import (
     planned_module,
     read_envelope,
     read_plan,
+    refuse_index,
     verdict,
     verification,
 )
@@ -58,6 +59,7 @@ class ApproveRequest:
 def show(parts: Parts, path: Path) -> ShowReport:
     """Return a plan as it is, with what is known of its signatures."""
     file = read_plan(parts, path)
+    refuse_index(file, "show")
     return ShowReport(
         plan=planned_module(file), verification=verification(file, verdict(parts, file, trust_roots(parts)))
     )
@@ -81,6 +83,7 @@ def show_bytes(path: Path, what: str, number: int) -> TextReport:
 def verify(parts: Parts, path: Path, approvals: tuple[Path, ...]) -> VerifyReport:
     """Return everything that can be said of a plan without asking a host."""
     file = read_plan(parts, path, approvals)
+    refuse_index(file, "verify")
     return verification(file, verdict(parts, file, trust_roots(parts)))
 
 

@@ -24,7 +24,7 @@ from platformctl.workflows.looking import look
 from platformctl.workflows.parts import Parts, trust_roots
 from platformctl.workflows.release_plan import circumstances, plan_release
 from platformctl.workflows.remembered import refuse_by_record
-from platformctl.workflows.signed import PlanFile, read_plan, reason_of, verdict
+from platformctl.workflows.signed import PlanFile, read_plan, reason_of, refuse_index, verdict
 
 T = TypeVar("T")
 _UNANSWERED = (Unreachable, WrongHost, ToolError)
@@ -57,6 +57,7 @@ def explain(parts: Parts, path: Path, approvals: tuple[Path, ...], environment_p
     """
     roots = trust_roots(parts)
     file = read_plan(parts, path, approvals)
+    refuse_index(file, "explain")
     found = verdict(parts, file, roots)
     if found.plan is None:
         raise found.refusals[0]

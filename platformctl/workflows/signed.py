@@ -99,6 +99,23 @@ def verification(file: PlanFile, found: Verdict) -> VerifyReport:
     )
 
 
+def refuse_index(file: PlanFile, verb: str) -> None:
+    """Raise `InvalidInput` for an index, which is easily taken for a plan; the hint names the first that it lists.
+
+    Nothing is said of its signature. So its own words for where plans lie are in no command that somebody may copy.
+    """
+    if file.sealed.payload_type != INDEX_PAYLOAD_TYPE:
+        return
+    listed = decode_index(file.sealed.payload).plans
+    first = [str(file.path.parent / f"{entry.digest.hexadecimal}.json") for entry in listed[:1]]
+    raise InvalidInput(
+        "the file is an index, and no plan",
+        detail=f"it lists the plans of {', '.join(entry.module for entry in listed) or 'no module'}",
+        hint=f"platformctl {verb} {''.join(first) or 'PLAN'}, one plan at a time; approve and apply take the index",
+        file=str(file.path),
+    )
+
+
 def planned_module(file: PlanFile) -> PlannedModule:
     """Return a plan to look at, whether or not its signature holds; raise `InvalidInput` when it is no plan at all."""
     if file.sealed.payload_type != PAYLOAD_TYPE:

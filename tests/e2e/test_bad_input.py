@@ -289,6 +289,18 @@ def test_a_plan_that_is_none_is_refused_by_every_verb(
         assert refusal(repo.run(*words, plan, "--json"), 65)["file"] == str(plan)
 
 
+@pytest.mark.parametrize("verb", ["show", "verify", "explain"])
+def test_an_index_in_the_place_of_a_plan_is_told_with_the_plans_that_it_lists(tmp_path: Path, verb: str) -> None:
+    repo = PlatformRepo.create(tmp_path)
+    for name in ("web", "api"):
+        repo.add_module(name, {"services": {name: {"image": "x:1"}}}, host="local")
+    made = repo.run("plan", "--all", "--offline", "--json", expect=1).json
+    error = refusal(repo.run(verb, made["index"], "--json"), 65)
+
+    assert "api, web" in error["detail"]
+    assert error["hint"].startswith(f"platformctl {verb} {made['plans'][0]['path']}, ")
+
+
 def test_a_plan_that_is_not_there_is_a_usage_error(repo: PlatformRepo) -> None:
     for words in (("show",), ("verify",), ("approve", "--yes"), ("apply", "--approved-sha", "a" * 40)):
         refusal(repo.run(*words, repo.folder / "none.json", "--json"), 2)
