@@ -220,10 +220,37 @@ def test_what_only_resembles_an_engine_id_hides_no_secret(value: str) -> None:
         ("password: |\n  one\n  two\nuser: shop\n", "password: [redacted]\nuser: shop\n"),
         ("run --password hunter2 -v", "run --password [redacted] -v"),
         ("Server=db;Password=abc;Database=shop", "Server=db;Password=[redacted];Database=shop"),
+        ("bind_pw: hunter2", "bind_pw: [redacted]"),
+        ("bindpw hunter2 rootpw=hunter2 WPA_PSK=hunter2", "bindpw hunter2 rootpw=[redacted] WPA_PSK=[redacted]"),
+        ("mysqladmin ping -uroot -phunter2 -hdb", "mysqladmin ping -uroot -p[redacted] -hdb"),
+        ("mariadb-dump '-phunter2' shop", "mariadb-dump '-p[redacted]' shop"),
+        ('["mysqladmin", "-p\'hunter2\'"]', '["mysqladmin", "-p\'[redacted]\'"]'),
+        ("redis-cli -h db -a hunter2 ping", "redis-cli -h db -a [redacted] ping"),
+        ('["CMD", "valkey-cli", "-a", "hunter2", "ping"]', '["CMD", "valkey-cli", "-a", "[redacted]", "ping"]'),
+        ("sshpass -p hunter2 ssh db", "sshpass -p [redacted] ssh db"),
+        ("mongosh -u root -p hunter2 --eval x", "mongosh -u root -p [redacted] --eval x"),
+        ("ldapsearch -x -w hunter2 -b dc=x", "ldapsearch -x -w [redacted] -b dc=x"),
     ],
 )
 def test_only_the_value_is_taken_out(line: str, shown: str) -> None:
     assert cleaned(line) == shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'mysqladmin ping -p"$MYSQL_ROOT_PASSWORD"',
+        "mysql -p${MYSQL_PASSWORD} -P 3306 -p",
+        "redis-cli -a $REDIS_PASSWORD -p 6379",
+        "docker run -p 3306:3306 mysql:8",
+        "mongosh --port 27017 -p",
+        "sshpass -f file ssh db",
+        "pwm: 3",
+        "max_power: 40",
+    ],
+)
+def test_what_only_looks_like_the_option_of_a_client_stays(line: str) -> None:
+    assert cleaned(line) == line
 
 
 @pytest.mark.parametrize("kind", ["RSA ", "", "OPENSSH ", "EC ", "ENCRYPTED "])
@@ -285,6 +312,9 @@ def test_a_private_key_is_redacted_when_it_comes_line_by_line() -> None:
         ('-password: "hunter2\n-  hunter3"\n+a: b\n', '-password: "[redacted]"\n+a: b\n'),
         ("+  password: |\n+    hunter2\n+  a: b\n", "+  password: [redacted]\n+  a: b\n"),
         ("password: |\n  hunter2\n\n  hunter3\nother: x\n", "password: [redacted]\nother: x\n"),
+        ("password: | # the old one\n  hunter2\nother: x\n", "password: [redacted]\nother: x\n"),
+        ("password: !vault |\n  hunter2\nother: x\n", "password: [redacted]\nother: x\n"),
+        ("password: &it !!str >-\n  hunter2\nother: x\n", "password: [redacted]\nother: x\n"),
         ("+  password: hunter2 hunter3\n", "+  password: [redacted]\n"),
         ('API_TOKEN="hunter2\nhunter3\n', 'API_TOKEN="[redacted]'),
     ],

@@ -36,6 +36,22 @@ _CURL_USER = re.compile(
     r"\s(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"'/]{1,128}+:(?P<value>[^\s\"']+)", re.IGNORECASE
 )
 
+# Clients that take a password as an option of one letter. A variable in its place is none.
+_APART = r"[ \t\"',\\]{1,6}"
+_CLIENTS = (
+    ("mysql", "-p"),
+    ("mariadb", "-p"),
+    ("redis-cli", f"-a{_APART}"),
+    ("valkey-cli", f"-a{_APART}"),
+    ("sshpass", f"-p(?:{_APART})?"),
+    ("mongo", f"-p{_APART}"),
+    ("ldap", f"-w{_APART}"),
+)
+_OPTIONS = tuple(
+    (name, re.compile(rf"\b{name}[^\n;|&]{{0,256}}?[ \t\"',]{option}[\"']?(?P<value>(?![$\"'\-])[^\s\"',;|&]+)"))
+    for name, option in _CLIENTS
+)
+
 
 def surrounded(text: str, lowered: str) -> Iterator[Span]:
     """Yield a span for every secret in `text` that its surroundings give away; `lowered` is `text` in lower case."""
@@ -50,6 +66,7 @@ def surrounded(text: str, lowered: str) -> Iterator[Span]:
         yield from _values(_SQL, text)
     if "curl" in lowered:
         yield from _values(_CURL_USER, text)
+    yield from (span for name, option in _OPTIONS if name in lowered for span in _values(option, text))
 
 
 def _values(pattern: re.Pattern[str], text: str) -> Iterator[Span]:

@@ -23,6 +23,7 @@ _SECRET_ENDINGS = (
     "hmackey", "cipherkey", "deploykey", "sessionkey", "servicekey", "cryptkey", "appkey", "webhookkey", "presharedkey",
     "dsn", "connectionstring", "connstring", "connstr", "otp", "totp", "jwt", "cookie", "setcookie", "dbpass",
     "userpass", "rootpass", "sshpass", "smtppass", "mailpass", "sessionid", "sessid", "requirepass", "masterauth",
+    "bindpw", "rootpw", "adminpw", "userpw", "psk",
 )  # fmt: skip
 _NOT_SECRET = frozenset({"nopasswd", "oldpwd", "publickeytoken"})
 # Words after the telling one that change nothing …
@@ -65,8 +66,8 @@ def telling(name: str) -> Telling:
         return Telling.SECRET if words != ["pwd"] else Telling.PERHAPS
     if len(words) > 1 and words[-1] == "key" and words[-2] in _OPEN_KEYS:
         return Telling.NOTHING
-    if words and words[-1] in {"auth", "pass", "key", "creds", "signature", "sig"}:
-        return Telling.PERHAPS if len(words) > 1 or words[-1] in {"auth", "pass", "creds"} else Telling.NOTHING
+    if words and words[-1] in {"auth", "pass", "pw", "key", "creds", "signature", "sig"}:
+        return Telling.PERHAPS if len(words) > 1 or words[-1] in {"auth", "pass", "pw", "creds"} else Telling.NOTHING
     if any(_names_secret(words[: end + 1]) for end in range(len(words) - 1)) and not _ABOUT.intersection(words):
         return Telling.PERHAPS
     return Telling.NOTHING
@@ -81,7 +82,7 @@ def looks_random(value: str) -> bool:
 def _names_secret(words: list[str]) -> bool:
     if not words or words[-1] in _NOT_SECRET:
         return False
-    if words[-1] in {"pass", "creds"}:
+    if words[-1] in {"pass", "pw", "creds"}:
         return len(words) > 1
     joined = "".join(words[-2:])
     return (words[-1].endswith(_SECRET_ENDINGS) or joined.endswith(_SECRET_ENDINGS)) and joined not in _NOT_SECRET

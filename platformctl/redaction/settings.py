@@ -15,7 +15,7 @@ _NAME_LIMIT = 64  # characters of a name that are looked at on either side of it
 
 # The telling part of a name, the rest of it, and what leads to its value.  For text in lower case.
 _SETTING = re.compile(
-    rf"(?:pass|pwd|secret|token|auth|key|cred|dsn|cookie|sess|conn|otp|jwt|sig)[\w.\-]{{0,{_NAME_LIMIT}}}+"
+    rf"(?:pass|pwd|pw|psk|secret|token|auth|key|cred|dsn|cookie|sess|conn|otp|jwt|sig)[\w.\-]{{0,{_NAME_LIMIT}}}+"
     r"(?:(?P<blank>[ \t]{1,8}+)(?=[^\s=:])"
     r"|(?P<element>[ \t]{0,8}+>)"
     r"|(?P<pair>\\{0,8}+[\"'][ \t]{0,8}+(?:,[ \t]{0,8}+\\{0,8}+[\"'])?value\\{0,8}+[\"']?[ \t]{0,8}+[:=])[ \t]{0,8}+"
@@ -45,7 +45,8 @@ _NEXT = r"[ \t]*+[\"']?[\w.\-]{1,64}+[\"']?[ \t]?[=:]"
 _WORD = re.compile(rf"(?:[^\s\"'`<;,&]|[\"'`](?=\w)|<(?![/a-zA-Z])|[;,&](?!{_NEXT}))*+")
 _REST = re.compile(r"(?:[^\s]|[ \t]++(?![#\n]|[\w.\-]{1,64}+=|\Z))*+")
 _LINE_START = re.compile(r"(?:\A|\n)[ \t]*+(?:[-+][ \t]*+)?(?:-[ \t]++)?(?:export[ \t]++|ENV[ \t]++)?[\"']?\Z")
-_BLOCK_SCALAR = re.compile(r"[|>][-+0-9]{0,2}[ \t]*+(?=\n|\Z)")
+# YAML lets a tag and an anchor stand before its sign, and a comment behind it.
+_BLOCK_SCALAR = re.compile(r"(?:[!&][^\s]*+[ \t]++){0,2}[|>][-+0-9]{0,2}(?:[ \t]++#[^\n]*+)?[ \t]*+(?=\n|\Z)")
 _BLANK_TO_END = re.compile(r"\s*+\Z")
 _CLOSERS = ")]},;."
 
