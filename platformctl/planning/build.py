@@ -29,7 +29,7 @@ from platformctl.model.policy import TrustRoots
 from platformctl.model.state import HostRecord, ModuleStatus, Receipt
 from platformctl.planning.besides import bystanders, left_behind
 from platformctl.planning.diff import diff
-from platformctl.planning.fields import Hide
+from platformctl.planning.hiding import Hide
 from platformctl.planning.recorded import expected
 from platformctl.planning.refusals import (
     refuse_contradictions,

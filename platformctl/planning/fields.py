@@ -5,9 +5,8 @@ secret. It knows no secret by value: a process that does not have the same value
 """
 
 import posixpath
-import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from platformctl.model.compose import ComposeModel, ComposeService, as_text
@@ -15,8 +14,8 @@ from platformctl.model.desired import Release
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, ServiceName
 from platformctl.model.observed import Earlier, FileSeen
+from platformctl.planning.hiding import Hide, hidden, settings_hidden
 
-Hide = Callable[[str], str]
 Fields = Mapping[str, Any]
 
 _OTHER = "(another value)"
@@ -24,9 +23,6 @@ _WORDS = ("command", "entrypoint", "test")
 """Fields that are a command: its words are read together, as a secret is told by the word before it."""
 _IMAGES_OWN = ("command", "entrypoint")
 """Fields that an image has a value for: to say nothing is not to say that there is none."""
-_TWO_WORDS = re.compile(r"([ \t]*)([A-Za-z_][\w.-]*)([ \t]+)([^\s;]+)(;?\s*)\Z")
-_HEADING = re.compile(r"[ \t]*(?:- +)?[\"']?([\w.-]+)[\"']?:\s*\Z")
-_ITEM = re.compile(r"([ \t]*-[ \t]+)([^\s:][^\r\n:]*?)(\s*)\Z")
 _LIMIT = 64 << 10
 """The most bytes of a file whose text is shown."""
 
@@ -73,12 +69,12 @@ def _field(name: str, value: Any, hide: Hide) -> Any:
     if name == "environment":
         return sorted(map(str, value))
     if name in _WORDS and isinstance(value, list):
-        return _hidden(name, shlex.join(map(str, value)), hide)
+        return hidden(name, shlex.join(map(str, value)), hide)
     if isinstance(value, Mapping):
         return {str(key): _inner(str(key), item, hide) for key, item in value.items()}
     if isinstance(value, list):
         return [_item(name, item, hide) for item in value]
-    return value if isinstance(value, bool) or value is None else _hidden(name, as_text(value), hide)
+    return value if isinstance(value, bool) or value is None else hidden(name, as_text(value), hide)
 
 
 def _inner(name: str, value: Any, hide: Hide) -> Any:
@@ -94,19 +90,12 @@ def _item(name: str, item: Any, hide: Hide) -> Any:
     A mount, config or secret is shown in Compose's short form, followed by `key=value` for what that can not say.
     """
     if not isinstance(item, Mapping):
-        return _hidden(name, as_text(item), hide)
+        return hidden(name, as_text(item), hide)
     rest = {key: value for key, value in item.items() if key not in ("type", "source", "target", "read_only", "path")}
     places = [str(item[key]) for key in ("path", "source", "target") if item.get(key)]
     access = ["ro"] if item.get("read_only") else []
     details = (f"{key}={_field(str(key), value, hide)}" for key, value in sorted(rest.items()))
-    return _hidden(name, " ".join([":".join([*places, *access]), *details]), hide)
-
-
-def _hidden(name: str, text: str, hide: Hide) -> str:
-    """Return `text` with secrets hidden, judged with its name in front: `password: x` is a secret by its name alone."""
-    lead = f"{name}: "
-    shown = hide(lead + text)
-    return shown.removeprefix(lead) if shown.startswith(lead) else hide(text)
+    return hidden(name, " ".join([":".join([*places, *access]), *details]), hide)
 
 
 def _another(before: Any, after: Any) -> frozenset[str]:
@@ -186,21 +175,4 @@ def _text(version: _Version, hide: Hide | None) -> str | None:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return hide("".join(_settings_hidden(text, hide)))
-
-
-def _settings_hidden(text: str, hide: Hide) -> Iterator[str]:
-    """Yield the lines of a file with secrets hidden that a name tells with no sign between the two.
-
-    Those are lines of two words, as in the configuration of redis and nginx, and items of a list below their name.
-    """
-    above = ""
-    for line in text.splitlines(keepends=True):
-        if item := _ITEM.match(line):
-            yield f"{item[1]}{_hidden(above, item[2], hide) if above else item[2]}{item[3]}"
-        elif pair := _TWO_WORDS.match(line):
-            yield f"{pair[1]}{pair[2]}{pair[3]}{_hidden(pair[2], pair[4], hide)}{pair[5]}"
-        else:
-            heading = _HEADING.match(line)
-            above = heading[1] if heading else above if not line.strip() else ""
-            yield line
+    return hide("".join(settings_hidden(text, hide)))

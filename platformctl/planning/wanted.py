@@ -9,7 +9,7 @@ from platformctl.model.names import RepoPath, ServiceName
 from platformctl.model.observed import Observation
 from platformctl.model.plan import PlannedImage
 from platformctl.model.state import HostRecord
-from platformctl.planning.fields import Hide
+from platformctl.planning.hiding import Hide
 
 
 @dataclass(frozen=True)
