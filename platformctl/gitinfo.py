@@ -31,6 +31,9 @@ _SAFE = {
 }
 _PASSED_ON = ("HOME", "PATH", "XDG_CONFIG_HOME")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@{}^~+-]{0,254}\Z")
+_BEHIND_A_NAME = re.compile(r"[~^]|@\{")
+_PLACES = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
+"""Where git looks for a ref, in its order: gitrevisions(7)."""
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _KINDS = {"120000": "symlink", "160000": "submodule"}
 INPUT_LIMIT = 16 << 20
@@ -120,9 +123,11 @@ class Repository:
     def trusted_ref(self, explicit: str | None) -> GitSha:
         """The commit trust roots are read from: `explicit`, else origin's HEAD; HEAD only where there is no remote.
 
-        Raises `ApprovalMismatch` (`trust_ref_missing`) rather than to fall back.
+        Raises `ApprovalMismatch` (`trust_ref_missing`) rather than to fall back, and for a name that several refs have:
+        git would take the tag, which a fetch brings from whoever pushed it.
         """
         if explicit is not None:
+            self._require_one(explicit)
             return self._trusted(explicit)
         if not self._told("remote").strip():
             return self.head()
@@ -189,6 +194,21 @@ class Repository:
         told = self._told("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
         rows = told.decode("utf-8", "surrogateescape").split("\0")
         return frozenset(row[3:] for row in rows if row)
+
+    def _require_one(self, ref: str) -> None:
+        name = _BEHIND_A_NAME.split(ref, maxsplit=1)[0]
+        if name.startswith("refs/") or not _REF.match(ref):
+            return
+        places = [place.format(name) for place in _PLACES]
+        known = self._told("for-each-ref", "--format=%(refname)", "--", *places).decode().splitlines()
+        there = [place for place in places if place in known]
+        if len(there) > 1:
+            raise ApprovalMismatch(
+                "the ref with the trust roots can be read in two ways",
+                detail=f"{ref} is {' and '.join(there)}",
+                hint=f"write it in full: --trust-ref {there[-1]}",
+                reason="trust_ref_missing",
+            )
 
     def _trusted(self, ref: str) -> GitSha:
         try:

@@ -128,6 +128,33 @@ def test_a_trusted_ref_can_be_named_and_must_be_there(
     assert caught.value.reason == "trust_ref_missing"
 
 
+def test_a_tag_that_somebody_pushed_is_not_taken_for_the_trusted_branch(
+    folder: Path, environment: Environment, tmp_path: Path
+) -> None:
+    """Git takes a tag before a branch, and brings along tags of what it fetches."""
+    # given a clone, and a branch with a tag that is called as the clone calls the trusted branch
+    git(tmp_path, environment, "clone", "-q", str(folder), "clone")
+    clone = Repository.discover(tmp_path / "clone", environment)
+    merged = clone.resolve("refs/remotes/origin/main")
+    git(folder, environment, "checkout", "-q", "-b", "topic")
+    pushed = commit(folder, environment)
+    git(folder, environment, "tag", "origin/main")
+    # when it fetches
+    assert clone.trusted_ref("origin/main") == merged
+    git(clone.root, environment, "fetch", "-q")
+    # then
+    assert clone.resolve("origin/main") == pushed
+    for ref in ("origin/main", "origin/main~0", "origin/main^{commit}"):
+        with pytest.raises(ApprovalMismatch) as caught:
+            clone.trusted_ref(ref)
+        assert caught.value.reason == "trust_ref_missing"
+        assert "refs/tags/origin/main" in caught.value.detail
+        assert "--trust-ref refs/remotes/origin/main" in caught.value.hint
+    for ref in ("refs/remotes/origin/main", "refs/remotes/origin/main^{commit}", merged, "HEAD"):
+        assert clone.trusted_ref(ref) == merged
+    assert clone.trusted_ref(None) == merged
+
+
 def test_a_repository_that_git_can_not_read_is_not_taken_for_one_without_remotes(
     repository: Repository, folder: Path
 ) -> None:
