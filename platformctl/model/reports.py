@@ -105,7 +105,8 @@ class NotPlanned:
 class PlanReport(Report):
     """Plans of one or many modules; none is dropped silently.
 
-    `unchanged` are modules that recorded state settles without planning them, `failed` those that got no plan.
+    `unchanged` are modules that recorded state settles without planning them, `failed` those that got no plan. A report
+    that is not `complete` is made of files of plans, which tell of neither.
     """
 
     kind: ClassVar[str] = "Plan"
@@ -115,6 +116,7 @@ class PlanReport(Report):
     index: str | None = None
     warnings: tuple[str, ...] = ()
     long: bool = False
+    complete: bool = True
 
     @property
     def has_changes(self) -> bool:

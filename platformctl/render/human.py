@@ -113,6 +113,8 @@ def plan(report: PlanReport) -> Lines:
 def plan_summary(report: PlanReport) -> str:
     """Return one line about all modules."""
     changing = sum(planned.plan.has_changes for planned in report.plans)
+    if not report.complete:
+        return f"Plan: {changing} to change; only the run itself tells what got no plan"
     still = len(report.unchanged) + len(report.plans) - changing
     return f"Plan: {changing} to change, {still} unchanged, {len(report.failed)} failed"
 

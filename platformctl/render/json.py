@@ -48,7 +48,7 @@ def _own(report: Report) -> dict[str, Any]:
         case ErrorReport():
             return {"error": {name: getattr(report, name) for name in _ERROR_FIELDS}}
         case PlanReport():
-            own = _fields(report, "plans", "failed", "long")
+            own = _fields(report, "plans", "failed", "long", "complete")
             plans = [_planned(plan) for plan in report.plans]
             return {**own, "plans": plans, "failed": [_failed(failed) for failed in report.failed]}
         case ShowReport():

@@ -125,7 +125,7 @@ def _body(host: str, plans: list[PlannedModule], results: list[ResultFile], ther
     about = [each for each in results if host in each.hosts or each.plan_digest in digests]
     if about:
         head += show(_told(about[-1]), LIMIT // 4) + "\n"
-    return head + show(PlanReport(plans=tuple(plans)), LIMIT - len(head))
+    return head + show(PlanReport(plans=tuple(plans), complete=False), LIMIT - len(head))
 
 
 def _is_of(planned: PlannedModule, there: PullRequest) -> bool:

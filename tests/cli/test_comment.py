@@ -73,6 +73,23 @@ def test_a_plan_is_shown_once_and_edited_in_place(repo: PlatformRepo, forge: Fak
     )
 
 
+def test_a_comment_does_not_say_of_what_it_can_not_know_that_nothing_failed(tmp_path: Path) -> None:
+    """Only plans have files: of a module that got none a comment knows nothing."""
+    repo = PlatformRepo.create(tmp_path)
+    repo.add_module("web", WEB, host="local")
+    repo.add_module("bad", {"services": {"bad": {"image": "x:1", "privileged": True}}}, host="local")
+    made = repo.run("plan", "--all", "--offline", "--json", expect=4).json
+    with running(ForgeKind.FORGEJO) as forge:
+        forge.pulls[7] = Pull("ann", repo.head)
+        comment(repo, forge, repo.root / made["index"])
+        (told,) = forge.comments[7]
+
+    assert len(made["failed"]) == 1
+    assert "**Plan: 1 to change; only the run itself tells what got no plan**" in told.body
+    assert "unchanged" not in told.body
+    assert "failed" not in told.body
+
+
 def test_of_two_comments_the_older_one_is_edited_in_whatever_order_they_are_listed(
     repo: PlatformRepo, one: FakeForge, speculative: Path
 ) -> None:
