@@ -10,7 +10,7 @@ from platformctl.model.desired import Delivery, HostEntry, ModuleKind, Release, 
 from platformctl.model.finding import LINKED_MOUNT, SHARED_VOLUME, Finding
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import Digest, GitSha, ServiceName
-from platformctl.model.observed import Observation, Source
+from platformctl.model.observed import Earlier, Observation, Source
 from platformctl.model.plan import (
     Bystander,
     Change,
@@ -111,9 +111,14 @@ def build_offline(
     driver: Driver,
     circumstances: Circumstances,
     findings: Iterable[Finding],
+    earlier: Earlier | None = None,
+    foreign: frozenset[ServiceName] = frozenset(),
 ) -> Plan:
-    """Return a speculative plan from recorded state: whether something would change and roughly why, without steps."""
-    changes = expected(release, status)
+    """Return a speculative plan from recorded state: whether something would change and roughly why, without steps.
+
+    `earlier` is the release that is recorded, where it is known; `foreign` is as in `build`.
+    """
+    changes = expected(release, status, earlier, circumstances.hide, foreign=foreign)
     return assemble(
         release,
         circumstances,

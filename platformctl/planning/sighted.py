@@ -1,7 +1,7 @@
 """Plan from an observation that somebody else made. The host can not be asked, and no such plan is applied.
 
-If the release is the one applied last, the plan tells everything that was seen. Otherwise the desired digest tells only
-that the release is another one, and not which of its services would change.
+If the release is the one applied last, the plan tells everything that was seen. Otherwise it tells which services and
+fields differ from that one, where the clone has it; else only that the release is another one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from platformctl.model.desired import Release
 from platformctl.model.finding import Finding
 from platformctl.model.names import ServiceName
 from platformctl.model.observed import Observation, Source
-from platformctl.model.plan import Plan, PlannedObservation, is_own
+from platformctl.model.plan import Change, Plan, PlannedObservation, is_own
 from platformctl.model.state import HostRecord, Receipt
 from platformctl.planning.build import (
     Circumstances,
@@ -36,13 +36,17 @@ def build_sighted(
     findings: Iterable[Finding],
     foreign: frozenset[ServiceName],
 ) -> Plan:
-    """Return the speculative plan of a release whose module is in the observation."""
+    """Return the speculative plan of a release whose module is in the observation.
+
+    `seen.earlier` is the release that was applied last, where the clone has that and it is another one.
+    """
     current = record.current
     if current is not None and current.desired == release.digest and _covers(seen, release):
         whole = settled(release, seen, current, driver) or replace(seen, hashes=_assumed(release, seen, current))
         return build(release, whole, record, driver, circumstances, findings, foreign)
     there = frozenset(name for name in release.closure if name in foreign or seen.of(name))
-    return _assembled(release, observed_as(seen), driver, circumstances, findings, current, there)
+    changes = expected(release, current, seen.earlier, circumstances.hide, there, foreign)
+    return _assembled(release, observed_as(seen), driver, circumstances, findings, changes, current, there)
 
 
 def build_unseen(
@@ -50,7 +54,8 @@ def build_unseen(
 ) -> Plan:
     """Return the speculative plan of a module that did not exist when its host was observed."""
     observed = PlannedObservation(at, Source.OBSERVATION, release.digest, "", "")
-    return _assembled(release, observed, driver, circumstances, findings)
+    changes = expected(release, None, None, circumstances.hide)
+    return _assembled(release, observed, driver, circumstances, findings, changes)
 
 
 def _covers(seen: Observation, release: Release) -> bool:
@@ -80,6 +85,7 @@ def _assembled(
     driver: Driver,
     circumstances: Circumstances,
     findings: Iterable[Finding],
+    changes: tuple[Change, ...],
     current: Receipt | None = None,
     there: frozenset[ServiceName] | None = None,
 ) -> Plan:
@@ -94,7 +100,7 @@ def _assembled(
         files=planned_files(release),
         closure=release.closure,
         images=(),
-        changes=expected(release, current, there),
+        changes=changes,
         steps=(),
         rollback=unchecked_rollback(
             release, current.source_sha if current else None, unmanaged=runs and current is None

@@ -140,6 +140,8 @@ def _tells(change: Change, name: str) -> bool:
     match name:
         case "config_hash":
             return False
+        case "desired":
+            return after.keys() == {"desired"}
         case "state":
             return change.action is Action.START
         case "image_id":

@@ -28,6 +28,7 @@ from platformctl.workflows.desire import Desire, agreed
 from platformctl.workflows.gone import gone_modules, gone_release, is_left, recorded
 from platformctl.workflows.parts import Parts, trust_roots
 from platformctl.workflows.plan_files import write_plans
+from platformctl.workflows.recorded_release import recorded_release
 from platformctl.workflows.release_plan import circumstances, plan_release
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def _plan_one(
     """
     release, findings = wanted.release, wanted.findings
     if seen is None:
-        return _offline(parts, release, when, findings)
+        return _offline(parts, desire, release, when, findings)
     there = or_raise(seen)
     _refuse_quarantined(release, there.memory.record)
     owners, driver = desire.owners(release), parts.driver_of(release.module)
@@ -244,18 +245,26 @@ def _sighted(parts: Parts, desire: Desire, when: Circumstances, wanted: _Wanted,
     if release.gone:
         return build_removal(release, there.observation, there.memory.record, driver, when, {})
     owners = desire.owners(release)
-    foreign = frozenset(service for service, owner in owners.items() if owner != release.module.id)
-    plan = build_sighted(release, there.observation, there.memory.record, driver, when, wanted.findings, foreign)
+    foreign = _foreign(release, owners)
+    record = there.memory.record
+    known = replace(there.observation, earlier=recorded_release(parts, when.trust, release, record.current))
+    plan = build_sighted(release, known, record, driver, when, wanted.findings, foreign)
     refuse_foreign(plan, owners, done(release, there.observation, driver))
     return plan
 
 
-def _offline(parts: Parts, release: Release, when: Circumstances, findings: Iterable[Finding]) -> Plan:
+def _offline(parts: Parts, desire: Desire, release: Release, when: Circumstances, findings: Iterable[Finding]) -> Plan:
     status = parts.states.read(release.module.id)
     driver = parts.driver_of(release.module)
     if release.gone and status is not None:
         return build_removal_offline(release, status, driver, when)
-    return build_offline(release, status, driver, when, findings)
+    earlier = recorded_release(parts, when.trust, release, status)
+    foreign = _foreign(release, desire.owners(release)) if earlier is not None else frozenset()
+    return build_offline(release, status, driver, when, findings, earlier, foreign)
+
+
+def _foreign(release: Release, owners: Mapping[ServiceName, str]) -> frozenset[ServiceName]:
+    return frozenset(service for service, owner in owners.items() if owner != release.module.id)
 
 
 def _require_usable(request: PlanRequest) -> None:

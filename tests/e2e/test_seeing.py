@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,3 +148,31 @@ def test_a_fleet_is_looked_at_with_little_and_nothing_is_overlooked(tmp_path: Pa
     report = repo.run("plan", "--all", "--json", expect=69).json
     assert causes(report) == {"mesh": [["missing"], ["dependency"]], "plain": [], "secret": []}
     assert [(each["module"], each["error"]["reason"]) for each in report["failed"]] == [("apart", "connect")]
+
+
+def test_a_pull_request_is_told_field_by_field_where_the_clone_has_what_was_applied(tmp_path: Path, host: Host) -> None:
+    """By an observation and by recorded state alike; a clone without that commit tells only that it is another one."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    repo.write("modules/web/a.conf", "size 1\n")
+    web = {"image": SLEEPER, "user": "1000", "volumes": ["./a.conf:/a.conf:ro"]}
+    repo.add_module("web", {"services": {"web": web}}, health=AT_ONCE)
+    repo.deploy("web")
+    repo.run("observe", "--out", "../seen.json", expect=0)
+    repo.write("modules/web/a.conf", "size 2\n")
+    repo.add_module("web", {"services": {"web": {**web, "user": "0"}}}, health=AT_ONCE)
+
+    for source in ("--observation=../seen.json", "--offline"):
+        (planned,) = repo.run("plan", "web", source, "--json", expect=1).json["plans"]
+        (change,) = planned["plan"]["changes"]
+        assert (change["before"]["user"], change["after"]["user"]) == ("1000", "0")
+        assert change["before"]["files"] == {"modules/web/a.conf": "size 1\n"}
+        assert change["after"]["files"] == {"modules/web/a.conf": "size 2\n"}
+        assert planned["plan"]["speculative"]
+
+    shutil.rmtree(repo.root / ".git")
+    repo.git("init", "--quiet", "--initial-branch=main")
+    repo.git("config", "user.name", "Ann Operator")
+    repo.git("config", "user.email", "ann@example.org")
+    repo.commit("all anew")
+    (planned,) = repo.run("plan", "web", "--observation=../seen.json", "--json", expect=1).json["plans"]
+    assert [(c["before"], c["after"].keys()) for c in planned["plan"]["changes"]] == [(None, {"desired"})]

@@ -7,7 +7,7 @@ import pytest
 from platformctl.drivers.docker_compose import DockerCompose
 from platformctl.model.desired import Environment, Release, Strategy
 from platformctl.model.names import Digest, RepoPath, ServiceName
-from platformctl.model.observed import ImageSeen, Source
+from platformctl.model.observed import Earlier, FileSeen, ImageSeen, Source
 from platformctl.model.plan import Action, Cause, Plan
 from platformctl.model.state import Computed, HostRecord
 from platformctl.planning.sighted import build_sighted, build_unseen
@@ -92,6 +92,62 @@ def test_another_release_is_told_by_the_services_that_use_a_file_which_differs(
     applied = running(MOUNTED, files={"db.conf": b"1"}, module=SECRET)
 
     assert causes(planned(applied, release=a_release(compose, files=files, module=SECRET))) == told
+
+
+def knowing(compose: str, files: dict[str, bytes] | None = None) -> Host:
+    """A host on which that release runs, by an observation, and a clone that has the release."""
+    host = running(compose, files=files, module=SECRET)
+    known = Earlier(
+        host.release.compose,
+        tuple(FileSeen(file.path, file.digest, file.mode) for file in host.release.files),
+        {file.digest: file.content for file in host.release.files},
+    )
+    return replace(host, observation=replace(host.observation, source=Source.OBSERVATION, earlier=known))
+
+
+def test_of_another_release_the_services_and_fields_that_differ_are_told_where_the_clone_has_the_earlier_one() -> None:
+    after = MOUNTED.replace("db: {", "db: {user: '0', ").replace("web:1'}", "web:2'}")
+    release = a_release(after, files={"db.conf": b"2\n"}, module=SECRET)
+    plan = planned(knowing(MOUNTED, {"db.conf": b"1\n"}), release=release)
+    (change,) = plan.changes
+
+    assert causes(plan) == {"db": (Cause.DEFINITION, Cause.FILE_CONTENT)}
+    assert (plan.speculative, plan.steps) == (True, ())
+    before, now = change.before or {}, change.after or {}
+    assert (before.get("user"), now["user"]) == (None, "0")
+    assert (before["image"], now["image"]) == ("web:1", "web:2")
+    assert (before["files"], now["files"]) == ({"modules/shop/db.conf": "1\n"}, {"modules/shop/db.conf": "2\n"})
+
+
+def test_of_a_service_that_is_new_its_definition_is_told_and_no_value_of_its_environment() -> None:
+    release = a_release(
+        COMPOSE.replace("[db]", "[db, new]")[:-1] + ", new: {image: 'web:1', init: true, environment: {A: hunter2}}}",
+        module=SECRET,
+    )
+    plan = planned(knowing(COMPOSE), release=release)
+    made = {str(change.service): change for change in plan.changes}
+
+    assert causes(plan) == {"new": (Cause.MISSING,), "web": (Cause.DEFINITION,)}
+    assert (made["new"].action, made["new"].before) == (Action.CREATE, None)
+    assert {name: (made["new"].after or {})[name] for name in ("init", "environment", "image")} == {
+        "init": True,
+        "environment": ["A"],
+        "image": "web:1",
+    }
+    assert "hunter2" not in str(plan)
+
+
+def test_what_differs_beside_all_services_counts_for_the_modules_own() -> None:
+    networks = COMPOSE + "\nnetworks: {default: {internal: true}}\n"
+
+    assert causes(planned(knowing(COMPOSE), release=a_release(networks, module=SECRET))) == {"web": (Cause.DEFINITION,)}
+
+
+def test_of_another_modules_service_that_differs_its_own_plan_tells() -> None:
+    host, release = knowing(COMPOSE), a_release(COMPOSE.replace("db: {", "db: {init: true, "), module=SECRET)
+    plan = build_sighted(release, host.observation, record_of(host), DRIVER, WHEN, (), frozenset({ServiceName("db")}))
+
+    assert causes(plan) == {"web": (Cause.DEFINITION,)}
 
 
 @pytest.mark.parametrize(
