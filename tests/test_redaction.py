@@ -317,6 +317,7 @@ def test_a_private_key_is_redacted_when_it_comes_line_by_line() -> None:
         ("password: &it !!str >-\n  hunter2\nother: x\n", "password: [redacted]\nother: x\n"),
         ("+  password: hunter2 hunter3\n", "+  password: [redacted]\n"),
         ('API_TOKEN="hunter2\nhunter3\n', 'API_TOKEN="[redacted]'),
+        ('KUBECONFIG_TOKEN="' + "hunter2\n" * 1500 + '"\nA=1\n', 'KUBECONFIG_TOKEN="[redacted]"\nA=1\n'),
     ],
 )
 def test_a_value_that_goes_on_over_lines_is_redacted_whole_also_when_they_come_one_by_one(
@@ -331,7 +332,7 @@ def test_a_value_that_goes_on_over_lines_is_redacted_whole_also_when_they_come_o
     [
         ('password: "hunter2\nall "is well" here\nmore\n', 'password: "[redacted]\nall "is well" here\nmore\n'),
         ("password: 'hunter2\nit's well\n", "password: '[redacted]\nit's well\n"),
-        ('password: "hunter2\n' + "x\n" * 5000, 'password: "[redacted]\n' + "x\n" * 5000),
+        ('password: "hunter2\n' + "x\n" * 10_000, 'password: "[redacted]\n' + "x\n" * 10_000),
     ],
     ids=["another quote", "an apostrophe", "no quote for long"],
 )

@@ -31,7 +31,7 @@ _QUOTED = {
     "'": re.compile(r"[^'\n]*+(?:''[^'\n]*+)*+"),
     "`": re.compile(r"[^`\n]*+"),
 }
-_LINES = 4096  # characters of a quoted value that goes on over line ends
+_LINES = 16 << 10  # characters of a quoted value that goes on over line ends: a kubeconfig has nearly as many
 _OVER_LINES = {
     '"': re.compile(rf'(?:[^"\\]|\\[\s\S]){{0,{_LINES}}}+'),
     "'": re.compile(rf"(?:[^']|''){{0,{_LINES}}}+"),
