@@ -69,6 +69,7 @@ def test_no_signers_is_nobody() -> None:
         APPROVES + " \u202e",
         APPROVES + "\x00",
         f"  # indented {KEY}",
+        f"# people\0{KEY}",
     ],
 )
 def test_a_line_that_means_more_or_less_than_it_shows_is_refused_with_its_number(line: str) -> None:
