@@ -73,7 +73,8 @@ def _answer(transport: Transport, question: Command) -> Completed:
     answer = transport.run(question)
     require_room(answer, transport.entry.name)
     if answer.status or answer.truncated:
-        what = "is too long" if answer.truncated else f"ended with status {answer.status}"
+        too_long = "is too long, or does not end: a program there keeps it open"
+        what = too_long if answer.truncated else f"ended with status {answer.status}"
         raise Unreachable(
             "the host does not answer as expected",
             detail=f"{transport.entry.name}: the answer {what}",

@@ -21,6 +21,7 @@ from platformctl.store.host_records import read_recall, recall
 from platformctl.transports.interface import Transport
 from platformctl.workflows.going_back import before
 from platformctl.workflows.hosts import DRIVER, Answering
+from platformctl.workflows.login import look_at_login
 from platformctl.workflows.neighbours import Neighbours, Unreadable, neighbours
 from platformctl.workflows.parts import Parts, keyring, require_host, trust_roots
 from platformctl.workflows.records import remember
@@ -28,7 +29,7 @@ from platformctl.workflows.records import remember
 _LEAST_FREE = 1 << 20
 """Kilobytes of free space below which a disk gets a warning: 1 GiB."""
 _TRIES_ROOM = rf"""
-work=$(mktemp -d 2>/dev/null) || exit {NO_ROOM}
+umask 077; work=$(mktemp -d 2>/dev/null) || exit {NO_ROOM}
 trap 'rm -rf "$work"' EXIT
 printf '%65536s' '' 2>/dev/null >"$work/room" || exit {NO_ROOM}
 """
@@ -81,12 +82,15 @@ def _examined(
         hint = _BY_HAND if refusal.hint.startswith("platformctl doctor") else refusal.hint
         checks.append(Check(entry.name, refusal.reason or "identity", "fail", words, hint))
         return refusal.exit_code, checks
-    return ExitCode.NO_CHANGES, checks
+    return ExitCode.UNREACHABLE if any(check.level == "fail" for check in checks) else ExitCode.NO_CHANGES, checks
 
 
 def _checks(parts: Parts, roots: TrustRoots, entry: HostEntry, modules: Sequence[Module]) -> Iterator[Check]:
     driver = parts.driver_for(DRIVER)
     with Answering(parts.reach(entry)) as transport:
+        yield (login := look_at_login(transport))
+        if login.level == "fail":
+            return
         now = parts.clock.now().timestamp()
         who = observing.identify(transport, driver, now=now, version=True)
         yield Check(entry.name, "identity", "ok", f"{who.user} (uid {who.uid}), machine {who.machine_id[:12]}")

@@ -319,4 +319,4 @@ def test_a_chatty_shell_profile_does_not_pass_for_an_answer(repo: PlatformRepo, 
             (check,) = repo.run("doctor", "--json", expect=69).json["checks"]
     finally:
         host.sh(f"usermod -s /bin/sh {host.user}")
-    assert "by hand" in check["hint"], "else it would send people to itself"
+    assert "start-up files" in check["hint"]

@@ -36,7 +36,8 @@ def test_it_finds_what_is_in_the_way_and_one_silent_host_hides_no_other(
     repo.write("modules/web/compose.yaml", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))
     repo.commit()
     repo.deploy("web")
-    names = {"identity", "engine", "clock", "disk", "journal", "lock", "root", "images of web", "env.file of web"}
+    about_web = {"images of web", "env.file of web"}
+    names = {"login", "identity", "engine", "clock", "disk", "journal", "lock", "root", *about_web}
     with untouched(one), untouched(two):
         well = checks(repo)
         assert {name for host, name in well if host == "rs2000"} == names
