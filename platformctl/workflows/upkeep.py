@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from platformctl.errors import ExitCode, Refusal, ToolError, Unreachable, or_raise
+from platformctl.errors import ExitCode, Locked, Refusal, ToolError, Unreachable, or_raise
 from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName, ModuleId
@@ -15,7 +15,7 @@ from platformctl.store.audit import missing_from
 from platformctl.store.files import whole_lines
 from platformctl.store.host import HostLayout, prepare_base, read_answer
 from platformctl.store.host_records import Recalled, read_audit, read_recall, recall
-from platformctl.store.owner import Owner
+from platformctl.store.owner import Owner, locked, owner_text, parse_owner
 from platformctl.transports.interface import Transport
 from platformctl.trust.keys import Keyring
 from platformctl.workflows.auditing import NOT_HEARD, Told, tell_both
@@ -41,8 +41,11 @@ def lock(parts: Parts, host: str, reason: str) -> NoteReport:
             answer = transport.run(host_lock.lock_by_hand(layout, owner))
         host_lock.read_lock(answer, entry.name)
         fields = {"host": str(entry.name), "by": parts.operator, "reason": reason}
+        ours, told = owner_text(owner), Told(owner.since, "lock", fields)
         with _saying(entry, "is locked, which may stand in no record"):
-            _tell_locked(parts, transport, _recalled(transport), Told(owner.since, "lock", fields))
+            there = _tell_locked(parts, transport, told, _recalled(transport), ours)
+        if there != ours:
+            raise _not_ours(entry, there)
     return NoteReport(message=f"✓ {entry.name} is locked: {reason}", details={"next": f"platformctl unlock {host}"})
 
 
@@ -55,11 +58,14 @@ def unlock(parts: Parts, host: str, reason: str) -> NoteReport:
     with hosts(parts, at_any_time=True) as reached:
         there = reached.reach(entry)
         transport = there.transport
-        recalled = _recalled(transport)
-        if recalled.manual_lock is not None:  # while that lock is there, nobody else writes
-            fields = {"host": str(entry.name), "by": parts.operator, **({"reason": reason} if reason else {})}
-            _tell_locked(parts, transport, recalled, Told(moment(parts.clock.now()), "unlock", fields))
-        changed = host_lock.read_lock(transport.run(host_lock.unlock(HostLayout(entry.root))), entry.name)
+        fields = {"host": str(entry.name), "by": parts.operator, **({"reason": reason} if reason else {})}
+        told, recalled = Told(moment(parts.clock.now()), "unlock", fields), _recalled(transport)
+        seen = recalled.manual_lock
+        left = None if seen is None else _tell_locked(parts, transport, told, recalled, seen)
+        if left not in (None, seen):
+            raise _not_ours(entry, left)
+        unlocks = host_lock.unlock(HostLayout(entry.root))
+        changed = left is not None and host_lock.read_lock(transport.run(unlocks), entry.name)
     message = f"✓ {entry.name} is {'unlocked' if changed else 'not locked by hand'}"
     return NoteReport(message=message, details=_clock(parts, there.identity, entry))
 
@@ -88,10 +94,39 @@ def _recalled(transport: Transport) -> Recalled:
     return read_recall(transport.run(recall(HostLayout(transport.entry.root))), transport.entry.name)
 
 
-def _tell_locked(parts: Parts, transport: Transport, recalled: Recalled, told: Told) -> None:
-    """Add a record to both chains, for a host that is locked by hand."""
+def _tell_locked(parts: Parts, transport: Transport, told: Told, recalled: Recalled, lock: bytes) -> bytes | None:
+    """Add a record to both chains while `lock` is the host's lock by hand, and return which one is there then.
+
+    Where it is another, or none, somebody unlocked the host meanwhile, and nothing is added. Who does that writes to
+    the host's chain too; then both are read again.
+    """
     entry = transport.entry
-    tell_both(parts, entry, recalled.audit_tail, told, lambda line: read_answer(transport.run(line), entry.name))
+    for last in (False, False, True):
+        if recalled.manual_lock != lock:
+            break
+        try:
+            tell_both(
+                parts, entry, recalled.audit_tail, told, lambda line: read_answer(transport.run(line), entry.name)
+            )
+            break
+        except ToolError as error:
+            if last or error.reason != "conflict":
+                raise
+            recalled = _recalled(transport)
+    return recalled.manual_lock
+
+
+def _not_ours(entry: HostEntry, there: bytes | None) -> Locked:
+    """The refusal where somebody took back our lock by hand, or the one that we saw, meanwhile."""
+    if there is not None:
+        return locked(parse_owner(there), entry.name, by_hand=True)
+    return Locked(
+        "somebody unlocked the host meanwhile",
+        detail=f"{entry.name} is not locked by hand any more",
+        hint="ask who did, then lock it again",
+        reason="held",
+        host=entry.name,
+    )
 
 
 def audit_show(parts: Parts) -> AuditReport:

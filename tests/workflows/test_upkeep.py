@@ -1,5 +1,6 @@
 """Locking by hand: who is left with a locked host is told so, whatever went wrong behind that."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from platformctl.cli.wiring import SystemClock
-from platformctl.errors import OutcomeUnknown, Refusal, ToolError, Unreachable
+from platformctl.errors import Locked, OutcomeUnknown, Refusal, ToolError, Unreachable
 from platformctl.model.command import Command, Completed
+from platformctl.store.host import HostLayout
+from platformctl.store.host_records import read_recall, recall
 from platformctl.transports.interface import Transport
+from platformctl.workflows.auditing import Told, behind
 from platformctl.workflows.hosts import Answering
 from platformctl.workflows.upkeep import lock, unlock
 from tests.lab import Host
@@ -31,6 +35,28 @@ class Losing(Answering):
         if ended is None or (self._is_lost and self._with_its_answer):
             raise OutcomeUnknown("the connection was lost", host=self.entry.name, detail="reset")
         return ended
+
+
+class Behind(Answering):
+    """A way to a host where `others` do something right behind the first command that `is_it`."""
+
+    def __init__(self, inner: Transport, is_it: Callable[[Command], bool], others: Callable[[], object]) -> None:
+        super().__init__(inner)
+        self._is_it, self._others = is_it, [others]
+
+    def run(self, command: Command) -> Completed:
+        ended = super().run(command)
+        if self._others and self._is_it(command):
+            self._others.pop()()
+        return ended
+
+
+def locks(command: Command) -> bool:
+    return command.mutates
+
+
+def recalls(command: Command) -> bool:
+    return command == recall(HostLayout("/opt/platform"))
 
 
 @dataclass(frozen=True)
@@ -98,3 +124,65 @@ def test_a_host_whose_clock_is_off_is_unlocked_and_its_clock_is_told(repo: Platf
     with pytest.raises(Unreachable) as caught:
         lock(later, "rs2000", "moving the disks")
     assert caught.value.reason == "clock_skew"
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("moment", [locks, recalls])
+@pytest.mark.parametrize("again", [False, True])
+def test_who_is_unlocked_right_behind_locking_is_told_of_whoever_has_the_host_then(
+    repo: PlatformRepo, moment: Callable[[Command], bool], *, again: bool
+) -> None:
+    """By no word of ours anybody's lock is taken away but that one."""
+
+    def others() -> None:
+        repo.run("unlock", "rs2000", expect=0)
+        if again:
+            repo.run("lock", "rs2000", "--reason", "counting", expect=0)
+
+    with pytest.raises(Locked) as caught:
+        lock(parts_of(repo, lambda inner: Behind(inner, moment, others)), "rs2000", "moving the disks")
+
+    assert ("counting" in caught.value.detail) == again
+    assert "lock it again" in caught.value.hint or again
+    (row,) = (check for check in repo.run("doctor", "--json").json["checks"] if check["name"] == "lock")
+    assert ("counting" in row["found"]) == again
+    repo.run("audit", "verify", expect=0)
+
+
+@pytest.mark.lab
+def test_who_unlocks_while_somebody_else_records_something_on_the_host_unlocks_it(repo: PlatformRepo) -> None:
+    def way(inner: Transport) -> Transport:
+        def others() -> None:
+            tail = read_recall(inner.run(recall(HostLayout(inner.entry.root))), inner.entry.name).audit_tail
+            inner.run(behind(inner.entry, tail, Told("2026-01-01T00:00:00Z", "lock", {"host": "rs2000"})))
+
+        return Behind(inner, recalls, others)
+
+    repo.run("lock", "rs2000", "--reason", "moving the disks", expect=0)
+
+    assert unlock(parts_of(repo, way), "rs2000", "").message == "✓ rs2000 is unlocked"
+    repo.run("audit", "verify", expect=0)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("there", [True, False])
+def test_a_lock_that_was_not_there_when_the_host_was_looked_at_is_not_taken_away(
+    repo: PlatformRepo, *, there: bool
+) -> None:
+    repo.run("lock", "rs2000", "--reason", "moving the disks", expect=0)
+    if not there:
+        repo.run("unlock", "rs2000", expect=0)
+
+    def others() -> None:
+        repo.run("unlock", "rs2000", expect=0)
+        repo.run("lock", "rs2000", "--reason", "counting", expect=0)
+
+    parts = parts_of(repo, lambda inner: Behind(inner, recalls, others))
+    if there:
+        with pytest.raises(Locked) as caught:
+            unlock(parts, "rs2000", "")
+        assert "counting" in caught.value.detail
+    else:
+        assert unlock(parts, "rs2000", "").message == "✓ rs2000 is not locked by hand"
+    assert "counting" in repo.run("doctor", "--json").stdout
+    repo.run("audit", "verify", expect=0)
