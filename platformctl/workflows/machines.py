@@ -1,11 +1,14 @@
 """Pin a host's keys and ids, and print the script that makes a new machine ready."""
 
+import json
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from difflib import get_close_matches
 
-from platformctl.errors import PolicyViolation, Usage, WrongHost
+from platformctl.errors import PolicyViolation, Unreachable, Usage, WrongHost
+from platformctl.manifests.load import InvalidManifest, read_hosts
 from platformctl.model.desired import HostEntry
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
@@ -52,7 +55,8 @@ def trust(parts: Parts, request: TrustRequest) -> TrustReport:
     entry = _named(parts, request.host)
     if entry.transport == "local":
         raise Usage("a local host has no key", detail=f"{entry.name} is reached by transport local")
-    keys = tuple({"type": kind, "fingerprint": value} for kind, value in request.scan(entry))
+    with _before_doctor():
+        keys = tuple({"type": kind, "fingerprint": value} for kind, value in request.scan(entry))
     given = request.fingerprint or request.ask(keys)
     if given is None:
         return TrustReport(host=entry.name, keys=keys, status="unconfirmed")
@@ -64,7 +68,8 @@ def trust(parts: Parts, request: TrustRequest) -> TrustReport:
             hint="ask whoever runs the host for its fingerprint: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
             host=entry.name,
         )
-    who = _identity(parts, entry, confirmed[0])
+    with _before_doctor():
+        who = _identity(parts, entry, confirmed[0])
     return TrustReport(
         status="confirmed",
         host=entry.name,
@@ -73,6 +78,17 @@ def trust(parts: Parts, request: TrustRequest) -> TrustReport:
         machine_id=who.machine_id,
         engine_id=who.engine_id,
     )
+
+
+@contextmanager
+def _before_doctor() -> Iterator[None]:
+    """A refusal in the block does not send people to doctor, which does not know the host: nothing is merged yet."""
+    try:
+        yield
+    except Unreachable as refusal:
+        if refusal.hint.startswith("platformctl doctor"):
+            refusal.hint = "see whether --address and --port are right, and log in there by hand as the agent"
+        raise
 
 
 def _identity(parts: Parts, entry: HostEntry, fingerprint: str) -> Identity:
@@ -111,35 +127,33 @@ def prepare(parts: Parts, host: NewHost) -> TextReport:
 def _named(parts: Parts, host: NewHost) -> HostEntry:
     """Return the host's entry in the working tree, or one made of what the operator says of a new host.
 
-    The working tree is read because pinning begins before a merge. Raises `PolicyViolation` if neither names the host.
+    The working tree is read because pinning begins before a merge. Raises `PolicyViolation` if neither names the host,
+    and `Usage` for what its entry could not say: the script that root runs must not be for the user root, or for `/`.
     """
     roots = folder_roots(parts)
     name = HostName.parse(host.name)
-    if name in roots.hosts or not (host.address or host.node_id):
-        return _entry(roots, name)
-    return HostEntry(
-        name,
-        host.transport,
-        host.root,
-        address=host.address,
-        port=host.port,
-        user=host.user,
-        node_id=host.node_id,
-        dns_name=host.dns_name,
+    if name in roots.hosts:
+        return roots.hosts[name]
+    said = {key: value for key, value in asdict(host).items() if key != "name" and value is not None}
+    pinned = {"host_key": ["SHA256:" + "A" * 43], "machine_id": "0" * 32}
+    try:
+        entry = read_hosts(json.dumps({"hosts": {name: {**said, **pinned}}}).encode(), ".platform/hosts.yaml")[name]
+    except InvalidManifest as refusal:
+        if not (host.address or host.node_id):
+            raise _unlisted(roots, name) from refusal
+        wrong = "; ".join(f"{each.field}: {each.message}" for each in refusal.findings)
+        raise Usage("this could not be said of a host in .platform/hosts.yaml", detail=wrong) from refusal
+    return replace(entry, host_key=(), machine_id=None)
+
+
+def _unlisted(roots: TrustRoots, name: HostName) -> PolicyViolation:
+    near = get_close_matches(name, list(roots.hosts), n=1)
+    return PolicyViolation(
+        "the host is not on the allow-list",
+        detail=f"{name!r} is not in .platform/hosts.yaml",
+        hint=f"did you mean {near[0]}?" if near else f"platformctl host trust {name} --address ADDRESS",
+        reason="host-allow-list",
     )
-
-
-def _entry(roots: TrustRoots, name: str) -> HostEntry:
-    found = next((entry for known, entry in roots.hosts.items() if known == name), None)
-    if found is None:
-        near = get_close_matches(name, list(roots.hosts), n=1)
-        raise PolicyViolation(
-            "the host is not on the allow-list",
-            detail=f"{name!r} is not in .platform/hosts.yaml",
-            hint=f"did you mean {near[0]}?" if near else f"platformctl host trust {name} --address ADDRESS",
-            reason="host-allow-list",
-        )
-    return found
 
 
 _PREPARE = """\
