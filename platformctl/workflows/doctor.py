@@ -19,6 +19,7 @@ from platformctl.store.host import HostLayout, probe, read_answer
 from platformctl.store.host_lock import look_at_lock, read_lock_look
 from platformctl.store.host_records import read_recall, recall
 from platformctl.transports.interface import Transport
+from platformctl.workflows.every_host import every_host
 from platformctl.workflows.going_back import before
 from platformctl.workflows.hosts import DRIVER, Answering
 from platformctl.workflows.login import look_at_login
@@ -43,7 +44,8 @@ _AT_ONCE = 16
 def doctor(parts: Parts, names: tuple[str, ...]) -> DoctorReport:
     """Return every check of the named hosts, or of all, in that order; the exit code is that of the worst host."""
     roots = trust_roots(parts)
-    entries = tuple(require_host(roots, HostName.parse(name)) for name in names) or tuple(roots.hosts.values())
+    named = tuple(require_host(roots, HostName.parse(name)) for name in names)
+    entries = named or every_host(parts, roots) or tuple(roots.hosts.values())
     known = neighbours(CommitTree(parts.repository, parts.repository.head()))
 
     def examined(entry: HostEntry) -> tuple[ExitCode, Sequence[Check]]:

@@ -8,6 +8,7 @@ from platformctl.model.names import GitSha, ModuleId
 from platformctl.model.policy import TrustRoots
 from platformctl.store.host import HostLayout
 from platformctl.workflows.desire import Desire
+from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import Hosts
 from platformctl.workflows.looking import Seen
 from platformctl.workflows.parts import Parts, keyring, require_host
@@ -86,7 +87,7 @@ def _candidates(parts: Parts, roots: TrustRoots, module: ModuleId) -> Iterator[H
     if status is not None:
         yield require_host(roots, status.host)
         return
-    yield from roots.hosts.values()
+    yield from every_host(parts, roots)
 
 
 def _memory(

@@ -10,6 +10,7 @@ from platformctl.model.policy import TrustRoots
 from platformctl.model.reports import Stray, StrayReport
 from platformctl.releases import manifest_path, read_release
 from platformctl.releases.trees import CommitTree
+from platformctl.workflows.every_host import every_host
 from platformctl.workflows.hosts import DRIVER, Hosts, hosts
 from platformctl.workflows.neighbours import Neighbours, Unreadable, neighbours
 from platformctl.workflows.parts import Parts, require_host, trust_roots
@@ -33,7 +34,7 @@ def strays(parts: Parts) -> StrayReport:
     removed = _removed(parts)
     found: list[Stray] = []
     with hosts(parts) as reached:
-        for entry in roots.hosts.values():
+        for entry in every_host(parts, roots):
             try:
                 _refuse_unreadable(entry, known)
                 mine = owned.get(entry.name, frozenset())

@@ -1,6 +1,7 @@
 """Which hosts are asked where every host of the allow-list must be."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -14,7 +15,8 @@ from platformctl.model.policy import TrustRoots
 from platformctl.store.states import StateStore
 from platformctl.workflows.every_host import every_host
 from platformctl.workflows.parts import Parts
-from tests.platform_repo import PlatformRepo
+from tests.lab import Host
+from tests.platform_repo import WEB, PlatformRepo, host_entry
 from tests.store.samples import HOST, status
 
 LOCAL = HostName.parse("local")
@@ -61,3 +63,28 @@ def test_the_local_host_that_this_clone_applied_on_is_asked(repo: PlatformRepo) 
     assert asked(repo) == ["rs2000", "rs3000", "local"]
     states.path(status().module).write_bytes(b"{}")
     assert asked(repo) == ["rs2000", "rs3000", "local"]
+
+
+@pytest.mark.lab
+def test_the_local_host_of_somebody_elses_machine_is_in_the_way_of_no_command(tmp_path: Path, host: Host) -> None:
+    """`init` wrote it on the machine of whoever began; its id is not this one's, whoever runs it."""
+    repo = PlatformRepo.create(tmp_path, {"rs2000": host})
+    local = {"transport": "local", "root": "/opt/platform", "machine_id": "0" * 32, "allow_root": True}
+    repo.hosts_file({"local": local, "rs2000": host_entry(host)})
+    repo.add_module("web", WEB)
+    repo.deploy("web")
+    repo.git("rm", "-r", "--quiet", "modules/web")
+    repo.commit()
+    shutil.rmtree(repo.root / ".platform/state")
+
+    assert "rs2000" in repo.run("history", "web", expect=0).stdout
+    repo.run("history", "other", expect=65)
+    repo.run("unquarantine", "other", "--reason", "x", expect=65)
+    strays = repo.run("stray", "list", "--json", expect=0).json["strays"]
+    assert [each["service"] for each in strays] == ["web"]
+    assert {row["host"] for row in repo.run("doctor", "--json", expect=0).json["checks"]} == {"rs2000"}
+
+
+def test_a_host_that_is_the_only_one_is_examined(tmp_path: Path) -> None:
+    repo = PlatformRepo.create(tmp_path)
+    assert {row["host"] for row in repo.run("doctor", "--json").json["checks"]} == {"local"}
