@@ -3,6 +3,7 @@
 import click
 
 from platformctl.cli import wiring
+from platformctl.cli.options import Reason
 from platformctl.cli.verb import verb
 from platformctl.errors import ExitCode
 from platformctl.model.reports import NoteReport
@@ -20,7 +21,7 @@ HOST_CODES = (
 
 @verb("lock", *HOST_CODES)
 @click.argument("host")
-@click.option("--reason", required=True, help="Why, for whoever finds it locked.")
+@click.option("--reason", type=Reason(), metavar="TEXT", required=True, help="Why, for whoever finds it locked.")
 @click.pass_context
 def command(context: click.Context, host: str, reason: str) -> NoteReport:
     """Keep everybody from applying on HOST until somebody unlocks it."""

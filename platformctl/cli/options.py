@@ -28,6 +28,18 @@ class Duration(click.ParamType[int]):
         return seconds(str(value))
 
 
+class Reason(click.ParamType[str]):
+    """Words for whoever finds what was done, and would know nothing by blanks."""
+
+    name = "reason"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the words; raise click's usage error where there are none."""
+        if not str(value).strip():
+            self.fail("say why", param, ctx)
+        return str(value)
+
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 

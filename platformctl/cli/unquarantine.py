@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from platformctl.cli import wiring
-from platformctl.cli.options import key_option
+from platformctl.cli.options import Reason, key_option
 from platformctl.cli.verb import verb
 from platformctl.errors import ExitCode
 from platformctl.model.reports import NoteReport
@@ -23,7 +23,7 @@ from platformctl.workflows import quarantine as workflow
     ExitCode.WRONG_HOST,
 )
 @click.argument("module")
-@click.option("--reason", required=True, help="Why it may be planned again.")
+@click.option("--reason", type=Reason(), metavar="TEXT", required=True, help="Why it may be planned again.")
 @key_option("Your key; you must be somebody who may approve.")
 @click.pass_context
 def command(context: click.Context, module: str, reason: str, key: Path | None) -> NoteReport:

@@ -1,6 +1,7 @@
 """A report for a person: one summary line first, then changes only, and what to do next. Nothing is decided here."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from platformctl.errors import ExitCode
 from platformctl.model.reports import (
@@ -293,11 +294,20 @@ def _recovered(outcome: str) -> str:
 
 def audit(report: AuditReport) -> Lines:
     """The chain, or what is wrong with it; that it is whole is said where it was compared, and so has heads."""
-    yield from (f"  {r['seq']} {r['at']} {r['event']} {r.get('module', '')}" for r in report.records)
+    yield from (f"  {record['seq']} {record['at']} {_event(record)}" for record in report.records)
     yield from (f"✗ {problem}" for problem in report.problems)
     yield from (f"  head {name}: {head}" for name, head in sorted(report.heads.items()))
     if report.heads and not report.problems:
         yield "✓ the audit chain is whole"
+
+
+def _event(record: Mapping[str, Any]) -> str:
+    """What happened, to what, where, by whom, and what came of it or why."""
+    about = (("of", "module"), ("on", "host"), ("by", "by"))
+    words = " ".join((record["event"], *(f"{word} {record[key]}" for word, key in about if record.get(key))))
+    rest = " ".join(str(record.get("outcome") or record.get("reason") or "").split())
+    unheard = " (whether the host was told is not known)" if "heard" in record else ""
+    return (f"{words}: {rest}" if rest else words) + unheard
 
 
 def note(report: NoteReport) -> Lines:

@@ -17,7 +17,7 @@ from platformctl.workflows.auditing import Told, behind
 from platformctl.workflows.hosts import Answering
 from platformctl.workflows.upkeep import lock, unlock
 from tests.lab import Host
-from tests.platform_repo import PlatformRepo
+from tests.platform_repo import WEB, PlatformRepo
 from tests.workflows.inside import parts_of
 
 
@@ -186,3 +186,26 @@ def test_a_lock_that_was_not_there_when_the_host_was_looked_at_is_not_taken_away
         assert unlock(parts, "rs2000", "").message == "✓ rs2000 is not locked by hand"
     assert "counting" in repo.run("doctor", "--json").stdout
     repo.run("audit", "verify", expect=0)
+
+
+@pytest.mark.lab
+def test_the_audit_is_shown_with_who_did_what_where_and_why(repo: PlatformRepo) -> None:
+    repo.run("lock", "rs2000", "--reason", "moving the disks", expect=0)
+    repo.run("unlock", "rs2000", expect=0)
+    repo.add_module("web", WEB)
+    repo.deploy("web")
+
+    locked, unlocked, applied = (
+        line.split(maxsplit=2)[2] for line in repo.run("audit", "show").stdout.splitlines()[:3]
+    )
+
+    assert locked == "lock on rs2000 by ann@example.org: moving the disks"
+    assert unlocked == "unlock on rs2000 by ann@example.org"
+    assert applied == "apply of web on rs2000: APPLIED"
+
+
+@pytest.mark.parametrize("verb", [("lock", "rs2000"), ("unquarantine", "web")])
+@pytest.mark.parametrize("reason", ["", " ", "\n"])
+def test_a_reason_that_says_nothing_is_none(tmp_path: Path, verb: tuple[str, ...], reason: str) -> None:
+    refused = PlatformRepo.create(tmp_path).run(*verb, "--reason", reason, "--json", expect=2)
+    assert "--reason" in refused.json["error"]["detail"]
