@@ -63,6 +63,7 @@ class Repository:
     _unnameable: dict[tuple[GitSha, tuple[str, ...]], tuple[str, ...]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _folders: dict[GitSha, Mapping[str, list[RepoPath]]] = field(default_factory=dict, compare=False, repr=False)
     _ancestors: dict[tuple[GitSha, GitSha], bool] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -162,6 +163,15 @@ class Repository:
             self._trees[key] = {RepoPath(p): _entry(named[p]) for p in named if RepoPath.fits(p)}
             self._unnameable[key] = tuple(path for path in named if not RepoPath.fits(path))
         return self._trees[key]
+
+    def folders(self, commit: GitSha) -> Mapping[str, Sequence[RepoPath]]:
+        """The paths that are directly in each folder of a commit."""
+        if commit not in self._folders:
+            found: dict[str, list[RepoPath]] = {}
+            for path in self.tree(commit):
+                found.setdefault(path.parent, []).append(path)
+            self._folders[commit] = found
+        return self._folders[commit]
 
     def unnameable(self, commit: GitSha, prefixes: Sequence[str] = ()) -> tuple[str, ...]:
         """The paths that `tree` leaves out."""

@@ -56,20 +56,14 @@ class CommitTree:
 
     def fetch(self, folders: Iterable[str]) -> None:
         """Load the small files of some folders ahead in one batch, because each call of git costs a process."""
-        files = (self._entries[path] for folder in folders for path in self._by_folder.get(folder, ()))
+        inside = self.repository.folders(self.commit)
+        files = (self._entries[path] for folder in folders for path in inside.get(folder, ()))
         sizes = self.repository.sizes(entry.object_id for entry in files if entry.kind == "blob")
         self.repository.blobs(each for each, size in sizes.items() if size < SMALL_BLOB)
 
     def read_all(self, paths: Iterable[RepoPath]) -> tuple[InputFile, ...]:
         """Read as `Tree.read_all`, all files in one batch."""
         return read_inputs(self.repository, self.commit, paths, self._entries)
-
-    @cached_property
-    def _by_folder(self) -> Mapping[str, list[RepoPath]]:
-        folders: dict[str, list[RepoPath]] = {}
-        for path in self._entries:
-            folders.setdefault(path.parent, []).append(path)
-        return folders
 
     def object_id(self, path: RepoPath) -> str | None:
         """Return git's id as `Tree.object_id`; it is known already from the tree."""

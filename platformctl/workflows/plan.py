@@ -28,7 +28,7 @@ from platformctl.workflows.desire import Desire, agreed
 from platformctl.workflows.gone import gone_modules, gone_release, is_left, recorded
 from platformctl.workflows.parts import Parts, trust_roots
 from platformctl.workflows.plan_files import write_plans
-from platformctl.workflows.recorded_release import recorded_release
+from platformctl.workflows.recorded_release import fetch_recorded, recorded_release
 from platformctl.workflows.release_plan import circumstances, plan_release
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def plan_now(parts: Parts, request: PlanRequest) -> PlanReport:
     when = circumstances(parts, roots, request.expires_in)
     seen: Mapping[ModuleId, Seen | Refusal] = {}
     if request.offline or request.observation:
+        fetch_recorded(parts, names)
         wanted = dict(_wanted(desire, when, names, partial(recorded, parts)))
     else:
         wanted, seen = _look(parts, desire, when, names, everything=request.everything)
@@ -259,7 +260,8 @@ def _offline(parts: Parts, desire: Desire, release: Release, when: Circumstances
     if release.gone and status is not None:
         return build_removal_offline(release, status, driver, when)
     earlier = recorded_release(parts, when.trust, release, status)
-    foreign = _foreign(release, desire.owners(release)) if earlier is not None else frozenset()
+    alone = earlier is None or len(release.closure) == 1  # then no other module is read
+    foreign = frozenset[ServiceName]() if alone else _foreign(release, desire.owners(release))
     return build_offline(release, status, driver, when, findings, earlier, foreign)
 
 
