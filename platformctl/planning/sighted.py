@@ -50,11 +50,16 @@ def build_sighted(
 
 
 def build_unseen(
-    release: Release, at: str, driver: Driver, circumstances: Circumstances, findings: Iterable[Finding]
+    release: Release,
+    at: str,
+    driver: Driver,
+    circumstances: Circumstances,
+    findings: Iterable[Finding],
+    foreign: frozenset[ServiceName],
 ) -> Plan:
     """Return the speculative plan of a module that did not exist when its host was observed."""
     observed = PlannedObservation(at, Source.OBSERVATION, release.digest, "", "")
-    changes = expected(release, None, None, circumstances.hide)
+    changes = expected(release, None, None, circumstances.hide, foreign=foreign)
     return _assembled(release, observed, driver, circumstances, findings, changes)
 
 

@@ -240,13 +240,13 @@ def _sighted(parts: Parts, desire: Desire, when: Circumstances, wanted: _Wanted,
     release, driver = wanted.release, parts.driver_of(wanted.release.module)
     seen = seen_then(parts, fleet, release, when.trust)
     if seen is None:
-        return build_unseen(release, fleet.at, driver, when, wanted.findings)
+        return build_unseen(release, fleet.at, driver, when, wanted.findings, _foreign(release, desire))
     there = or_raise(seen)
     _refuse_quarantined(release, there.memory.record)
     if release.gone:
         return build_removal(release, there.observation, there.memory.record, driver, when, {})
     owners = desire.owners(release)
-    foreign = _foreign(release, owners)
+    foreign = _foreign(release, desire)
     record = there.memory.record
     known = replace(there.observation, earlier=recorded_release(parts, when.trust, release, record.current))
     plan = build_sighted(release, known, record, driver, when, wanted.findings, foreign)
@@ -260,13 +260,14 @@ def _offline(parts: Parts, desire: Desire, release: Release, when: Circumstances
     if release.gone and status is not None:
         return build_removal_offline(release, status, driver, when)
     earlier = recorded_release(parts, when.trust, release, status)
-    alone = earlier is None or len(release.closure) == 1  # then no other module is read
-    foreign = frozenset[ServiceName]() if alone else _foreign(release, desire.owners(release))
-    return build_offline(release, status, driver, when, findings, earlier, foreign)
+    return build_offline(release, status, driver, when, findings, earlier, _foreign(release, desire))
 
 
-def _foreign(release: Release, owners: Mapping[ServiceName, str]) -> frozenset[ServiceName]:
-    return frozenset(service for service, owner in owners.items() if owner != release.module.id)
+def _foreign(release: Release, desire: Desire) -> frozenset[ServiceName]:
+    """Return the services that other modules own. Other manifests are read only where there may be one."""
+    if len(release.closure) == 1:
+        return frozenset()
+    return frozenset(service for service, owner in desire.owners(release).items() if owner != release.module.id)
 
 
 def _require_usable(request: PlanRequest) -> None:

@@ -10,6 +10,7 @@ from platformctl.model.names import Digest, RepoPath, ServiceName
 from platformctl.model.observed import Earlier, FileSeen, ImageSeen, Source
 from platformctl.model.plan import Action, Cause, Plan
 from platformctl.model.state import Computed, HostRecord
+from platformctl.planning.build import build_offline
 from platformctl.planning.sighted import build_sighted, build_unseen
 from tests.contracts.releases import MODULE, a_release
 from tests.planning.running_host import IMAGE, Host, hash_of, running
@@ -150,6 +151,16 @@ def test_of_another_modules_service_that_differs_its_own_plan_tells() -> None:
     assert causes(plan) == {"web": (Cause.DEFINITION,)}
 
 
+def test_without_any_record_every_service_that_comes_along_is_told() -> None:
+    release = a_release(COMPOSE.replace("db: {", "db: {scale: 0, "), module=SECRET)
+
+    assert causes(build_offline(a_release(COMPOSE), None, DRIVER, WHEN, ())) == {
+        "db": (Cause.MISSING,),
+        "web": (Cause.MISSING,),
+    }
+    assert causes(build_offline(release, None, DRIVER, WHEN, ())) == {"web": (Cause.MISSING,)}
+
+
 @pytest.mark.parametrize(
     ("containers", "told"),
     [(True, {"web": (Cause.DEFINITION,)}), (False, {"db": (Cause.MISSING,), "web": (Cause.MISSING,)})],
@@ -192,9 +203,11 @@ def test_a_first_deploy_is_destructive_only_where_something_is_known_to_be_lost(
 
 
 def test_a_module_that_was_not_there_yet_is_missing() -> None:
-    plan = build_unseen(there().release, "2026-06-01T11:00:00Z", DRIVER, WHEN, ())
+    plan = build_unseen(there().release, "2026-06-01T11:00:00Z", DRIVER, WHEN, (), frozenset())
+    others = build_unseen(there().release, "2026-06-01T11:00:00Z", DRIVER, WHEN, (), frozenset({ServiceName("db")}))
 
-    assert causes(plan) == {ServiceName("web"): (Cause.MISSING,)}
+    assert causes(plan) == {"db": (Cause.MISSING,), "web": (Cause.MISSING,)}
+    assert causes(others) == {"web": (Cause.MISSING,)}, "of another module's service its own plan tells"
     assert (plan.observed.at, plan.observed.source, plan.speculative) == (
         "2026-06-01T11:00:00Z",
         Source.OBSERVATION,
