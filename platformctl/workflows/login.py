@@ -2,7 +2,7 @@
 
 A login shell's start-up files, another shell, a forced command or few programs make each answer odd in a way of its
 own. So it is asked what gives no other answer on any good host, first in words that every shell understands. Nothing
-that is asked here tells of a release.
+that is asked here tells of a release (ADR 0041).
 """
 
 import secrets
@@ -14,10 +14,11 @@ from platformctl.model.reports import Check
 from platformctl.transports.interface import Transport
 
 NEEDED = (
-    *("base64", "cat", "chmod", "date", "find", "flock", "grep", "gzip", "head", "id", "ln", "mkdir", "mktemp", "mv"),
-    *("rm", "sed", "sha256sum", "stat", "sync", "tail", "tar", "timeout", "tr", "wc"),
+    *("base64", "cat", "chmod", "cp", "date", "df", "env", "head", "id", "ln", "mkdir", "mktemp", "mv", "realpath"),
+    *("rm", "sha256sum", "sort", "stat", "sync", "tail", "timeout", "tr", "wc"),
+    *("find", "flock", "grep", "gzip", "sed", "tar"),
 )
-"""The programs that an apply needs on a host, beside docker: coreutils, findutils, grep, sed, tar, gzip, util-linux."""
+"""The programs that an apply needs on a host, beside docker: those of coreutils, and of six more packages."""
 
 _ODD = 'it\'s \\\\ one \\n\tword\nof "two" lines $HOME `!`'
 """One word to a POSIX shell when it is quoted as transports quote; other shells make something else of it."""

@@ -1,11 +1,13 @@
 """The agent's login or its sshd is not as on a new host: an apply works, or `doctor` says what is in its way."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from platformctl.workflows.login import NEEDED
 from tests.e2e.refusals import refusal
 from tests.e2e.test_doctor import checks
 from tests.e2e.witness import running, untouched
@@ -106,6 +108,23 @@ def test_a_login_that_is_in_nobodys_way_is_none_in_doctors_words_either(
         checks(repo)
         repo.apply(repo.folder / "web.plan.json")
     assert running(host) == {"web": "platformctl-lab/web:1"}
+
+
+def test_a_host_that_has_no_more_programs_than_doctor_asks_for_is_good_enough(repo: PlatformRepo, host: Host) -> None:
+    repo.deploy("web")
+    names = " ".join((*NEEDED, "docker", "perl", "sh"))
+    host.sh(f"mkdir /usr/few; cd /usr/few; for name in {names}; do ln -s $(command -v $name) .; done")
+    repo.add_module("web", json.dumps(WEB).replace("lab/web:1", "lab/web:2"))
+    try:
+        with login_shell(host, begins("PATH=/usr/few", "export PATH")):
+            checks(repo)
+            repo.deploy("web")
+            repo.run("rollback", "web", expect=9)
+            repo.run("audit", "verify", expect=0)
+            repo.run("lock", "rs2000", "--reason", "moving", expect=0)
+            repo.run("unlock", "rs2000", expect=0)
+    finally:
+        host.sh("rm -r /usr/few")
 
 
 @pytest.mark.parametrize("transport", ["ssh", "openssh"])
