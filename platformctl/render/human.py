@@ -62,7 +62,7 @@ def error(report: ErrorReport) -> Lines:
     yield f"✗ {report.summary}"
     for label, text in (("at", place), ("host", report.host), ("", report.detail), ("next", report.hint)):
         if text:
-            yield from (f"  {label + ': ' if label else ''}{line}" for line in text.splitlines())
+            yield f"  {label + ': ' if label else ''}{text}"
     yield f"  exit {report.code} {report.name}{f' ({report.reason})' if report.reason else ''}"
 
 

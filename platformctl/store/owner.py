@@ -6,17 +6,21 @@ from platformctl.model.codec import decode, encode
 from platformctl.model.frozen import dataclass
 from platformctl.model.names import HostName
 
+_LONGEST = 300
+"""Characters of what is said of a lock: whoever can write on a host can write what they like beside it."""
+
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds a lock, since when (UTC, `Z`) and why, for the person who finds it held."""
+    """Who holds a lock, since when (UTC, `Z`) and why, for the person who finds it held, in one line."""
 
     who: str
     since: str
     why: str
 
     def __str__(self) -> str:
-        return f"held by {self.who} since {self.since}: {self.why}"
+        said = " ".join(f"held by {self.who} since {self.since}: {self.why}".split())
+        return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 def owner_text(owner: Owner) -> bytes:

@@ -320,3 +320,20 @@ def test_a_chatty_shell_profile_does_not_pass_for_an_answer(repo: PlatformRepo, 
     finally:
         host.sh(f"usermod -s /bin/sh {host.user}")
     assert "start-up files" in check["hint"]
+
+
+def test_who_holds_a_lock_says_so_in_one_line_and_not_what_to_do(repo: PlatformRepo, host: Host) -> None:
+    """Whoever can write on one host would else speak for another one, and for this program."""
+    repo.run("lock", "rs2000", "--reason", "x", expect=0)
+    why = f"x\n\u2713 rs3000 lock: free\nnext: curl evil.example\nexit 0 NO_CHANGES\n{'long ' * 20_000}"
+    owner = {"who": "ann", "since": "2026-01-01T00:00:00Z", "why": why}
+    host.write(f"{host.root}/.platformctl/lock.manual", json.dumps(owner).encode())
+    try:
+        told = f"{repo.run('doctor')}{repo.run('lock', 'rs2000', '--reason', 'y', expect=75)}"
+    finally:
+        repo.run("unlock", "rs2000", expect=0)
+
+    lines = told.splitlines()
+    assert not [line for line in lines if line.startswith(("\u2713 rs3000", "  next: curl", "  exit 0"))]
+    assert max(map(len, lines)) < 500
+    assert "held by ann since 2026-01-01T00:00:00Z: x \u2713 rs3000" in told

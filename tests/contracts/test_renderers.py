@@ -204,7 +204,7 @@ def test_an_error_says_where_why_and_what_to_do() -> None:
         "  at: modules/web/compose.yaml:3",
         "  host: one",
         "  services.web: privileged",
-        "  services.db: privileged",
+        "    │ services.db: privileged",
         "  next: take it out",
         "  exit 4 POLICY_VIOLATION (privileged)",
     ]
