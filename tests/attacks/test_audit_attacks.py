@@ -269,6 +269,6 @@ def test_a_write_that_was_cut_off_is_shown_and_blames_nobody(tmp_path: Path, hos
     with (repo.root / ".platform/audit/audit.jsonl").open("ab") as log:
         log.write(b'{"torn\n')
     shown = repo.run("audit", "show", expect=0).stdout
-    assert "apply web" in shown
+    assert "apply of web on rs2000: APPLIED" in shown
     assert "line 3: record of unknown number was torn" in shown
     assert "whole" not in shown, "only what was compared can be called that"
