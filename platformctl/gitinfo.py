@@ -60,9 +60,7 @@ class Repository:
     _trees: dict[tuple[GitSha, tuple[str, ...]], Mapping[RepoPath, TreeEntry]] = field(
         default_factory=dict, compare=False, repr=False
     )
-    _unnameable: dict[tuple[GitSha, tuple[str, ...]], tuple[str, ...]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _unnameable: dict[GitSha, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
     _folders: dict[GitSha, Mapping[str, list[RepoPath]]] = field(default_factory=dict, compare=False, repr=False)
     _ancestors: dict[tuple[GitSha, GitSha], bool] = field(default_factory=dict, compare=False, repr=False)
 
@@ -161,7 +159,8 @@ class Repository:
             rows = (row.partition("\t") for row in listed.decode("utf-8", "surrogateescape").split("\0") if row)
             named = {path: facts for facts, _, path in rows}
             self._trees[key] = {RepoPath(p): _entry(named[p]) for p in named if RepoPath.fits(p)}
-            self._unnameable[key] = tuple(path for path in named if not RepoPath.fits(path))
+            if not prefixes:
+                self._unnameable[commit] = tuple(path for path in named if not RepoPath.fits(path))
         return self._trees[key]
 
     def folders(self, commit: GitSha) -> Mapping[str, Sequence[RepoPath]]:
@@ -173,10 +172,10 @@ class Repository:
             self._folders[commit] = found
         return self._folders[commit]
 
-    def unnameable(self, commit: GitSha, prefixes: Sequence[str] = ()) -> tuple[str, ...]:
-        """The paths that `tree` leaves out."""
-        self.tree(commit, prefixes)
-        return self._unnameable[commit, tuple(prefixes)]
+    def unnameable(self, commit: GitSha) -> tuple[str, ...]:
+        """The paths of a commit that `tree` leaves out."""
+        self.tree(commit)
+        return self._unnameable[commit]
 
     def blobs(self, ids: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of objects by id, in one question; small ones are remembered, as an id never means other bytes."""

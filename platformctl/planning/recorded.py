@@ -29,20 +29,20 @@ def expected(
     `earlier` is the recorded release itself, where it is known: then the services and fields that differ are told, but
     for `foreign` ones, of which their own module's plan tells. A record alone tells the services that use a file which
     differs, and not which others a changed compose file affects. `there` are the services that were seen to have
-    containers, None if nobody looked: a service that has one is recreated and not created. Without a record nothing is
-    taken to be there.
+    containers, None if nobody looked: a service that has one is recreated and not created. Without a record, and where
+    nobody looked, only services of other modules are taken to be there.
     """
     if recorded is not None and recorded.desired == release.digest:
         return ()
-    main = release.module.runtime.compose_service
-    wanted = [name for name in release.closure if release.compose.services[name].replicas]
-    causes: Causes = {main: (Cause.DEFINITION if there and main in there else Cause.MISSING,)}
     if recorded is None and there is None:
-        causes = {**causes, **{name: (Cause.MISSING,) for name in wanted if name not in foreign}}
+        there = foreign
+    main = release.module.runtime.compose_service
+    causes: Causes = {main: (Cause.DEFINITION if there and main in there else Cause.MISSING,)}
     if recorded is not None:
         otherwise = _defined_otherwise(release, earlier, foreign) if earlier is not None else {}
         causes = _recorded_causes(release, recorded, otherwise)
     if there is not None:
+        wanted = (name for name in release.closure if release.compose.services[name].replicas)
         causes = {**causes, **{name: (Cause.MISSING,) for name in wanted if name not in there}}
     then = {"desired": recorded.desired} if recorded is not None else {}
     return tuple(
