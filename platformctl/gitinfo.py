@@ -57,9 +57,7 @@ class Repository:
     root: Path
     environment: Mapping[str, str]
     _small: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
-    _trees: dict[tuple[GitSha, tuple[str, ...]], Mapping[RepoPath, TreeEntry]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _trees: dict[GitSha, Mapping[RepoPath, TreeEntry]] = field(default_factory=dict, compare=False, repr=False)
     _unnameable: dict[GitSha, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
     _folders: dict[GitSha, Mapping[str, list[RepoPath]]] = field(default_factory=dict, compare=False, repr=False)
     _ancestors: dict[tuple[GitSha, GitSha], bool] = field(default_factory=dict, compare=False, repr=False)
@@ -134,7 +132,7 @@ class Repository:
 
     def is_ancestor(self, old: GitSha, new: GitSha) -> bool:
         """Whether `old` is `new` or lies before it; False for commits this clone does not have. Asked once a run."""
-        if old == new and any(commit == new for commit, _ in tuple(self._trees)):
+        if old == new and new in self._trees:
             return True  # its tree was read
         if (old, new) not in self._ancestors:
             self._ancestors[old, new] = self._ask("merge-base", "--is-ancestor", old, new).returncode == 0
@@ -148,20 +146,18 @@ class Repository:
         told = self._told("rev-list", "--first-parent", "--reverse", f"{since}..{until}", "--", *paths)
         return tuple(GitSha.parse(line) for line in told.decode().split())
 
-    def tree(self, commit: GitSha, prefixes: Sequence[str] = ()) -> Mapping[RepoPath, TreeEntry]:
-        """Every path of a commit, or those below `prefixes`. Paths that no manifest could name are left out.
+    def tree(self, commit: GitSha) -> Mapping[RepoPath, TreeEntry]:
+        """Every path of a commit. Paths that no manifest could name are left out.
 
         Raises `InvalidInput` for a commit that this clone does not have.
         """
-        key = (commit, tuple(prefixes))
-        if key not in self._trees:
-            listed = self._listed("ls-tree", "-r", "-z", "--full-tree", commit, "--", *prefixes, of=commit)
+        if commit not in self._trees:
+            listed = self._listed("ls-tree", "-r", "-z", "--full-tree", commit, of=commit)
             rows = (row.partition("\t") for row in listed.decode("utf-8", "surrogateescape").split("\0") if row)
             named = {path: facts for facts, _, path in rows}
-            self._trees[key] = {RepoPath(p): _entry(named[p]) for p in named if RepoPath.fits(p)}
-            if not prefixes:
-                self._unnameable[commit] = tuple(path for path in named if not RepoPath.fits(path))
-        return self._trees[key]
+            self._unnameable[commit] = tuple(path for path in named if not RepoPath.fits(path))
+            self._trees[commit] = {RepoPath(p): _entry(named[p]) for p in named if RepoPath.fits(p)}
+        return self._trees[commit]
 
     def folders(self, commit: GitSha) -> Mapping[str, Sequence[RepoPath]]:
         """The paths that are directly in each folder of a commit."""

@@ -47,7 +47,7 @@ class CommitTree:
 
     @cached_property
     def _entries(self) -> Mapping[RepoPath, Any]:
-        return self.repository.tree(self.commit, ())
+        return self.repository.tree(self.commit)
 
     def read(self, path: RepoPath) -> InputFile:
         """Read as `Tree.read`; small files in the same folder are fetched too, as they are likely to be read next."""
